@@ -1,0 +1,182 @@
+//! What an administrator sets, as the core sees it. A change of it is an event like any other, so a running day picks it
+//! up and the journal knows it.
+
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{AgentId, DispositionId, QueueId, ReasonCode, SkillId, SubjectId, TenantId, TrunkId},
+    time::{Millis, Timestamp},
+};
+
+/// Everything the core needs to know of one tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TenantConfig {
+    pub id: TenantId,
+    pub name: String,
+    /// Counted up by each change; facts carry the version they were decided under.
+    pub version: u64,
+    pub timezone: Tz,
+    /// BCP 47 tag of the language spoken to a customer who named none.
+    pub language: String,
+    pub callback: CallbackConfig,
+    pub hours: Hours,
+    pub queues: Vec<QueueConfig>,
+    pub subjects: Vec<SubjectConfig>,
+    pub policy: Policy,
+    pub reason_codes: Vec<ReasonCode>,
+    pub dispositions: Vec<Disposition>,
+    pub limits: Limits,
+}
+
+/// Click-to-call of a tenant; off unless the tenant opted in (C1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallbackConfig {
+    pub enabled: bool,
+    /// How often the customer is dialled before the callback ends unsuccessful; at least 1.
+    pub max_attempts: u32,
+    /// Time between a failed attempt and the next.
+    pub busy_spacing: Millis,
+    pub no_answer_spacing: Millis,
+    pub failed_spacing: Millis,
+    /// How long the customer's phone may ring.
+    pub ring_timeout: Millis,
+    /// The customer must press 1 before being bridged, so that voicemail never is (C8).
+    pub press_one: bool,
+    pub press_one_timeout: Millis,
+    /// Trunks in order of preference.
+    pub trunks: Vec<TrunkId>,
+    /// After a crash in the middle of an attempt: no redial of that number before this has passed.
+    pub guard_time: Millis,
+}
+
+/// When the tenant is open: weekly intervals in the tenant's zone, less holidays and closures.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Hours {
+    pub week: Vec<OpenInterval>,
+    pub holidays: Vec<Holiday>,
+    pub closure: Option<Closure>,
+}
+
+/// Open on `day` from `from` to `to`, local time; `to` at or before `from` means past midnight into the next day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenInterval {
+    pub day: Weekday,
+    pub from: NaiveTime,
+    pub to: NaiveTime,
+}
+
+/// A date with hours of its own; none at all on a full holiday.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holiday {
+    pub date: NaiveDate,
+    pub name: String,
+    /// Half days: (from, to) local time.
+    #[serde(default)]
+    pub open: Vec<(NaiveTime, NaiveTime)>,
+}
+
+/// An emergency office closure (C4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closure {
+    pub since: Timestamp,
+    pub until: Option<Timestamp>,
+    /// Shown to the customer, in the tenant's words.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueConfig {
+    pub id: QueueId,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectConfig {
+    pub id: SubjectId,
+    pub name: String,
+    pub queue: QueueId,
+    /// Skill and least level an agent needs, if any (G7).
+    #[serde(default)]
+    pub skill: Option<(SkillId, u8)>,
+    /// Lower is sooner. Initial, Overflow, RONA (G8).
+    #[serde(default)]
+    pub priorities: Priorities,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Priorities {
+    pub initial: u8,
+    pub overflow: u8,
+    pub rona: u8,
+}
+
+impl Default for Priorities {
+    fn default() -> Self {
+        Self { initial: 5, overflow: 4, rona: 3 }
+    }
+}
+
+/// The forks between the source documents, as settings (requirements, section 2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// How long an offer stands before it lapses.
+    pub offer_timeout: Millis,
+    pub on_no_answer: Aftermath,
+    pub on_reject: Aftermath,
+    pub on_media_error: Aftermath,
+    pub wrap_up_timeout: Millis,
+    pub disposition: DispositionMode,
+    /// How long an agent whose browser vanished in a call has to come back before the call goes back to the queue.
+    pub agent_reconnect_grace: Millis,
+}
+
+/// What happens to agent and contact when an offer or a connection comes to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aftermath {
+    /// None: the agent stays Ready.
+    pub not_ready: Option<ReasonCode>,
+    /// Back to Ready by itself after this long; None: the agent must ask for it.
+    pub auto_return: Option<Millis>,
+    /// The same agent is not offered the same contact again for this long.
+    pub cool_off: Millis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DispositionMode {
+    None,
+    Optional,
+    Required,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    pub id: DispositionId,
+    pub name: String,
+}
+
+/// The bounds of one tenant's core, each refused past with a clear answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub max_open_contacts: usize,
+    pub max_agents: usize,
+}
+
+/// One agent as configured: what may be offered and what is allowed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentConfig {
+    pub id: AgentId,
+    pub name: String,
+    pub queues: Vec<QueueId>,
+    /// Skill → level 1 to 10.
+    #[serde(default)]
+    pub skills: BTreeMap<SkillId, u8>,
+    /// May press Reject (E4, C12).
+    pub can_reject: bool,
+    pub voice_slots: u8,
+    pub chat_slots: u8,
+}

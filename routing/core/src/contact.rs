@@ -1,0 +1,224 @@
+//! A contact: one matter of one customer, over all its attempts, legs and agents.
+//!
+//! ```text
+//! Scheduled ⇄ Queued → Active → Closed(Outcome)
+//!     ▲          ▲        │
+//!     └──────────┴────────┘  failed attempt, RONA, lost agent: the original request time is kept
+//! ```
+//!
+//! The record is what the ledger keeps and what a restart restores: everything the core knows of the contact is in it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::Endpoint,
+    ids::*,
+    reason::Reason,
+    time::{Millis, Timestamp},
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    pub id: ContactId,
+    pub channel: Channel,
+    pub state: ContactState,
+    pub customer: Customer,
+    pub queue: QueueId,
+    pub subject: SubjectId,
+    /// Lower is sooner.
+    pub priority: u8,
+    /// When the customer first asked; kept through every requeue and retry.
+    pub requested_at: Timestamp,
+    /// Digest of the unguessable token of the customer's status page.
+    pub status_token_digest: Option<String>,
+    pub segments: Vec<Segment>,
+    pub attempts: Vec<Attempt>,
+    /// Agents who must not be offered this contact again before the given time.
+    pub cool_off: BTreeMap<AgentId, Timestamp>,
+    /// Captured at request: reports cannot reconstruct it.
+    pub position_when_requested: u32,
+    pub ewt_when_requested: Option<Millis>,
+    pub config_version: u64,
+    /// Why the contact is in its present state.
+    pub reason: Reason,
+    pub closed_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Callback,
+    Call,
+    Chat,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ContactState {
+    /// Waits for its time: a chosen slot, the next attempt, the next opening.
+    Scheduled {
+        due: Timestamp,
+    },
+    /// In line for an agent.
+    Queued {
+        since: Timestamp,
+    },
+    /// An offer, a dial or a conversation is under way.
+    Active {
+        since: Timestamp,
+    },
+    Closed {
+        outcome: Outcome,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Customer and agent spoke.
+    Successful,
+    /// Every attempt failed.
+    Unsuccessful,
+    /// The customer (or an administrator) took it back.
+    Cancelled,
+    /// The customer hung up before being bridged to an agent.
+    Abandoned,
+}
+
+/// What is known of the customer. Personal data: shown by role, never logged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    pub name: String,
+    /// E.164, the only form ever dialled.
+    pub number: String,
+    /// Keyed digest of the number: equal numbers are found without being read.
+    pub number_key: String,
+    /// The portal's id for this person, when the portal vouched for it.
+    pub customer_id: Option<String>,
+    pub verified: bool,
+    /// BCP 47.
+    pub language: String,
+    /// The page the request came from.
+    pub page: Option<String>,
+    /// What the portal or the page told besides, in its own words.
+    #[serde(default)]
+    pub context: BTreeMap<String, String>,
+}
+
+/// One agent's engagement: Offered → Connecting → Connected → WrapUp → Done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    pub id: SegmentId,
+    pub offer: OfferId,
+    pub agent: AgentId,
+    pub endpoint: Endpoint,
+    pub state: SegmentState,
+    /// Why this agent.
+    pub why: Reason,
+    pub offered_at: Timestamp,
+    pub accepted_at: Option<Timestamp>,
+    pub connected_at: Option<Timestamp>,
+    /// When the conversation (or the offer) was over.
+    pub ended_at: Option<Timestamp>,
+    pub done_at: Option<Timestamp>,
+    /// The agent's own leg while connected.
+    pub leg: Option<LegId>,
+    pub on_hold: bool,
+    pub dispositions: Vec<DispositionId>,
+    pub note: Option<String>,
+    /// Captured at the offer.
+    pub position_when_offered: u32,
+    pub ewt_when_offered: Option<Millis>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SegmentState {
+    Offered {
+        until: Timestamp,
+    },
+    Connecting {
+        since: Timestamp,
+    },
+    Connected {
+        since: Timestamp,
+    },
+    /// The agent's browser is gone in the middle of the call; back by `until` or the call is requeued.
+    AgentLost {
+        until: Timestamp,
+    },
+    WrapUp {
+        until: Timestamp,
+    },
+    Done {
+        end: SegmentEnd,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentEnd {
+    Completed,
+    Declined,
+    NoAnswer,
+    /// The offer was withdrawn: customer cancelled, agent went away, no channel.
+    Revoked,
+    AttemptFailed,
+    MediaFailed,
+}
+
+/// One try to reach the customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: AttemptId,
+    /// 1, 2, 3 … within the callback.
+    pub ordinal: u32,
+    pub leg: LegId,
+    pub trunk: TrunkId,
+    pub segment: SegmentId,
+    pub state: AttemptState,
+    pub dialled_at: Timestamp,
+    pub ringing_at: Option<Timestamp>,
+    pub answered_at: Option<Timestamp>,
+    pub bridged_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    /// Announcement played: name and version, and when it ended.
+    pub announcement: Option<(String, Timestamp)>,
+    pub position_when_dialled: u32,
+    pub ewt_when_dialled: Option<Millis>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AttemptState {
+    /// The row is committed, the INVITE may or may not be out.
+    Dialling,
+    /// After a crash: whether the dialog lives is not known; no redial before `until`.
+    Unknown {
+        until: Timestamp,
+    },
+    /// Answered: announcement, confirmation or conversation.
+    Live,
+    Ended {
+        result: AttemptResult,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptResult {
+    /// Bridged to the agent.
+    Connected,
+    /// Answered, but not confirmed or hung up before the bridge.
+    NotConfirmed,
+    Busy,
+    NoAnswer,
+    Rejected,
+    Unreachable,
+    Failed,
+    Cancelled,
+    /// A crash ended it.
+    Interrupted,
+}

@@ -1,0 +1,219 @@
+//! What happened, told to the core. Everything that can change a decision comes in here and is journalled.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Health, RequestedState},
+    config::{AgentConfig, Closure, TenantConfig},
+    contact::{AttemptResult, Customer},
+    ids::*,
+    time::{Millis, Timestamp},
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    // Configuration.
+    TenantConfigured {
+        config: Box<TenantConfig>,
+    },
+    AgentConfigured {
+        agent: AgentConfig,
+    },
+    AgentRemoved {
+        agent: AgentId,
+    },
+    ClosureDeclared {
+        closure: Closure,
+    },
+    ClosureLifted,
+
+    // The customer.
+    CallbackRequested {
+        request: CallbackRequest,
+    },
+    CallbackCancelled {
+        contact: ContactId,
+        by: CancelledBy,
+    },
+    CallbackNumberChanged {
+        contact: ContactId,
+        number: String,
+        number_key: String,
+    },
+
+    // The agent and the browser.
+    AgentConnected {
+        agent: AgentId,
+        session: SessionId,
+    },
+    /// The session's tab is gone (socket closed or silent); another session's going is ignored.
+    AgentDisconnected {
+        agent: AgentId,
+        session: SessionId,
+    },
+    AgentStateRequested {
+        agent: AgentId,
+        state: RequestedState,
+    },
+    AgentHealth {
+        agent: AgentId,
+        session: SessionId,
+        health: Health,
+    },
+    OfferAccepted {
+        agent: AgentId,
+        offer: OfferId,
+    },
+    OfferDeclined {
+        agent: AgentId,
+        offer: OfferId,
+    },
+    HoldRequested {
+        agent: AgentId,
+        contact: ContactId,
+        hold: bool,
+    },
+    HangUpRequested {
+        agent: AgentId,
+        contact: ContactId,
+    },
+    WrapUpFinished {
+        agent: AgentId,
+        segment: SegmentId,
+        dispositions: Vec<DispositionId>,
+        note: Option<String>,
+    },
+    /// More time for wrap-up.
+    WrapUpExtended {
+        agent: AgentId,
+        segment: SegmentId,
+        by: Millis,
+    },
+
+    // The trunk channels, shared between tenants.
+    ChannelGranted {
+        contact: ContactId,
+        trunk: TrunkId,
+    },
+    ChannelDenied {
+        contact: ContactId,
+        reason: DenialReason,
+        retry_after: Millis,
+    },
+
+    // The legs.
+    LegRinging {
+        leg: LegId,
+    },
+    LegAnswered {
+        leg: LegId,
+    },
+    /// Before an answer.
+    LegFailed {
+        leg: LegId,
+        result: AttemptResult,
+        sip_status: Option<u16>,
+    },
+    /// After an answer.
+    LegEnded {
+        leg: LegId,
+    },
+    /// What `PlayPrompt { then_tell: true }` asked to hear back.
+    PromptFinished {
+        leg: LegId,
+    },
+    DtmfReceived {
+        leg: LegId,
+        digit: char,
+    },
+    /// The agent's media died (ICE failed, DTLS closed, RTP silent past the limit).
+    AgentMediaLost {
+        agent: AgentId,
+        session: SessionId,
+    },
+    RecordingFinished {
+        leg: LegId,
+        recording: RecordingId,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallbackRequest {
+    pub customer: Customer,
+    pub subject: Option<SubjectId>,
+    pub status_token_digest: Option<String>,
+    /// The customer agrees to wait until the next opening if the tenant is closed now.
+    pub when_open: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    Customer,
+    Administrator,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenialReason {
+    /// Every channel of every trunk is taken.
+    AllBusy,
+    /// No trunk is up.
+    TrunksDown,
+    /// The number is in a live dialog already, of whichever tenant.
+    NumberInCall,
+    /// The server is draining.
+    Draining,
+}
+
+/// The answer to an event that was taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "receipt", rename_all = "snake_case")]
+pub enum Receipt {
+    Done,
+    CallbackQueued {
+        contact: ContactId,
+        position: u32,
+        ewt: Option<Millis>,
+    },
+    /// The same number is waiting already; this is that request.
+    CallbackExists {
+        contact: ContactId,
+    },
+    /// Closed now, kept for the next opening.
+    CallbackScheduled {
+        contact: ContactId,
+        due: Timestamp,
+    },
+}
+
+/// The answer to an event that was refused: data, not a fault. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "rejection", rename_all = "snake_case")]
+pub enum Rejection {
+    #[error("callbacks are switched off for this tenant")]
+    NotEnabled,
+    #[error("closed at this time")]
+    Closed { closed: crate::reason::ClosedReason, next_open: Option<Timestamp> },
+    #[error("the tenant's limit of open contacts is reached")]
+    Full,
+    #[error("no such contact")]
+    NoSuchContact,
+    #[error("no such agent")]
+    NoSuchAgent,
+    #[error("no such subject")]
+    NoSuchSubject,
+    #[error("the offer no longer stands")]
+    OfferGone,
+    #[error("this agent may not reject offers")]
+    MayNotReject,
+    #[error("not possible in the present state")]
+    WrongState,
+    #[error("a disposition is required")]
+    DispositionRequired,
+    #[error("no such disposition or reason code")]
+    UnknownCode,
+    #[error("another session holds the phone")]
+    NotTheOwner,
+}

@@ -1,0 +1,23 @@
+//! The pure core of the contact centre.
+//!
+//! One invariant, stated as steps, holds for every caller:
+//!
+//! 1. mutate: call [`Core::handle`] with one event, or [`Core::handle_timeout`] when [`Core::next_deadline`] has come;
+//! 2. drain: call [`Core::poll_output`] until it gives `None`;
+//! 3. commit every [`Change`](output::Change) of the drain, then do every [`Command`](output::Command), then mutate again.
+//!
+//! There is no clock, no randomness and no I/O in here: time comes in as a value, ids come from a seed, so the same
+//! events give the same outputs, bit for bit.
+
+pub mod agent;
+pub mod config;
+pub mod contact;
+pub mod core;
+pub mod event;
+pub mod ids;
+pub mod output;
+pub mod reason;
+pub mod time;
+pub mod view;
+
+pub use crate::core::Core;

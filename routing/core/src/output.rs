@@ -1,0 +1,192 @@
+//! What the core decided: facts to commit and deeds to do. All facts of a drain commit before any deed is done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{AgentRecord, Presence},
+    contact::{Channel, Contact, Outcome},
+    ids::*,
+    reason::Reason,
+    time::{Millis, Timestamp},
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "output", rename_all = "snake_case")]
+pub enum Output {
+    Change(Change),
+    Command(Command),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// The contact as it is now, whole; the last of a drain wins. Emitted once per drain and contact.
+    ContactSaved { contact: Box<Contact> },
+    /// The agent as it is now.
+    AgentSaved { agent: AgentRecord },
+    /// Append-only: one thing that happened to a contact.
+    ContactFact { contact: ContactId, at: Timestamp, fact: Fact },
+    /// Append-only: the agent's presence changed at this moment; the interval before it ends here.
+    PresenceChanged { agent: AgentId, at: Timestamp, presence: Presence, reason: Option<ReasonCode> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    Requested { position: u32, ewt: Option<Millis>, config_version: u64 },
+    Scheduled { due: Timestamp, reason: Reason },
+    Queued { reason: Reason },
+    Offered { segment: SegmentId, agent: AgentId, position: u32, ewt: Option<Millis>, why: Reason },
+    OfferAccepted { segment: SegmentId, agent: AgentId },
+    OfferDeclined { segment: SegmentId, agent: AgentId },
+    OfferLapsed { segment: SegmentId, agent: AgentId },
+    OfferRevoked { segment: SegmentId, agent: AgentId },
+    Dialled { attempt: AttemptId, leg: LegId, ordinal: u32, position: u32, ewt: Option<Millis> },
+    Ringing { attempt: AttemptId },
+    Answered { attempt: AttemptId },
+    Announced { attempt: AttemptId, prompt: String },
+    Bridged { attempt: AttemptId, segment: SegmentId, agent: AgentId },
+    Held { segment: SegmentId },
+    Resumed { segment: SegmentId },
+    AgentLost { segment: SegmentId, agent: AgentId },
+    AgentBack { segment: SegmentId, agent: AgentId },
+    AttemptEnded { attempt: AttemptId, result: crate::contact::AttemptResult, sip_status: Option<u16> },
+    ConversationEnded { segment: SegmentId },
+    WrapUpEnded { segment: SegmentId, dispositions: Vec<DispositionId>, by_timeout: bool },
+    NumberChanged,
+    Recorded { leg: LegId, recording: RecordingId },
+    Closed { outcome: Outcome, reason: Reason },
+}
+
+/// A deed for the engine. Idempotent by `id`: done twice it does no more than once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    pub id: CommandId,
+    pub deed: Deed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "deed", rename_all = "snake_case")]
+pub enum Deed {
+    /// Ask for a trunk channel; answered by ChannelGranted or ChannelDenied.
+    ReserveChannel {
+        contact: ContactId,
+        number_key: String,
+        trunks: Vec<TrunkId>,
+    },
+    ReleaseChannel {
+        contact: ContactId,
+    },
+    PresentOffer {
+        offer: OfferId,
+        contact: ContactId,
+        agent: AgentId,
+        session: SessionId,
+        channel: Channel,
+        until: Timestamp,
+    },
+    RevokeOffer {
+        offer: OfferId,
+        agent: AgentId,
+        why: RevokeReason,
+    },
+    PlaceLeg {
+        leg: LegId,
+        attempt: AttemptId,
+        contact: ContactId,
+        trunk: TrunkId,
+        number: String,
+        ring_timeout: Millis,
+    },
+    /// CANCEL before an answer, BYE after it. Releasing a leg that is gone does nothing.
+    ReleaseLeg {
+        leg: LegId,
+    },
+    /// The agent's own leg of this contact, on the browser connection the session holds.
+    AttachAgent {
+        leg: LegId,
+        contact: ContactId,
+        agent: AgentId,
+        session: SessionId,
+    },
+    DetachAgent {
+        leg: LegId,
+    },
+    /// `prompt` names a text ("announcement", "hold_music", "agent_lost", "press_one", "goodbye"); the language picks the file.
+    PlayPrompt {
+        leg: LegId,
+        prompt: PromptName,
+        language: String,
+        repeat: bool,
+        then_tell: bool,
+    },
+    StopPrompt {
+        leg: LegId,
+    },
+    Bridge {
+        a: LegId,
+        b: LegId,
+    },
+    Unbridge {
+        a: LegId,
+        b: LegId,
+    },
+    StartRecording {
+        leg: LegId,
+        contact: ContactId,
+        recording: RecordingId,
+        party: Party,
+        contact_started: Timestamp,
+    },
+    StopRecording {
+        leg: LegId,
+    },
+    Mark {
+        leg: LegId,
+        mark: MarkKind,
+        begin: bool,
+    },
+    /// The customer's live page or channel should hear of it; the page reads the contact itself.
+    NotifyCustomer {
+        contact: ContactId,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeReason {
+    Lapsed,
+    CustomerCancelled,
+    AgentGone,
+    Declined,
+    Withdrawn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptName {
+    Announcement,
+    PressOne,
+    PleaseHold,
+    HoldMusic,
+    /// Call progress for the agent while the customer's phone rings.
+    Ringback,
+    AgentLost,
+    Goodbye,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "party", rename_all = "snake_case")]
+pub enum Party {
+    Customer,
+    Agent { agent: AgentId },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    Announcement,
+    Hold,
+    Pause,
+    Transfer,
+}

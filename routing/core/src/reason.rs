@@ -1,0 +1,48 @@
+//! Why a decision fell as it did: written into the record when it falls, so that "why this agent" and "why still
+//! waiting" are answered from facts and not reconstructed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    contact::AttemptResult,
+    ids::*,
+    time::{Millis, Timestamp},
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Reason {
+    // Why in line, why still waiting.
+    JustRequested,
+    NoAgentReady { signed_in: u32 },
+    NoFreeChannel,
+    NumberInCall,
+    Closed { closed: ClosedReason, next_open: Option<Timestamp> },
+    AgentDeclined { agent: AgentId },
+    AgentNoAnswer { agent: AgentId },
+    AgentLost { agent: AgentId },
+    AttemptFailed { result: AttemptResult, attempts: u32 },
+    Interrupted,
+    OfferedTo { agent: AgentId },
+    // Why this agent.
+    LongestIdle { idle: Millis, considered: u32 },
+    // Why over.
+    Completed,
+    CustomerCancelled,
+    AdministratorCancelled,
+    CustomerHungUp,
+    AttemptsExhausted { result: AttemptResult },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "closed", rename_all = "snake_case")]
+pub enum ClosedReason {
+    /// Outside the weekly hours.
+    Hours,
+    Holiday {
+        name: String,
+    },
+    Closure {
+        message: String,
+    },
+}
