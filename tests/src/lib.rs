@@ -1,1 +1,5 @@
-//! Being built.
+//! What proves Ringback from outside: the house rules as tests ([`tidy`]), the replay of journals and the load generator.
+//! The end-to-end scenarios with foreign SIP peers and a real browser are in `tests/e2e`; `tests/run` runs everything.
+
+#[cfg(test)]
+mod tidy;
