@@ -1,0 +1,438 @@
+/** The server's JSON as it comes over the wire: snake_case, times in milliseconds since 1970 UTC, spans in milliseconds. */
+
+export type Timestamp = number
+export type Millis = number
+export type Language = 'en' | 'es'
+
+export interface Tenant {
+  id: string
+  name: string
+  phone: string | null
+  phone_display: string | null
+  languages: string[]
+  accent: string
+  timezone: string
+}
+
+export interface StaffTenant extends Tenant {
+  reason_codes: string[]
+  dispositions: Disposition[]
+  disposition_mode: 'none' | 'optional' | 'required'
+  subjects: { id: string; name: string; queue: string }[]
+  queues: { id: string; name: string }[]
+  limits: { note_chars: number }
+}
+
+export interface Disposition {
+  id: string
+  name: string
+}
+
+export type Role = 'agent' | 'supervisor' | 'admin' | 'operator' | 'auditor'
+
+export interface User {
+  id: string
+  name: string
+  role: Role
+  tenant: string | null
+}
+
+export interface Me {
+  user: User
+  tenant: StaffTenant | null
+  can_reject: boolean
+}
+
+export interface Problem {
+  type?: string
+  title?: string
+  status: number
+  detail?: string
+  code: string
+  field?: string
+  closed?: ClosedReason
+  next_open?: Timestamp | null
+  phone?: string | null
+  phone_display?: string | null
+}
+
+// ── Open or closed ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type ClosedReason =
+  | { closed: 'hours' }
+  | { closed: 'holiday'; name: string }
+  | { closed: 'closure'; message: string }
+
+export interface Availability {
+  enabled: boolean
+  open: boolean
+  closed: ClosedReason | null
+  next_open: Timestamp | null
+  closes_at: Timestamp | null
+  waiting: number
+  ewt: Millis | null
+}
+
+export type Weekday = 'Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun'
+
+/** Local times of the tenant, "08:00". */
+export interface OpenInterval {
+  day: Weekday
+  from: string
+  to: string
+}
+
+export interface AvailabilityAnswer {
+  tenant: Tenant
+  availability: Availability
+  hours: OpenInterval[]
+  auth: 'required' | 'optional' | 'none'
+}
+
+// ── The customer's callback ─────────────────────────────────────────────────────────────────────────────────────────
+
+export interface CallbackRequest {
+  name: string
+  phone: string
+  subject?: string
+  language?: string
+  page?: string
+  token?: string
+  when_open?: boolean
+}
+
+export interface CallbackAnswer {
+  status_token: string | null
+  status_url: string | null
+  contact_state: 'queued' | 'scheduled' | 'existing'
+  position: number | null
+  ewt_ms: Millis | null
+  number_display: string
+  due: Timestamp | null
+}
+
+export type Stage =
+  | 'scheduled'
+  | 'waiting'
+  | 'agent_found'
+  | 'calling'
+  | 'ringing'
+  | 'talking'
+  | 'retrying'
+  | 'successful'
+  | 'unsuccessful'
+  | 'cancelled'
+
+export type TimelineWhat =
+  | 'requested'
+  | 'scheduled'
+  | 'queued'
+  | 'offered'
+  | 'dialled'
+  | 'ringing'
+  | 'answered'
+  | 'bridged'
+  | 'attempt_busy'
+  | 'attempt_no_answer'
+  | 'attempt_failed'
+  | 'ended'
+  | 'cancelled'
+  | 'closed'
+  | 'number_changed'
+
+export interface StatusPage {
+  tenant: Tenant
+  stage: Stage
+  position: number | null
+  ewt_ms: Millis | null
+  number_display: string
+  name: string
+  requested_at: Timestamp
+  due: Timestamp | null
+  attempts: number
+  max_attempts: number
+  outcome: Outcome | null
+  why: Reason
+  can_cancel: boolean
+  can_change: boolean
+  timeline: { at: Timestamp; what: TimelineWhat }[]
+}
+
+// ── The core's records ──────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Channel = 'callback' | 'call' | 'chat'
+export type Outcome = 'successful' | 'unsuccessful' | 'cancelled' | 'abandoned'
+
+export type ContactState =
+  | { state: 'scheduled'; due: Timestamp }
+  | { state: 'queued'; since: Timestamp }
+  | { state: 'active'; since: Timestamp }
+  | { state: 'closed'; outcome: Outcome }
+
+export interface Customer {
+  name: string
+  number: string
+  customer_id: string | null
+  verified: boolean
+  language: string
+  page: string | null
+  context: Record<string, string>
+}
+
+export interface Contact {
+  id: string
+  channel: Channel
+  state: ContactState
+  customer: Customer
+  queue: string
+  subject: string
+  priority: number
+  requested_at: Timestamp
+  segments: Segment[]
+  attempts: Attempt[]
+  reason: Reason
+  closed_at: Timestamp | null
+}
+
+export type SegmentState =
+  | { state: 'offered'; until: Timestamp }
+  | { state: 'connecting'; since: Timestamp }
+  | { state: 'connected'; since: Timestamp }
+  | { state: 'agent_lost'; until: Timestamp }
+  | { state: 'wrap_up'; until: Timestamp }
+  | { state: 'done'; end: SegmentEnd }
+
+export type SegmentEnd = 'completed' | 'declined' | 'no_answer' | 'revoked' | 'attempt_failed' | 'media_failed'
+
+export interface Segment {
+  id: string
+  offer: string
+  agent: string
+  state: SegmentState
+  why: Reason
+  offered_at: Timestamp
+  accepted_at: Timestamp | null
+  connected_at: Timestamp | null
+  ended_at: Timestamp | null
+  done_at: Timestamp | null
+  on_hold: boolean
+  dispositions: string[]
+  note: string | null
+}
+
+export type AttemptResult =
+  | 'connected'
+  | 'not_confirmed'
+  | 'busy'
+  | 'no_answer'
+  | 'rejected'
+  | 'unreachable'
+  | 'failed'
+  | 'cancelled'
+  | 'interrupted'
+
+export interface Attempt {
+  id: string
+  ordinal: number
+  segment: string
+  state:
+    | { state: 'dialling' }
+    | { state: 'unknown'; until: Timestamp }
+    | { state: 'live' }
+    | { state: 'ended'; result: AttemptResult }
+  dialled_at: Timestamp
+  ringing_at: Timestamp | null
+  answered_at: Timestamp | null
+  bridged_at: Timestamp | null
+  ended_at: Timestamp | null
+  announcement: [string, Timestamp] | null
+}
+
+export type Reason =
+  | { why: 'just_requested' }
+  | { why: 'no_agent_ready'; signed_in: number }
+  | { why: 'no_free_channel' }
+  | { why: 'number_in_call' }
+  | { why: 'closed'; closed: ClosedReason; next_open: Timestamp | null }
+  | { why: 'agent_declined'; agent: string }
+  | { why: 'agent_no_answer'; agent: string }
+  | { why: 'agent_lost'; agent: string }
+  | { why: 'attempt_failed'; result: AttemptResult; attempts: number }
+  | { why: 'interrupted' }
+  | { why: 'offered_to'; agent: string }
+  | { why: 'longest_idle'; idle: Millis; considered: number }
+  | { why: 'completed' }
+  | { why: 'customer_cancelled' }
+  | { why: 'administrator_cancelled' }
+  | { why: 'customer_hung_up' }
+  | { why: 'attempts_exhausted'; result: AttemptResult }
+
+// ── The agent's desk ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Presence = 'offline' | 'not_ready' | 'unreachable' | 'ready' | 'offered' | 'busy' | 'wrap_up' | 'draining'
+
+export type RequestedState = { state: 'ready' } | { state: 'not_ready'; reason: string } | { state: 'offline' }
+
+export interface Health {
+  tab: boolean
+  microphone: boolean
+  media: boolean
+}
+
+export interface AgentView {
+  id: string
+  name: string
+  presence: Presence
+  since: Timestamp
+  reason: string | null
+  next: RequestedState | null
+  auto_return_at: Timestamp | null
+  session: string | null
+  health: Health
+  can_reject: boolean
+  contacts: Contact[]
+}
+
+// ── The supervisor's board ──────────────────────────────────────────────────────────────────────────────────────────
+
+export interface BoardView {
+  at: Timestamp
+  availability: Availability
+  queues: QueueView[]
+  agents: BoardAgent[]
+  waiting: WaitingContact[]
+  waiting_total: number
+}
+
+export interface QueueView {
+  id: string
+  name: string
+  waiting: number
+  scheduled: number
+  active: number
+  longest_wait: Millis | null
+}
+
+export interface BoardAgent {
+  id: string
+  name: string
+  presence: Presence
+  since: Timestamp
+  reason: string | null
+  contacts: string[]
+}
+
+export interface WaitingContact {
+  id: string
+  channel: Channel
+  state: ContactState
+  name: string
+  number: string
+  queue: string
+  subject: string
+  requested_at: Timestamp
+  position: number | null
+  attempts: number
+  why: Reason
+}
+
+export interface RecordedCall {
+  contact: string
+  started_at: Timestamp
+  duration_ms: Millis
+  customer_name: string
+  number_display: string
+  agent: string | null
+  agent_name: string | null
+  queue: string
+  subject: string
+  outcome: Outcome | null
+  dispositions: string[]
+  legs: RecordedLeg[]
+}
+
+export interface RecordedLeg {
+  recording: string
+  party: 'customer' | 'agent'
+  agent: string | null
+  offset_ms: Millis
+  duration_ms: Millis
+  chain: string
+}
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+/** Each pair is the lowest and highest sample of a bucket, either as −1…1 or as 16-bit samples. */
+export type Peak = [number, number]
+
+export interface Peaks {
+  duration_ms: Millis
+  left: Peak[]
+  right: Peak[]
+  marks: { name: string; begin_ms: Millis; end_ms: Millis | null; leg: string | null }[]
+}
+
+export interface AuditItem {
+  at: Timestamp
+  who: string
+  what: string
+  target: string | null
+  detail: unknown
+}
+
+export interface Trunk {
+  id: string
+  up: boolean
+  rtt_ms: number | null
+  last_status: number | null
+}
+
+// ── What the server writes into the page ────────────────────────────────────────────────────────────────────────────
+
+export interface Boot {
+  page: string
+  lang: Language
+  version: string
+  server_time: Timestamp
+}
+
+export interface CallMeBoot extends Boot, AvailabilityAnswer {
+  enabled: boolean
+  token: string | null
+  prefill: { name: string; customer_id: string | null } | null
+  token_error: 'token_invalid' | 'token_expired' | null
+  subjects: { id: string; name: string }[]
+  from_page: string | null
+  embed: boolean
+  parent_origins: string[]
+}
+
+export interface StatusBoot extends Boot {
+  tenant: Tenant | null
+  token: string
+  status: StatusPage | null
+}
+
+export interface LoginBoot extends Boot {
+  next: string
+}
+
+export interface StaffBoot extends Boot {
+  user: User
+  tenant: StaffTenant | null
+}
+
+export interface PortalBoot extends Boot {
+  tenants: {
+    id: string
+    name: string
+    enabled: boolean
+    call_me_url: string
+    embed: { tenant: string; token: string | null } | null
+  }[]
+  users: { id: string; password: string; role: Role }[]
+  numbers: { number: string; what: string }[]
+}

@@ -1,0 +1,34 @@
+import type { Language } from './api'
+import { en } from './i18n/en'
+import { es } from './i18n/es'
+
+/** The shape of a dictionary: the English one with its literal texts widened. */
+type Shape<T> = {
+  [K in keyof T]: T[K] extends string ? string : T[K] extends (...args: infer A) => string ? (...args: A) => string : Shape<T[K]>
+}
+export type Words = Shape<typeof en>
+
+const dictionaries: Record<Language, Words> = { en, es }
+
+/** The page's language; changing it redraws the page and is kept in its address. */
+class Tongue {
+  lang = $state<Language>('en')
+
+  get words(): Words {
+    return dictionaries[this.lang]
+  }
+
+  set(lang: Language): void {
+    this.lang = lang
+    document.documentElement.lang = lang
+  }
+
+  choose(lang: Language): void {
+    this.set(lang)
+    const address = new URL(location.href)
+    address.searchParams.set('lang', lang)
+    history.replaceState(history.state, '', address)
+  }
+}
+
+export const tongue = new Tongue()

@@ -1,0 +1,5 @@
+import '../style/base.css'
+import AgentPage from '../agent/AgentPage.svelte'
+import { start } from '../lib/boot'
+
+start(AgentPage)
