@@ -1,0 +1,97 @@
+// baresip as the customer's telephone: its own SIP, its own RTP. Speaks a tone, writes what it hears to WAV files.
+import { createConnection } from 'node:net';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program, freePort, until } from './process.mjs';
+import { readWav, sine } from '../tone.mjs';
+
+const MODULES = ['g711', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
+
+export class Baresip {
+  /** `number`: the one it answers to. `answer`: auto or manual. */
+  static async start(number, { port, frequency = 1300, answer = 'auto' } = {}) {
+    const phone = new Baresip();
+    phone.port = port ?? (await freePort());
+    phone.control = await freePort();
+    phone.folder = mkdtempSync(join(tmpdir(), 'ringback-baresip-'));
+    phone.heard = join(phone.folder, 'heard');
+    mkdirSync(phone.heard);
+    writeFileSync(join(phone.folder, 'tone.wav'), toneFile(frequency));
+    const media = await freePort();
+    writeFileSync(join(phone.folder, 'config'), `
+sip_listen 127.0.0.1:${phone.port}
+net_interface 127.0.0.1
+audio_source aufile,${phone.folder}/tone.wav
+audio_player aubridge,quiet
+audio_alert aubridge,quiet
+audio_srate 8000
+audio_channels 1
+ausrc_format s16
+auplay_format s16
+rtp_ports ${media}-${media + 40}
+call_local_timeout 120
+call_max_calls 4
+snd_path ${phone.heard}
+ctrl_tcp_listen 127.0.0.1:${phone.control}
+${MODULES.map((name) => `module ${name}.so`).join('\n')}
+module_path ${modulePath()}
+`);
+    writeFileSync(join(phone.folder, 'accounts'), `<sip:${number}@127.0.0.1>;regint=0;answermode=${answer};audio_codecs=PCMU/8000/1,PCMA/8000/1\n`);
+    phone.program = new Program('baresip', ['-f', phone.folder, '-v'], { cwd: phone.folder });
+    await phone.program.bound(phone.port);
+    await until(() => phone.program.output.includes('baresip is ready'), 'baresip to be ready', { also: () => phone.program.output });
+    return phone;
+  }
+
+  /** A command of baresip's menu, e.g. 'hangup', 'sndcode 5'. */
+  async command(command, params = '') {
+    const body = JSON.stringify({ command, params });
+    const socket = createConnection(this.control, '127.0.0.1');
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    socket.end(`${body.length}:${body},`);
+    socket.on('data', () => {});
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+
+  /** What it heard, newest call last: samples at 8 kHz. */
+  recordings() {
+    return readdirSync(this.heard)
+      .filter((name) => name.endsWith('-dec.wav'))
+      .sort()
+      .map((name) => readWav(readFileSync(join(this.heard, name))))
+      .map(({ rate, channels }) => ({ rate, samples: channels[0] }));
+  }
+
+  async stop() {
+    await this.program.stop('SIGTERM');
+  }
+}
+
+const modulePath = () => ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu/baresip/modules', '/usr/lib/aarch64-linux-gnu/baresip/modules'].find((path) => {
+  try {
+    return readdirSync(path).length > 0;
+  } catch {
+    return false;
+  }
+});
+
+/** Ten minutes of tone as 16-bit WAV at 8 kHz: whole seconds, so that it repeats without a seam. */
+function toneFile(frequency) {
+  const samples = sine(frequency, 8000 * 600);
+  const data = Buffer.alloc(44 + samples.length * 2);
+  data.write('RIFF', 0);
+  data.writeUInt32LE(data.length - 8, 4);
+  data.write('WAVEfmt ', 8);
+  data.writeUInt32LE(16, 16);
+  data.writeUInt16LE(1, 20);
+  data.writeUInt16LE(1, 22);
+  data.writeUInt32LE(8000, 24);
+  data.writeUInt32LE(16000, 28);
+  data.writeUInt16LE(2, 32);
+  data.writeUInt16LE(16, 34);
+  data.write('data', 36);
+  data.writeUInt32LE(samples.length * 2, 40);
+  samples.forEach((x, i) => data.writeInt16LE(Math.round(x * 32767), 44 + 2 * i));
+  return data;
+}

@@ -1,0 +1,81 @@
+// Kamailio as a carrier's border proxy: asks for a SHA-256 digest (RFC 8760), stays in the route, passes calls on.
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program, freePort } from './process.mjs';
+
+export class Kamailio {
+  /** Calls go on to `to` (a port of 127.0.0.1). `proxy`: challenge with 407 instead of 401. */
+  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true }) {
+    const border = new Kamailio();
+    border.port = port ?? (await freePort());
+    const folder = mkdtempSync(join(tmpdir(), 'ringback-kamailio-'));
+    const kind = proxy ? 'proxy' : 'www';
+    writeFileSync(join(folder, 'kamailio.cfg'), `#!KAMAILIO
+debug=2
+log_stderror=yes
+fork=yes
+children=2
+disable_tcp=yes
+auto_aliases=no
+listen=udp:127.0.0.1:${border.port}
+mpath="${modulePath()}"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "xlog.so"
+loadmodule "auth.so"
+modparam("auth", "algorithm", "${algorithm}")
+modparam("auth", "nonce_expire", 60)
+
+request_route {
+  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  if (is_method("OPTIONS") && !has_totag()) { sl_send_reply("200", "OK"); exit; }
+  if (has_totag()) {
+    if (loose_route()) { t_relay(); exit; }
+    if (is_method("ACK") && t_check_trans()) { t_relay(); exit; }
+    sl_send_reply("404", "Not Here");
+    exit;
+  }
+  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
+  t_check_trans();
+  if (is_method("INVITE")) {
+    if (!pv_${kind}_authenticate("${realm}", "${password}", "0") || $au != "${username}") {
+      xlog("L_ALERT", "challenged: $rm\\n");
+      ${kind}_challenge("${realm}", "1");
+      exit;
+    }
+    xlog("L_ALERT", "let in: $au\\n");
+    consume_credentials();
+    record_route();
+    $du = "sip:127.0.0.1:${to}";
+    t_relay();
+    exit;
+  }
+  sl_send_reply("405", "Method Not Allowed");
+}
+`);
+    border.program = new Program('kamailio', ['-DD', '-E', '-f', join(folder, 'kamailio.cfg'), '-w', folder, '-Y', folder, '-m', '32', '-M', '8'], {
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+    });
+    await border.program.bound(border.port);
+    return border;
+  }
+
+  async stop() {
+    await this.program.stop();
+  }
+}
+
+const modulePath = () =>
+  ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/kamailio/modules/`).find((path) => {
+    try {
+      return readdirSync(path).length > 0;
+    } catch {
+      return false;
+    }
+  });

@@ -1,0 +1,79 @@
+// A foreign program, started for a scenario and ended with it.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+
+export class Program {
+  /** Starts `command`; its output is kept for when a scenario fails. */
+  constructor(command, args, options = {}) {
+    this.name = command.split('/').pop();
+    this.output = '';
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+    this.exited = new Promise((resolve) => {
+      this.child.on('exit', (code, signal) => resolve({ code, signal }));
+      this.child.on('error', (error) => {
+        this.output += String(error);
+        resolve({ code: 127 });
+      });
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream.on('data', (data) => (this.output = (this.output + data).slice(-400_000)));
+    }
+  }
+
+  get running() {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Waits until the output has the pattern; the match. */
+  async says(pattern, { within = 10_000, from = 0 } = {}) {
+    return until(() => this.output.slice(from).match(pattern), `${this.name} to say ${pattern}`, {
+      within,
+      also: () => (this.running ? '' : ` (it has ended)`) + `\n${this.output.slice(-2000)}`,
+    });
+  }
+
+  /** Waits until the port is taken: a try of our own could get in the way of the program's. */
+  async bound(port, transport = 'udp') {
+    const hex = port.toString(16).toUpperCase().padStart(4, '0');
+    const taken = () => readFileSync(`/proc/net/${transport}`, 'latin1').split('\n').some((line) => line.trim().split(/\s+/)[1]?.endsWith(`:${hex}`));
+    await until(() => taken() || !this.running, `${this.name} to listen on ${port}`, { also: () => `\n${this.output.slice(-2000)}` });
+    if (!this.running) throw new Error(`${this.name} did not start:\n${this.output}`);
+  }
+
+  async stop(signal = 'SIGTERM', within = 5000) {
+    if (!this.running) return this.exited;
+    this.child.kill(signal);
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), within);
+    const end = await this.exited;
+    clearTimeout(timer);
+    return end;
+  }
+}
+
+/** Polls until `probe` gives something true, and gives that back. */
+export async function until(probe, what, { within = 10_000, every = 50, also = () => '' } = {}) {
+  const deadline = Date.now() + within;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited ${within / 1000} s for ${what}${also()}`);
+    await new Promise((resolve) => setTimeout(resolve, every));
+  }
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A port of 127.0.0.1 that is free now, for both UDP and TCP. */
+export async function freePort() {
+  for (;;) {
+    const server = createServer();
+    const port = await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
+    const socket = createSocket('udp4');
+    const free = await new Promise((resolve) => socket.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true)));
+    await new Promise((resolve) => server.close(resolve));
+    if (free) await new Promise((resolve) => socket.close(resolve));
+    if (free) return port;
+  }
+}

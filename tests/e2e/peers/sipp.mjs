@@ -1,0 +1,247 @@
+// sipp as the carrier: what it does with a call is put together from steps, each a piece of a sipp scenario.
+import { readFileSync, existsSync, writeFileSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program, freePort, until } from './process.mjs';
+
+const reply = (status, { tag = '[pid]x[call_number]', extra = '', sdp = '', retrans = '', then = '' } = {}) => `
+  <send${retrans}${then}><![CDATA[
+    SIP/2.0 ${status}
+    [last_Via:]
+    [last_From:]
+    [last_To:];tag=${tag}
+    [last_Call-ID:]
+    [last_CSeq:]
+    [last_Record-Route:]
+    Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
+    ${extra}${extra ? '\n    ' : ''}${sdp ? `Content-Type: application/sdp\n    Content-Length: [len]\n\n    ${sdp.join('\n    ')}` : 'Content-Length: 0'}
+
+  ]]></send>`;
+
+/** A plain answer to a request inside the call. The To tag is there already. */
+const ok = (then = '') => `
+  <send${then}><![CDATA[
+    SIP/2.0 200 OK
+    [last_Via:]
+    [last_From:]
+    [last_To:]
+    [last_Call-ID:]
+    [last_CSeq:]
+    Content-Length: 0
+
+  ]]></send>`;
+
+const soundAt = (port, direction = 'sendrecv') => [
+  'v=0',
+  'o=phone 1 1 IN IP4 127.0.0.1',
+  's=-',
+  'c=IN IP4 127.0.0.1',
+  't=0 0',
+  `m=audio ${port} RTP/AVP 0 101`,
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:101 telephone-event/8000',
+  'a=fmtp:101 0-15',
+  'a=ptime:20',
+  `a=${direction}`,
+];
+
+const wait = (ms) => (ms > 0 ? `\n  <pause milliseconds="${ms}"/>` : '');
+const take = (request, attributes = '') => `\n  <recv request="${request}"${attributes}/>`;
+
+const bye = `
+  <send retrans="500"><![CDATA[
+    BYE [next_url] SIP/2.0
+    Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+    [routes]
+    From:[$to];tag=[pid]x[call_number]
+    To:[$from]
+    Call-ID: [call_id]
+    CSeq: 1 BYE
+    Max-Forwards: 70
+    Content-Length: 0
+
+  ]]></send>
+  <recv response="200"/>`;
+
+/** What the telephone at the far end does with a call. */
+export const far = {
+  /** Rings, is answered, stays until we hang up, or hangs up itself after `hangUpAfter` ms. */
+  answers: ({ ring = 200, ear, hangUpAfter = 0, earlyMedia = false, ack = true }) => [
+    earlyMedia ? reply('183 Session Progress', { sdp: soundAt(ear) }) : reply('180 Ringing'),
+    wait(ring),
+    reply('200 OK', { sdp: soundAt(ear), retrans: ' retrans="500"' }),
+    ack ? take('ACK', ' rtd="true"') : '',
+    hangUpAfter > 0 ? farHangsUp(hangUpAfter) : take('BYE', ' rrs="true"') + ok(),
+  ],
+  refuses: (status, { ring = 100 } = {}) => [reply('180 Ringing'), wait(ring), reply(status, { retrans: ' retrans="500"' }), take('ACK')],
+  /** Rings until we give up: expects CANCEL. */
+  ringsForEver: () => [
+    reply('180 Ringing'),
+    take('CANCEL', ' rrs="true"'),
+    ok(),
+    // The CSeq of the INVITE again, not the CANCEL's.
+    `
+  <send retrans="500"><![CDATA[
+    SIP/2.0 487 Request Terminated
+    [$via]
+    [last_From:]
+    [last_To:];tag=[pid]x[call_number]
+    [last_Call-ID:]
+    CSeq: [$cseq] INVITE
+    Content-Length: 0
+
+  ]]></send>`,
+    take('ACK'),
+  ],
+  /** The answer crosses our CANCEL: 200 to both; we must ACK and hang up. */
+  answersIntoCancel: ({ ear }) => [
+    reply('180 Ringing'),
+    take('CANCEL', ' rrs="true"'),
+    ok(),
+    `
+  <send retrans="500"><![CDATA[
+    SIP/2.0 200 OK
+    [$via]
+    [last_From:]
+    [last_To:];tag=[pid]x[call_number]
+    [last_Call-ID:]
+    CSeq: [$cseq] INVITE
+    Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
+    Content-Type: application/sdp
+    Content-Length: [len]
+
+    ${soundAt(ear).join('\n    ')}
+
+  ]]></send>`,
+    take('ACK'),
+    take('BYE', ' rrs="true"'),
+    ok(),
+  ],
+  /** A forking carrier: a second branch answers too. The second dialog must be ACKed and ended, the first one lives. */
+  answersTwice: ({ ear }) => [
+    reply('180 Ringing'),
+    wait(200),
+    reply('200 OK', { sdp: soundAt(ear) }),
+    take('ACK'),
+    `
+  <send><![CDATA[
+    SIP/2.0 200 OK
+    [$via]
+    [last_From:]
+    To:[$to];tag=fork[call_number]
+    [last_Call-ID:]
+    CSeq: [$cseq] INVITE
+    Contact: <sip:fork@[local_ip]:[local_port];transport=[transport]>
+    Content-Type: application/sdp
+    Content-Length: [len]
+
+    ${soundAt(ear).join('\n    ')}
+
+  ]]></send>`,
+    take('ACK'),
+    take('BYE'),
+    ok(),
+    take('BYE'),
+    ok(),
+  ],
+};
+
+const farHangsUp = (ms) => `
+  <recv request="BYE" timeout="${ms}" ontimeout="21" rrs="true" next="22"/>
+  <label id="21"/>
+  ${bye.replace('<recv response="200"/>', '<recv response="200" next="23"/>')}
+  <label id="22"/>${ok(' next="23"')}
+  <label id="23"/>`;
+
+/** Kept from the INVITE for answers that come after another request. */
+const remember = `
+      <ereg regexp="Via:[^\\r\\n]*" search_in="msg" check_it="true" assign_to="via"/>
+      <ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" check_it="true" assign_to="cseq"/>
+      <ereg regexp=".*" search_in="hdr" header="To:" check_it="true" assign_to="to"/>
+      <ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="from"/>`;
+
+const challenge = ({ username, password, realm = 'carrier', proxy = false }) => `${reply(
+  proxy ? '407 Proxy Authentication Required' : '401 Unauthorized',
+  { extra: `${proxy ? 'Proxy' : 'WWW'}-Authenticate: Digest realm="${realm}", algorithm=MD5, qop="auth", nonce="47ebe028cda119c3"` },
+)}
+  <recv request="ACK"/>
+  <recv request="INVITE" rrs="true">
+    <action>${remember}
+      <verifyauth assign_to="authvalid" username="${username}" password="${password}"/>
+    </action>
+  </recv>
+  <nop test="authvalid" next="3"/>${reply('403 Forbidden')}
+  <recv request="ACK" next="9"/>
+  <label id="3"/>`;
+
+/** The whole scenario: OPTIONS are answered, an INVITE is challenged if a password is given, then `steps`. */
+const scenario = (steps, { auth, optionsStatus = '200 OK' } = {}) => `<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="carrier">
+  <recv request="OPTIONS" optional="true" next="1"/>
+  <recv request="INVITE" rrs="true" next="2">
+    <action>${remember}
+    </action>
+  </recv>
+  <label id="1"/>${reply(optionsStatus, { then: ' next="9"' })}
+  <label id="2"/>${auth ? challenge(auth) : ''}${steps.join('')}
+  <label id="9"/>
+  <Reference variables="via,cseq,to,from${auth ? ',authvalid' : ''}"/>
+</scenario>
+`;
+
+export class Carrier {
+  /** Starts sipp on `port` doing `steps` with every call. */
+  static async start(steps, { port, transport = 'udp', ...options } = {}) {
+    const carrier = new Carrier();
+    carrier.port = port ?? (await freePort());
+    const folder = mkdtempSync(join(tmpdir(), 'ringback-sipp-'));
+    carrier.log = join(folder, 'messages.log');
+    writeFileSync(join(folder, 'carrier.xml'), scenario(steps, options));
+    carrier.program = new Program('sipp', [
+      '-sf', join(folder, 'carrier.xml'), '-i', '127.0.0.1', '-p', String(carrier.port), '-t', transport === 'tcp' ? 't1' : 'u1',
+      '-mp', String(await freePort()), '-nostdin', '-trace_msg', '-message_file', carrier.log, '-trace_err', '-error_file', join(folder, 'errors.log'),
+      '-default_behaviors', 'none', '-recv_timeout', '120000',
+    ], { cwd: folder });
+    carrier.errors = join(folder, 'errors.log');
+    await carrier.program.bound(carrier.port, transport);
+    return carrier;
+  }
+
+  /** All SIP messages so far: { at, sent, start (line), headers, body, text }. `sent` is from the carrier's side. */
+  messages() {
+    if (!existsSync(this.log)) return [];
+    return readFileSync(this.log, 'latin1')
+      .split(/^-{20,} .*$/m)
+      .flatMap((block) => {
+        const head = block.match(/(UDP|TCP) message (sent|received)[^\n]*\n\n([\s\S]*)/);
+        if (!head) return [];
+        const text = head[3].replaceAll('\r\n', '\n').trimStart();
+        const [top, ...body] = text.split('\n\n');
+        const [start, ...lines] = top.split('\n');
+        const headers = Object.fromEntries(lines.map((line) => [line.split(':')[0].trim().toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+        return [{ sent: head[2] === 'sent', start, headers, body: body.join('\n\n'), text }];
+      });
+  }
+
+  received(method) {
+    return this.messages().filter((m) => !m.sent && m.start.startsWith(`${method} `));
+  }
+
+  /** Waits for the `count`th request of a method; repeats of the same one do not count. */
+  async gets(method, { count = 1, within = 15_000 } = {}) {
+    const distinct = () => [...new Map(this.received(method).map((m) => [m.headers.via, m])).values()];
+    return until(() => distinct()[count - 1], `${count} ${method} at the carrier`, { within, also: () => `\n${this.report()}` });
+  }
+
+  report() {
+    const errors = existsSync(this.errors) ? readFileSync(this.errors, 'latin1').slice(-1500) : '';
+    return this.messages().map((m) => `${m.sent ? '<-' : '->'} ${m.start}`).join('\n') + `\n${errors}`;
+  }
+
+  async stop() {
+    await this.program.stop('SIGKILL');
+  }
+}
+
+/** Port of the sound in a session description. */
+export const audioPort = (sdp) => Number(sdp.match(/^m=audio (\d+)/m)[1]);

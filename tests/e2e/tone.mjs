@@ -1,0 +1,82 @@
+// Tones: made, measured, and read from WAV files. Levels are amplitudes of a sine, full scale = 1.
+
+/** Samples of a sine at 8 kHz: `level` of full scale, from sample `start` on. */
+export function sine(frequency, samples, { level = 0.25, start = 0, rate = 8000 } = {}) {
+  return Float32Array.from({ length: samples }, (_, i) => level * Math.sin((2 * Math.PI * frequency * (start + i)) / rate));
+}
+
+/** Amplitude of one frequency in the samples (Goertzel). */
+export function amplitude(samples, frequency, rate = 8000) {
+  const w = (2 * Math.PI * frequency) / rate;
+  const c = 2 * Math.cos(w);
+  let [a, b] = [0, 0];
+  for (const x of samples) [a, b] = [x + c * a - b, a];
+  const power = a * a + b * b - c * a * b;
+  return (2 * Math.sqrt(Math.max(0, power))) / Math.max(1, samples.length);
+}
+
+/** µ-law, both ways (ITU-T G.711). */
+export function ulawEncode(x) {
+  const pcm = Math.max(-32635, Math.min(32635, Math.round(x * 32768)));
+  const sign = pcm < 0 ? 0x80 : 0;
+  const m = Math.abs(pcm) + 132;
+  const exponent = Math.max(0, 31 - Math.clz32(m >> 7));
+  return ~(sign | (exponent << 4) | ((m >> (exponent + 3)) & 0x0f)) & 0xff;
+}
+
+export function ulawDecode(byte) {
+  const u = ~byte & 0xff;
+  const m = (((u & 0x0f) << 3) + 132) << ((u >> 4) & 7);
+  return ((u & 0x80 ? 132 - m : m - 132) / 32768);
+}
+
+/** A WAV of 16-bit PCM: { rate, channels: [Float32Array, …] }. */
+export function readWav(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const word = (at) => String.fromCharCode(...bytes.subarray(at, at + 4));
+  if (word(0) !== 'RIFF' || word(8) !== 'WAVE') throw new Error('not a WAV');
+  let format;
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const size = view.getUint32(at + 4, true);
+    if (word(at) === 'fmt ') format = { channels: view.getUint16(at + 10, true), rate: view.getUint32(at + 12, true), bits: view.getUint16(at + 22, true) };
+    if (word(at) === 'data') {
+      if (format.bits !== 16) throw new Error(`${format.bits} bits a sample`);
+      const frames = Math.floor(Math.min(size, bytes.length - at - 8) / 2 / format.channels);
+      const channels = Array.from({ length: format.channels }, (_, c) =>
+        Float32Array.from({ length: frames }, (_, i) => view.getInt16(at + 8 + 2 * (i * format.channels + c), true) / 32768),
+      );
+      return { rate: format.rate, channels };
+    }
+    at += 8 + size + (size & 1);
+  }
+  throw new Error('no data in the WAV');
+}
+
+/**
+ * The longest stretch in which a tone stands, in 10 ms windows: { from, to } in seconds, and the windows inside it that
+ * are under half of the stretch's median level.
+ */
+export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridgeGap = 0.5 } = {}) {
+  const size = rate / 100;
+  const levels = [];
+  for (let at = 0; at + size <= samples.length; at += size) levels.push(amplitude(samples.subarray(at, at + size), frequency, rate));
+  let best = { from: 0, to: 0 };
+  let from = -1;
+  let last = -1;
+  const close = () => {
+    if (from >= 0 && last + 1 - from > best.to - best.from) best = { from, to: last + 1 };
+  };
+  levels.forEach((level, i) => {
+    if (level < floor) return;
+    if (from < 0 || i - last > bridgeGap * 100) {
+      close();
+      from = i;
+    }
+    last = i;
+  });
+  close();
+  const inside = levels.slice(best.from, best.to);
+  const median = [...inside].sort((a, b) => a - b)[inside.length >> 1] ?? 0;
+  const weak = inside.flatMap((level, i) => (level < median / 2 ? [(best.from + i) / 100] : []));
+  return { from: best.from / 100, to: best.to / 100, seconds: (best.to - best.from) / 100, median, weak };
+}
