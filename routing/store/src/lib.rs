@@ -1,1 +1,158 @@
-//! Being built.
+//! The ledger: what was decided, kept so that an answer that was given still holds after a crash.
+//!
+//! SQLite in a file by default, PostgreSQL by URL; both serve the same hand-written SQL. All writes pass one writer task
+//! that commits them in groups ([`writer`]), each answered only once it is on disk; reads have a pool of their own and see
+//! every answered write. Whatever concerns a person is asked for with its tenant, and nothing of another tenant comes back.
+
+mod audit;
+mod connect;
+mod contact;
+mod dialog;
+mod digest;
+mod error;
+mod idempotency;
+mod journal;
+mod lease;
+mod migrate;
+mod presence;
+mod recording;
+mod settings;
+mod sql;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod token;
+mod turn;
+mod user;
+mod writer;
+
+use std::{path::Path, sync::atomic::Ordering::Relaxed, time::Duration};
+
+pub use audit::{AuditEntry, AuditRow, AuditVerdict};
+pub use contact::{ContactPage, ContactSearch, FactRow};
+pub use dialog::DialogRow;
+pub use error::{NumberInDialog, StoreError};
+pub use idempotency::Claim;
+pub use journal::{JournalEntry, JournalKind, JournalRow};
+pub use presence::PresenceInterval;
+pub use recording::{RecordedContact, RecordingPage, RecordingRow, RecordingSearch, RecordingState};
+pub use settings::ConfigVersion;
+pub use sql::Dialect;
+pub use turn::TurnWrite;
+pub use user::{Role, Session, User};
+
+use connect::{Connector, Readers};
+use sql::{Conn, Reader};
+use writer::{Doing, WriterHandle};
+
+/// Most rows one page of any listing holds.
+pub const MAX_PAGE: u32 = 500;
+
+/// The bounds of the ledger.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// Writes that may wait for the writer; one more is refused with [`StoreError::Full`].
+    pub queue_limit: usize,
+    /// Most writes in one transaction.
+    pub group_limit: usize,
+    /// Connections for reading.
+    pub read_connections: u32,
+    /// How long SQLite waits for another process that holds the file, such as a backup.
+    pub busy_timeout: Duration,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { queue_limit: 1024, group_limit: 64, read_connections: 4, busy_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// The ledger's handle; clones share the same writer and readers.
+#[derive(Debug, Clone)]
+pub struct Store {
+    connector: Connector,
+    writer: WriterHandle,
+    readers: Readers,
+}
+
+/// What the writer has done since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Writes that wait now.
+    pub waiting: u64,
+    /// Transactions, each of one or more writes.
+    pub groups: u64,
+    pub committed: u64,
+    /// Refused by themselves: conflict, stale lease and the like.
+    pub refused: u64,
+    /// Lost with their transaction: disk full, connection gone.
+    pub failed: u64,
+    /// The last transaction found no space.
+    pub disk_full: bool,
+}
+
+impl Store {
+    /// Opens the ledger at `url` (`sqlite:///path/file.sqlite`, `postgres://user:password@host/database`), creates what
+    /// is missing and brings the schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] for an unusable URL or a schema of another build, [`StoreError::Io`] when the database
+    /// cannot be reached.
+    pub async fn open(url: &str, config: StoreConfig) -> Result<Self, StoreError> {
+        Self::open_at(url, config, migrate::newest()).await
+    }
+
+    async fn open_at(url: &str, config: StoreConfig, schema: i64) -> Result<Self, StoreError> {
+        let connector = Connector::new(url, &config)?;
+        let conn = connector.migrated(schema).await?;
+        let readers = connector.readers(&config);
+        let writer = writer::start(conn, connector.clone(), config.queue_limit, config.group_limit);
+        Ok(Self { connector, writer, readers })
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.connector.dialect()
+    }
+
+    /// Writes what waits, then closes all connections. Every later call gets [`StoreError::Closed`] or an I/O error.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+
+    pub fn stats(&self) -> StoreStats {
+        let counters = &self.writer.counters;
+        StoreStats {
+            waiting: self.writer.waiting() as u64,
+            groups: counters.groups.load(Relaxed),
+            committed: counters.committed.load(Relaxed),
+            refused: counters.refused.load(Relaxed),
+            failed: counters.failed.load(Relaxed),
+            disk_full: counters.disk_full.load(Relaxed),
+        }
+    }
+
+    /// Copies a SQLite ledger, consistent as of one moment, into the new file `path` while the work goes on.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] on PostgreSQL, which has its own tools; [`StoreError::Io`] when the file exists.
+    pub async fn backup(&self, path: &Path) -> Result<(), StoreError> {
+        self.connector.copy_to(path).await
+    }
+
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
+        self.writer.write(work).await
+    }
+
+    pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {
+        self.readers.lend().await
+    }
+}
+
+/// A page's size between one row and [`MAX_PAGE`].
+pub(crate) fn page_size(asked: u32) -> i64 {
+    i64::from(asked.clamp(1, MAX_PAGE))
+}

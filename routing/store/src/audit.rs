@@ -1,0 +1,202 @@
+//! Who did and looked at what: append-only, each row's hash covering the one before it, so that a row changed, taken out
+//! or put in afterwards shows.
+//!
+//! The hash covers the digest of the detail and not its text, so that a detail which must be erased one day leaves the
+//! chain whole.
+
+use ringback_routing::{ids::TenantId, time::Timestamp};
+
+use crate::{
+    Store, digest,
+    error::StoreError,
+    page_size,
+    settings::scope_of,
+    sql::{Row, sql},
+};
+
+/// One deed to keep. `target` and `detail` name ids, never what people said or dialled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    pub at: Timestamp,
+    /// The user, or "system".
+    pub who: String,
+    /// A word such as "recording_played".
+    pub what: String,
+    /// The id it was done to.
+    pub target: String,
+    pub detail: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRow {
+    /// 1, 2, 3 … within the tenant.
+    pub seq: u64,
+    pub entry: AuditEntry,
+    pub hash: String,
+}
+
+/// What checking the chain found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditVerdict {
+    /// Every row is as it was written.
+    Whole { rows: u64 },
+    /// The first row that is missing or not as it was written.
+    Broken { seq: u64 },
+}
+
+/// Rows read at a time while the chain is checked.
+const VERIFY_STEP: i64 = 1000;
+
+impl Store {
+    /// Appends to the tenant's chain (None: the operators' own) and returns the row's number.
+    pub async fn audit(&self, tenant: Option<&TenantId>, entry: AuditEntry) -> Result<u64, StoreError> {
+        let chain = scope_of(tenant);
+        self.write(move |conn| {
+            Box::pin(async move {
+                // The head's row is locked until the commit: two nodes cannot both append the same number.
+                sql("INSERT INTO audit_heads (chain, seq, hash) VALUES ($1, 0, '') ON CONFLICT (chain) DO NOTHING")
+                    .text(&chain)
+                    .run(&mut *conn)
+                    .await?;
+                let head = sql("UPDATE audit_heads SET seq = seq + 1 WHERE chain = $1 RETURNING seq, hash")
+                    .text(&chain)
+                    .first(&mut *conn)
+                    .await?
+                    .ok_or(StoreError::NotFound("audit head"))?;
+                let seq = head.int("seq")?;
+                let detail = entry.detail.to_string();
+                let detail_digest = digest::hex_of(&[detail.as_bytes()]);
+                let hash = link(&head.text("hash")?, &chain, seq, &entry, &detail_digest);
+                sql("INSERT INTO audit (chain, seq, at, who, what, target, detail, detail_digest, hash)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+                .text(&chain)
+                .int(seq)
+                .int(entry.at.as_millis())
+                .text(&entry.who)
+                .text(&entry.what)
+                .text(&entry.target)
+                .text(&detail)
+                .text(&detail_digest)
+                .text(&hash)
+                .run(&mut *conn)
+                .await?;
+                sql("UPDATE audit_heads SET hash = $2 WHERE chain = $1")
+                    .text(&chain)
+                    .text(&hash)
+                    .run(&mut *conn)
+                    .await?;
+                Ok(seq.unsigned_abs())
+            })
+        })
+        .await
+    }
+
+    /// The latest rows, newest first; `before` is the `seq` of the last row of the page before.
+    pub async fn audit_rows(
+        &self,
+        tenant: Option<&TenantId>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let before = before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
+        let mut reader = self.reader().await?;
+        let rows = sql("SELECT seq, at, who, what, target, detail, hash FROM audit
+             WHERE chain = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3")
+        .text(scope_of(tenant))
+        .int(before)
+        .int(page_size(limit))
+        .all(&mut reader)
+        .await?;
+        rows.iter().map(row_of).collect()
+    }
+
+    /// Computes the whole chain anew and compares it with what is kept, to the head.
+    pub async fn verify_audit(&self, tenant: Option<&TenantId>) -> Result<AuditVerdict, StoreError> {
+        let chain = scope_of(tenant);
+        let mut reader = self.reader().await?;
+        // The head first: rows appended while this runs are beyond it and are left for the next check.
+        let head = sql("SELECT seq, hash FROM audit_heads WHERE chain = $1").text(&chain).first(&mut reader).await?;
+        let (last, last_hash) = match head {
+            Some(head) => (head.int("seq")?, head.text("hash")?),
+            None => (0, String::new()),
+        };
+        let (mut seq, mut hash) = (0, String::new());
+        while seq < last {
+            let rows = sql("SELECT seq, at, who, what, target, detail, detail_digest, hash FROM audit
+                 WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4")
+            .text(&chain)
+            .int(seq)
+            .int(last)
+            .int(VERIFY_STEP)
+            .all(&mut reader)
+            .await?;
+            if rows.is_empty() {
+                return Ok(broken(seq + 1));
+            }
+            for row in &rows {
+                let kept = row_of(row)?;
+                let detail_digest = row.text("detail_digest")?;
+                seq += 1;
+                hash = link(&hash, &chain, seq, &kept.entry, &detail_digest);
+                let whole = kept.seq == seq.unsigned_abs()
+                    && kept.hash == hash
+                    && digest::hex_of(&[row.text("detail")?.as_bytes()]) == detail_digest;
+                if !whole {
+                    return Ok(broken(seq));
+                }
+            }
+        }
+        let beyond = sql("SELECT seq FROM audit WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT 1")
+            .text(&chain)
+            .int(last)
+            .first(&mut reader)
+            .await?;
+        match beyond {
+            // Without a head, or with one set back, rows that are there prove it.
+            Some(_) if !self.head_moved(&chain, last).await? => Ok(broken(last + 1)),
+            _ if hash != last_hash => Ok(broken(last)),
+            _ => Ok(AuditVerdict::Whole { rows: last.unsigned_abs() }),
+        }
+    }
+
+    async fn head_moved(&self, chain: &str, from: i64) -> Result<bool, StoreError> {
+        let mut reader = self.reader().await?;
+        let head = sql("SELECT seq FROM audit_heads WHERE chain = $1").text(chain).first(&mut reader).await?;
+        Ok(match head {
+            Some(head) => head.int("seq")? > from,
+            None => false,
+        })
+    }
+}
+
+fn broken(seq: i64) -> AuditVerdict {
+    AuditVerdict::Broken { seq: seq.unsigned_abs() }
+}
+
+fn link(previous: &str, chain: &str, seq: i64, entry: &AuditEntry, detail_digest: &str) -> String {
+    digest::hex_of(&[
+        previous.as_bytes(),
+        chain.as_bytes(),
+        &seq.to_be_bytes(),
+        &entry.at.as_millis().to_be_bytes(),
+        entry.who.as_bytes(),
+        entry.what.as_bytes(),
+        entry.target.as_bytes(),
+        detail_digest.as_bytes(),
+    ])
+}
+
+fn row_of(row: &Row) -> Result<AuditRow, StoreError> {
+    let seq = row.int("seq")?;
+    Ok(AuditRow {
+        seq: seq.unsigned_abs(),
+        entry: AuditEntry {
+            at: Timestamp::from_millis(row.int("at")?),
+            who: row.text("who")?,
+            what: row.text("what")?,
+            target: row.text("target")?,
+            detail: serde_json::from_str(&row.text("detail")?).unwrap_or(serde_json::Value::Null),
+        },
+        hash: row.text("hash")?,
+    })
+}

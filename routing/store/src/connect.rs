@@ -1,0 +1,160 @@
+//! Opening connections: from a URL to a migrated writer and a read-only pool.
+
+use std::{path::Path, str::FromStr as _, time::Duration};
+
+use sqlx::{
+    ConnectOptions as _, PgPool, SqlitePool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{
+    StoreConfig,
+    error::StoreError,
+    migrate,
+    sql::{Conn, Dialect, Reader, sql},
+};
+
+/// How long a read may wait for one of the pool's connections.
+const READER_WAIT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection; more than the ledger has.
+const STATEMENT_CACHE: usize = 256;
+
+/// Knows how to open the writer's connection, the first time and after a failure.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    target: Target,
+}
+
+#[derive(Debug, Clone)]
+enum Target {
+    Sqlite(Box<SqliteConnectOptions>),
+    Postgres(Box<PgConnectOptions>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Readers {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Connector {
+    /// `sqlite:///absolute/path` or `sqlite://relative/path`, `postgres://…` or `postgresql://…`.
+    pub(crate) fn new(url: &str, config: &StoreConfig) -> Result<Self, StoreError> {
+        let target = if let Some(path) = url.strip_prefix("sqlite://") {
+            if path.is_empty() {
+                return Err(StoreError::schema("the database URL names no file"));
+            }
+            Target::Sqlite(Box::new(
+                SqliteConnectOptions::new()
+                    .filename(path)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(config.busy_timeout)
+                    .foreign_keys(true)
+                    .statement_cache_capacity(STATEMENT_CACHE)
+                    .disable_statement_logging(),
+            ))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            // The parser's message may repeat the URL, which holds a password.
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|_| StoreError::schema("the database URL is not a PostgreSQL URL"))?;
+            Target::Postgres(Box::new(
+                options
+                    .application_name("ringback")
+                    .statement_cache_capacity(STATEMENT_CACHE)
+                    .disable_statement_logging(),
+            ))
+        } else {
+            return Err(StoreError::schema("the database URL must begin with sqlite:// or postgres://"));
+        };
+        Ok(Self { target })
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.target {
+            Target::Sqlite(_) => Dialect::Sqlite,
+            Target::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The writer's connection; the file and its folder are created when missing.
+    pub(crate) async fn writer(&self) -> Result<Conn, StoreError> {
+        Ok(match &self.target {
+            Target::Sqlite(options) => {
+                create_private(options.get_filename())?;
+                Conn::Sqlite(Box::new(options.connect().await?))
+            }
+            Target::Postgres(options) => Conn::Postgres(Box::new(options.connect().await?)),
+        })
+    }
+
+    /// Writes a copy of the whole SQLite database to a new file, while writers and readers go on.
+    pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let mut conn = match &self.target {
+            Target::Sqlite(_) => self.writer().await?,
+            Target::Postgres(_) => return Err(StoreError::schema("PostgreSQL is backed up with its own tools")),
+        };
+        let path = path.to_str().ok_or_else(|| StoreError::schema("the path of the backup is not UTF-8"))?;
+        let copied = sql("VACUUM INTO $1").text(path).run(&mut conn).await;
+        conn.close().await?;
+        copied?;
+        Ok(())
+    }
+
+    /// A writer whose schema is at `schema`.
+    pub(crate) async fn migrated(&self, schema: i64) -> Result<Conn, StoreError> {
+        let mut conn = self.writer().await?;
+        migrate::migrate(&mut conn, schema).await?;
+        Ok(conn)
+    }
+
+    pub(crate) fn readers(&self, config: &StoreConfig) -> Readers {
+        match &self.target {
+            Target::Sqlite(options) => Readers::Sqlite(
+                SqlitePoolOptions::new()
+                    .max_connections(config.read_connections.max(1))
+                    .acquire_timeout(READER_WAIT)
+                    .connect_lazy_with(options.as_ref().clone().pragma("query_only", "on")),
+            ),
+            Target::Postgres(options) => Readers::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(config.read_connections.max(1))
+                    .acquire_timeout(READER_WAIT)
+                    .connect_lazy_with(options.as_ref().clone().options([("default_transaction_read_only", "on")])),
+            ),
+        }
+    }
+}
+
+impl Readers {
+    pub(crate) async fn lend(&self) -> Result<Reader, StoreError> {
+        Ok(match self {
+            Readers::Sqlite(pool) => Reader::Sqlite(pool.acquire().await?),
+            Readers::Postgres(pool) => Reader::Postgres(pool.acquire().await?),
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Readers::Sqlite(pool) => pool.close().await,
+            Readers::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Creates the database file readable by its owner alone; SQLite gives its companions the same rights.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

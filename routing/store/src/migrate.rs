@@ -1,0 +1,124 @@
+//! Numbered migrations, embedded in the program and recorded in the database with their checksums.
+//!
+//! A migration is one text for both databases, then one for its dialect (triggers have no common form). All that are
+//! missing are applied in one transaction, so that a start that fails leaves the schema as it was.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::{
+    digest,
+    error::StoreError,
+    sql::{Conn, Dialect, sql},
+};
+
+pub(crate) struct Migration {
+    pub(crate) version: i64,
+    name: &'static str,
+    common: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "ledger",
+        common: include_str!("../migrations/0001_ledger.sql"),
+        sqlite: include_str!("../migrations/0001_guards.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_guards.postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "tenant_configs",
+        common: include_str!("../migrations/0002_tenant_configs.sql"),
+        sqlite: include_str!("../migrations/0002_guards.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_guards.postgres.sql"),
+    },
+];
+
+impl Migration {
+    fn own(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+
+    /// SHA-256 over both texts of this dialect.
+    pub(crate) fn checksum(&self, dialect: Dialect) -> String {
+        digest::hex_of(&[self.common.as_bytes(), self.own(dialect).as_bytes()])
+    }
+}
+
+/// Two nodes starting at once on one PostgreSQL wait for each other; any number will do, as long as it stays.
+const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(7230942817)";
+
+/// Brings the schema up to `target`, at most the newest this build knows.
+///
+/// # Errors
+/// [`StoreError::Schema`] when the database holds a migration this build does not know, or knows with another text.
+pub(crate) async fn migrate(conn: &mut Conn, target: i64) -> Result<(), StoreError> {
+    let dialect = conn.dialect();
+    match dialect {
+        Dialect::Sqlite => conn.script("BEGIN IMMEDIATE").await?,
+        Dialect::Postgres => conn.script("BEGIN").await?,
+    }
+    let outcome = apply_missing(conn, dialect, target).await;
+    match outcome {
+        Ok(()) => Ok(conn.script("COMMIT").await?),
+        Err(error) => {
+            if let Err(rollback) = conn.script("ROLLBACK").await {
+                tracing::warn!(%rollback, "rolling back a failed migration failed too");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn apply_missing(conn: &mut Conn, dialect: Dialect, target: i64) -> Result<(), StoreError> {
+    if dialect == Dialect::Postgres {
+        conn.script(ADVISORY_LOCK).await?;
+    }
+    conn.script(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+            version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)",
+    )
+    .await?;
+    let applied = sql("SELECT version, checksum FROM schema_migrations ORDER BY version").all(&mut *conn).await?;
+    let mut present = 0;
+    for row in applied {
+        let version = row.int("version")?;
+        let Some(known) = MIGRATIONS.iter().find(|migration| migration.version == version) else {
+            return Err(StoreError::schema(format!(
+                "the database is at schema {version}, this program knows up to {}",
+                newest()
+            )));
+        };
+        if known.checksum(dialect) != row.text("checksum")? {
+            return Err(StoreError::schema(format!("migration {version} was applied with another text")));
+        }
+        present = version;
+    }
+    for migration in MIGRATIONS.iter().filter(|m| m.version > present && m.version <= target) {
+        conn.script(migration.common).await?;
+        conn.script(migration.own(dialect)).await?;
+        sql("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
+            .int(migration.version)
+            .text(migration.name)
+            .text(migration.checksum(dialect))
+            .int(wall_clock())
+            .run(&mut *conn)
+            .await?;
+        tracing::info!(version = migration.version, name = migration.name, "schema migrated");
+    }
+    Ok(())
+}
+
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
+}
+
+/// For the administrator who asks when a migration ran; nothing is decided by it.
+fn wall_clock() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

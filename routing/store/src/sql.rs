@@ -1,0 +1,214 @@
+//! The one place where the two databases are told apart: a statement is the same `$1` text for both, its arguments are
+//! text or integers, and a row is read by column name.
+
+use sqlx::{
+    PgConnection, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, SqliteConnection,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use crate::error::StoreError;
+
+/// Which database the ledger lives in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// The writer's own connection.
+#[derive(Debug)]
+pub(crate) enum Conn {
+    Sqlite(Box<SqliteConnection>),
+    Postgres(Box<PgConnection>),
+}
+
+/// A connection lent by the read-only pool.
+#[derive(Debug)]
+pub(crate) enum Reader {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// Where a statement runs.
+pub(crate) enum On<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl<'c> From<&'c mut Conn> for On<'c> {
+    fn from(conn: &'c mut Conn) -> Self {
+        match conn {
+            Conn::Sqlite(conn) => On::Sqlite(conn),
+            Conn::Postgres(conn) => On::Postgres(conn),
+        }
+    }
+}
+
+impl<'c> From<&'c mut Reader> for On<'c> {
+    fn from(reader: &'c mut Reader) -> Self {
+        match reader {
+            Reader::Sqlite(conn) => On::Sqlite(conn),
+            Reader::Postgres(conn) => On::Postgres(conn),
+        }
+    }
+}
+
+impl Conn {
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Conn::Sqlite(_) => Dialect::Sqlite,
+            Conn::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Statements without arguments, several at once if need be.
+    pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Conn::Sqlite(conn) => sqlx::raw_sql(text).execute(&mut **conn).await.map(drop),
+            Conn::Postgres(conn) => sqlx::raw_sql(text).execute(&mut **conn).await.map(drop),
+        }
+    }
+
+    pub(crate) async fn close(self) -> Result<(), sqlx::Error> {
+        use sqlx::Connection as _;
+        match self {
+            Conn::Sqlite(conn) => conn.close().await,
+            Conn::Postgres(conn) => conn.close().await,
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Arg {
+    Text(Option<String>),
+    Int(Option<i64>),
+}
+
+/// A statement being put together: `sql("… $1 … $2").text(a).int(b)`, then `run`, `all` or `first`.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    text: SqlStr,
+    args: Vec<Arg>,
+    /// Kept prepared on the connection.
+    lasting: bool,
+}
+
+pub(crate) fn sql(text: impl SqlSafeStr) -> Statement {
+    Statement { text: text.into_sql_str(), args: Vec::new(), lasting: true }
+}
+
+impl Statement {
+    pub(crate) fn text(self, value: impl AsRef<str>) -> Self {
+        self.opt_text(Some(value))
+    }
+
+    /// NUL is the one character PostgreSQL cannot keep; both databases get the replacement character for it.
+    pub(crate) fn opt_text(mut self, value: Option<impl AsRef<str>>) -> Self {
+        self.args.push(Arg::Text(value.map(|text| match text.as_ref() {
+            text if text.contains('\0') => text.replace('\0', "\u{fffd}"),
+            text => text.to_owned(),
+        })));
+        self
+    }
+
+    /// An id or anything else that is written as text.
+    pub(crate) fn id(mut self, value: impl std::fmt::Display) -> Self {
+        self.args.push(Arg::Text(Some(value.to_string())));
+        self
+    }
+
+    pub(crate) fn int(self, value: i64) -> Self {
+        self.opt_int(Some(value))
+    }
+
+    pub(crate) fn opt_int(mut self, value: Option<i64>) -> Self {
+        self.args.push(Arg::Int(value));
+        self
+    }
+
+    /// For a text made for this once: not kept prepared.
+    pub(crate) fn once(mut self) -> Self {
+        self.lasting = false;
+        self
+    }
+
+    /// Runs it and says how many rows it touched.
+    pub(crate) async fn run(self, on: impl Into<On<'_>>) -> Result<u64, sqlx::Error> {
+        match on.into() {
+            On::Sqlite(conn) => Ok(self.sqlite().execute(conn).await?.rows_affected()),
+            On::Postgres(conn) => Ok(self.postgres().execute(conn).await?.rows_affected()),
+        }
+    }
+
+    pub(crate) async fn all(self, on: impl Into<On<'_>>) -> Result<Vec<Row>, sqlx::Error> {
+        Ok(match on.into() {
+            On::Sqlite(conn) => self.sqlite().fetch_all(conn).await?.into_iter().map(Row::Sqlite).collect(),
+            On::Postgres(conn) => self.postgres().fetch_all(conn).await?.into_iter().map(Row::Postgres).collect(),
+        })
+    }
+
+    pub(crate) async fn first(self, on: impl Into<On<'_>>) -> Result<Option<Row>, sqlx::Error> {
+        Ok(match on.into() {
+            On::Sqlite(conn) => self.sqlite().fetch_optional(conn).await?.map(Row::Sqlite),
+            On::Postgres(conn) => self.postgres().fetch_optional(conn).await?.map(Row::Postgres),
+        })
+    }
+
+    fn sqlite(self) -> Query<'static, Sqlite, SqliteArguments> {
+        self.args.into_iter().fold(sqlx::query(self.text).persistent(self.lasting), |query, arg| match arg {
+            Arg::Text(value) => query.bind(value),
+            Arg::Int(value) => query.bind(value),
+        })
+    }
+
+    fn postgres(self) -> Query<'static, Postgres, PgArguments> {
+        self.args.into_iter().fold(sqlx::query(self.text).persistent(self.lasting), |query, arg| match arg {
+            Arg::Text(value) => query.bind(value),
+            Arg::Int(value) => query.bind(value),
+        })
+    }
+}
+
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            Row::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(crate) fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            Row::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(crate) fn int(&self, column: &str) -> Result<i64, StoreError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            Row::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(crate) fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        Ok(match self {
+            Row::Sqlite(row) => row.try_get(column)?,
+            Row::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A column holding the text form of an id.
+    pub(crate) fn id<T: std::str::FromStr>(&self, column: &str, kind: &'static str) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        text.parse().map_err(|_| StoreError::corrupt(kind, text))
+    }
+}

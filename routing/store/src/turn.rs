@@ -1,0 +1,298 @@
+//! One turn of one core: its journal and its changes, committed together or not at all.
+
+use ringback_routing::{
+    agent::{AgentRecord, AgentState, Presence},
+    contact::{Attempt, AttemptResult, AttemptState, Channel, Contact, ContactState, Outcome},
+    ids::{AgentId, ContactId, ReasonCode, TenantId},
+    output::{Change, Fact},
+    time::Timestamp,
+};
+use serde::Serialize;
+
+use crate::{
+    Store,
+    error::{NumberInDialog, StoreError, violates},
+    journal::{self, JournalEntry},
+    lease,
+    sql::{Conn, sql},
+};
+
+/// The layout of the JSON in `doc`; counted up when an older reader would misread it.
+pub(crate) const DOC_VERSION: i64 = 1;
+
+/// Everything one turn decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnWrite {
+    pub tenant: TenantId,
+    /// From [`Store::acquire_lease`].
+    pub epoch: i64,
+    pub journal: Vec<JournalEntry>,
+    pub changes: Vec<Change>,
+}
+
+impl Store {
+    /// Commits the turn; Ok means it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another owner took the tenant over, [`StoreError::Conflict`] when a number would be in
+    /// two dialogs, [`StoreError::Full`] and [`StoreError::DiskFull`] when nothing can be taken now. Nothing of the turn
+    /// is kept then. After [`StoreError::Io`] only the rows tell whether it was kept.
+    pub async fn commit(&self, turn: TurnWrite) -> Result<(), StoreError> {
+        self.write(move |conn| Box::pin(async move { write_turn(conn, &turn).await })).await
+    }
+
+    /// What a core restores from: the tenant's open contacts and its agents, by id.
+    pub async fn load_open(&self, tenant: &TenantId) -> Result<(Vec<Contact>, Vec<AgentRecord>), StoreError> {
+        let mut reader = self.reader().await?;
+        let contacts =
+            sql("SELECT id, doc_version, doc FROM contacts WHERE tenant = $1 AND state <> 'closed' ORDER BY id")
+                .id(tenant)
+                .all(&mut reader)
+                .await?
+                .iter()
+                .map(crate::contact::contact_of)
+                .collect::<Result<_, _>>()?;
+        let agents = sql("SELECT id, doc_version, doc FROM agents WHERE tenant = $1 ORDER BY id")
+            .id(tenant)
+            .all(&mut reader)
+            .await?
+            .iter()
+            .map(|row| {
+                let id = row.text("id")?;
+                if row.int("doc_version")? != DOC_VERSION {
+                    return Err(StoreError::corrupt("agent", id));
+                }
+                serde_json::from_str(&row.text("doc")?).map_err(|_| StoreError::corrupt("agent", id))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok((contacts, agents))
+    }
+}
+
+async fn write_turn(conn: &mut Conn, turn: &TurnWrite) -> Result<(), StoreError> {
+    lease::fence(conn, &turn.tenant, turn.epoch).await?;
+    for entry in &turn.journal {
+        journal::append(conn, &turn.tenant, turn.epoch, entry).await?;
+    }
+    for change in &turn.changes {
+        write_change(conn, &turn.tenant, change).await?;
+    }
+    // A number that one contact of this turn lets go may be dialled for another: what ended is written first.
+    for over in [true, false] {
+        for change in &turn.changes {
+            if let Change::ContactSaved { contact } = change {
+                for attempt in contact.attempts.iter().filter(|attempt| is_over(attempt) == over) {
+                    save_attempt(conn, &turn.tenant, contact, attempt).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write_change(conn: &mut Conn, tenant: &TenantId, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::ContactSaved { contact } => save_contact(conn, tenant, contact).await,
+        Change::AgentSaved { agent } => save_agent(conn, tenant, agent).await,
+        Change::ContactFact { contact, at, fact } => append_fact(conn, tenant, *contact, *at, fact).await,
+        Change::PresenceChanged { agent, at, presence, reason } => {
+            append_presence(conn, tenant, agent, *at, *presence, reason.as_ref()).await
+        }
+    }
+}
+
+async fn save_contact(conn: &mut Conn, tenant: &TenantId, contact: &Contact) -> Result<(), StoreError> {
+    let (state, outcome) = match &contact.state {
+        ContactState::Scheduled { .. } => ("scheduled", None),
+        ContactState::Queued { .. } => ("queued", None),
+        ContactState::Active { .. } => ("active", None),
+        ContactState::Closed { outcome } => ("closed", Some(outcome_word(*outcome))),
+    };
+    sql(
+        "INSERT INTO contacts (tenant, id, channel, state, outcome, queue, subject, priority, requested_at, closed_at,
+            number_key, number_last4, customer_search, status_token_digest, doc_version, doc)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         ON CONFLICT (tenant, id) DO UPDATE SET
+            state = excluded.state, outcome = excluded.outcome, queue = excluded.queue, subject = excluded.subject,
+            priority = excluded.priority, closed_at = excluded.closed_at, number_key = excluded.number_key,
+            number_last4 = excluded.number_last4, customer_search = excluded.customer_search,
+            status_token_digest = excluded.status_token_digest, doc_version = excluded.doc_version, doc = excluded.doc",
+    )
+    .id(tenant)
+    .id(contact.id)
+    .text(channel_word(contact.channel))
+    .text(state)
+    .opt_text(outcome)
+    .id(&contact.queue)
+    .id(&contact.subject)
+    .int(i64::from(contact.priority))
+    .int(contact.requested_at.as_millis())
+    .opt_int(contact.closed_at.map(Timestamp::as_millis))
+    .text(&contact.customer.number_key)
+    .text(last_digits(&contact.customer.number))
+    .text(contact.customer.name.to_lowercase())
+    .opt_text(contact.status_token_digest.as_deref())
+    .int(DOC_VERSION)
+    .text(json("contact", contact.id, contact)?)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+/// The number of a row is the one that was dialled; a later change of the customer's number leaves it.
+async fn save_attempt(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    contact: &Contact,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    let (state, result) = match &attempt.state {
+        AttemptState::Dialling => ("dialling", None),
+        AttemptState::Unknown { .. } => ("unknown", None),
+        AttemptState::Live => ("live", None),
+        AttemptState::Ended { result } => ("ended", Some(result_word(*result))),
+    };
+    let written =
+        sql("INSERT INTO attempts (tenant, contact, ordinal, id, leg, trunk, segment, number_key, state, result,
+            dialled_at, answered_at, ended_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (tenant, contact, ordinal) DO UPDATE SET
+            state = excluded.state, result = excluded.result, answered_at = excluded.answered_at,
+            ended_at = excluded.ended_at
+         WHERE attempts.id = excluded.id")
+        .id(tenant)
+        .id(contact.id)
+        .int(i64::from(attempt.ordinal))
+        .id(attempt.id)
+        .id(attempt.leg)
+        .id(&attempt.trunk)
+        .id(attempt.segment)
+        .text(&contact.customer.number_key)
+        .text(state)
+        .opt_text(result)
+        .int(attempt.dialled_at.as_millis())
+        .opt_int(attempt.answered_at.map(Timestamp::as_millis))
+        .opt_int(attempt.ended_at.map(Timestamp::as_millis))
+        .run(conn)
+        .await;
+    match written {
+        Ok(0) => Err(StoreError::Taken("attempt")),
+        Ok(_) => Ok(()),
+        Err(error) if violates(&error, "attempts_one_dialog_per_number", "attempts.number_key") => {
+            Err(StoreError::Conflict(NumberInDialog { number_key: contact.customer.number_key.clone() }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn save_agent(conn: &mut Conn, tenant: &TenantId, agent: &AgentRecord) -> Result<(), StoreError> {
+    let state = match agent.state {
+        AgentState::Offline => "offline",
+        AgentState::NotReady { .. } => "not_ready",
+        AgentState::Ready => "ready",
+    };
+    sql("INSERT INTO agents (tenant, id, state, since, doc_version, doc) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (tenant, id) DO UPDATE SET
+            state = excluded.state, since = excluded.since, doc_version = excluded.doc_version, doc = excluded.doc")
+    .id(tenant)
+    .id(&agent.id)
+    .text(state)
+    .int(agent.since.as_millis())
+    .int(DOC_VERSION)
+    .text(json("agent", &agent.id, agent)?)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+async fn append_fact(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    contact: ContactId,
+    at: Timestamp,
+    fact: &Fact,
+) -> Result<(), StoreError> {
+    let value = serde_json::to_value(fact).map_err(|_| StoreError::corrupt("fact of contact", contact))?;
+    let kind = value.get("fact").and_then(|kind| kind.as_str()).unwrap_or_default();
+    sql("INSERT INTO contact_events (tenant, contact, ordinal, at, kind, fact)
+         SELECT $1, $2, COALESCE(MAX(ordinal), 0) + 1, CAST($3 AS BIGINT), $4, $5
+         FROM contact_events WHERE tenant = $1 AND contact = $2")
+    .id(tenant)
+    .id(contact)
+    .int(at.as_millis())
+    .text(kind)
+    .id(&value)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+async fn append_presence(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    agent: &AgentId,
+    at: Timestamp,
+    presence: Presence,
+    reason: Option<&ReasonCode>,
+) -> Result<(), StoreError> {
+    sql("INSERT INTO presence_changes (tenant, agent, ordinal, at, presence, reason)
+         SELECT $1, $2, COALESCE(MAX(ordinal), 0) + 1, CAST($3 AS BIGINT), $4, $5
+         FROM presence_changes WHERE tenant = $1 AND agent = $2")
+    .id(tenant)
+    .id(agent)
+    .int(at.as_millis())
+    .text(crate::presence::word(presence))
+    .opt_text(reason.map(ReasonCode::as_str))
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+fn is_over(attempt: &Attempt) -> bool {
+    matches!(attempt.state, AttemptState::Ended { .. })
+}
+
+/// The last four digits: enough to tell numbers apart on a screen, too few to dial.
+pub(crate) fn last_digits(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    digits[digits.len().saturating_sub(4)..].iter().collect()
+}
+
+pub(crate) fn json(
+    kind: &'static str,
+    id: impl std::fmt::Display,
+    value: &impl Serialize,
+) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::corrupt(kind, id))
+}
+
+pub(crate) fn channel_word(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Callback => "callback",
+        Channel::Call => "call",
+        Channel::Chat => "chat",
+    }
+}
+
+pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Successful => "successful",
+        Outcome::Unsuccessful => "unsuccessful",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Abandoned => "abandoned",
+    }
+}
+
+fn result_word(result: AttemptResult) -> &'static str {
+    match result {
+        AttemptResult::Connected => "connected",
+        AttemptResult::NotConfirmed => "not_confirmed",
+        AttemptResult::Busy => "busy",
+        AttemptResult::NoAnswer => "no_answer",
+        AttemptResult::Rejected => "rejected",
+        AttemptResult::Unreachable => "unreachable",
+        AttemptResult::Failed => "failed",
+        AttemptResult::Cancelled => "cancelled",
+        AttemptResult::Interrupted => "interrupted",
+    }
+}

@@ -1,0 +1,260 @@
+//! The one writer: collects the writes that wait into a group, commits them in one transaction, answers each only then.
+//!
+//! ```text
+//! BEGIN IMMEDIATE → SAVEPOINT, write, RELEASE │ SAVEPOINT, write, ROLLBACK TO │ … → COMMIT (one fsync) → answers
+//! ```
+//!
+//! A write that fails by itself (a conflict, a stale lease) is undone to its savepoint and does not fail the others.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    connect::Connector,
+    error::StoreError,
+    sql::{Conn, Dialect},
+};
+
+/// What a write does with the connection.
+pub(crate) type Doing<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
+
+/// A write of any answer, as the queue carries it.
+trait Write: Send {
+    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> Doing<'c, ()>;
+    /// `committed` is the group's fate; a write that failed by itself answers with its own error.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Pending<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Write for Pending<T, F>
+where
+    T: Send,
+    F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send,
+{
+    fn run<'c>(&'c mut self, conn: &'c mut Conn) -> Doing<'c, ()> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return Ok(()) };
+            match work(conn).await {
+                Ok(value) => {
+                    self.outcome = Some(Ok(value));
+                    Ok(())
+                }
+                Err(error) => {
+                    self.outcome = Some(Err(error.clone()));
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let answer = match (self.outcome, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(group)) => Err(group),
+            (Some(outcome), Ok(())) => outcome,
+            (None, Ok(())) => Err(StoreError::Closed),
+        };
+        // Whoever asked may have gone away; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+enum Job {
+    Write(Box<dyn Write>),
+    Close(oneshot::Sender<()>),
+}
+
+/// What the writer has done so far; read by metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) groups: AtomicU64,
+    pub(crate) committed: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) disk_full: AtomicBool,
+}
+
+/// The writer's queue.
+#[derive(Debug, Clone)]
+pub(crate) struct WriterHandle {
+    queue: mpsc::Sender<Job>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Job::Write(_) => "Write",
+            Job::Close(_) => "Close",
+        })
+    }
+}
+
+impl WriterHandle {
+    /// Queues the work and waits until it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] at once when the queue is at its limit.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending { work: Some(work), outcome: None, reply };
+        self.queue.try_send(Job::Write(Box::new(pending))).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Full,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// How many writes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Lets what waits be written, then closes the connection; later writes get [`StoreError::Closed`].
+    pub(crate) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Job::Close(done)).await.is_ok() {
+            // An error means the writer is gone already.
+            let _ = closed.await;
+        }
+    }
+}
+
+/// Starts the writer on a connection that is open and migrated.
+pub(crate) fn start(conn: Conn, connector: Connector, queue_limit: usize, group_limit: usize) -> WriterHandle {
+    let (queue, jobs) = mpsc::channel(queue_limit.max(1));
+    let counters = Arc::new(Counters::default());
+    let writer = Writer { conn: Some(conn), connector, counters: counters.clone() };
+    tokio::spawn(writer.work(jobs, group_limit.max(1)));
+    WriterHandle { queue, counters }
+}
+
+struct Writer {
+    /// None after an error that put the connection in doubt; the next group opens a new one.
+    conn: Option<Conn>,
+    connector: Connector,
+    counters: Arc<Counters>,
+}
+
+impl Writer {
+    async fn work(mut self, mut jobs: mpsc::Receiver<Job>, group_limit: usize) {
+        let mut batch = Vec::with_capacity(group_limit);
+        let mut closing = None;
+        while closing.is_none() && jobs.recv_many(&mut batch, group_limit).await > 0 {
+            let mut group = Vec::with_capacity(batch.len());
+            for job in batch.drain(..) {
+                match job {
+                    Job::Write(write) => group.push(write),
+                    Job::Close(done) => closing = Some(done),
+                }
+            }
+            if closing.is_some() {
+                jobs.close();
+                while let Some(job) = jobs.recv().await {
+                    if let Job::Write(write) = job {
+                        group.push(write);
+                    }
+                }
+            }
+            if !group.is_empty() {
+                self.group(group).await;
+            }
+        }
+        if let Some(conn) = self.conn.take()
+            && let Err(error) = conn.close().await
+        {
+            tracing::warn!(%error, "closing the ledger's writer");
+        }
+        if let Some(done) = closing {
+            // Whoever asked to close may not wait for it.
+            let _ = done.send(());
+        }
+    }
+
+    async fn group(&mut self, mut group: Vec<Box<dyn Write>>) {
+        let fate = self.transaction(&mut group).await;
+        self.account(&fate, group.len() as u64);
+        for write in group {
+            write.answer(fate.as_ref().map(drop).map_err(Clone::clone));
+        }
+    }
+
+    fn account(&self, fate: &Result<u64, StoreError>, size: u64) {
+        self.counters.groups.fetch_add(1, Relaxed);
+        match fate {
+            Ok(kept) => {
+                self.counters.committed.fetch_add(*kept, Relaxed);
+                self.counters.refused.fetch_add(size - kept, Relaxed);
+            }
+            Err(_) => {
+                self.counters.failed.fetch_add(size, Relaxed);
+            }
+        }
+        let full = matches!(fate, Err(StoreError::DiskFull));
+        if self.counters.disk_full.swap(full, Relaxed) != full {
+            match full {
+                true => tracing::error!("no space left for the ledger: nothing new is acknowledged"),
+                false => tracing::info!("the ledger has space again"),
+            }
+        }
+    }
+
+    /// Ok with the number of writes kept; Err when the whole group is lost.
+    async fn transaction(&mut self, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.connector.writer().await?,
+        };
+        let fate = fill(&mut conn, group).await;
+        match &fate {
+            Ok(_) => self.conn = Some(conn),
+            Err(error) => {
+                // SQLite undoes the transaction by itself on some errors; then there is nothing to roll back.
+                let undone = conn.script("ROLLBACK").await;
+                if error.taints_connection() || (undone.is_err() && conn.dialect() == Dialect::Postgres) {
+                    tracing::warn!(%error, "the ledger's connection is in doubt and is opened anew");
+                } else {
+                    self.conn = Some(conn);
+                }
+            }
+        }
+        fate
+    }
+}
+
+async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
+    match conn.dialect() {
+        Dialect::Sqlite => conn.script("BEGIN IMMEDIATE").await?,
+        Dialect::Postgres => conn.script("BEGIN").await?,
+    }
+    let mut kept = 0;
+    for write in group {
+        conn.script("SAVEPOINT one").await?;
+        match write.run(conn).await {
+            Ok(()) => kept += 1,
+            // The disk is as full for the others; failing them together is what they would get anyway.
+            Err(full @ StoreError::DiskFull) => return Err(full),
+            Err(_) => conn.script("ROLLBACK TO SAVEPOINT one").await?,
+        }
+        conn.script("RELEASE SAVEPOINT one").await?;
+    }
+    conn.script("COMMIT").await?;
+    Ok(kept)
+}

@@ -1,0 +1,159 @@
+//! What the ledger's tests share: one body for both databases, and records to store.
+#![allow(unreachable_pub)]
+
+use std::collections::BTreeMap;
+
+use ringback_routing::{
+    agent::*,
+    contact::*,
+    ids::*,
+    output::{Change, Fact},
+    reason::Reason,
+    time::Timestamp,
+};
+use ringback_store::*;
+
+/// Runs one async body on SQLite and on PostgreSQL, each with a fresh database.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(ringback_store::testing::Database::sqlite().expect("a temporary folder")).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(database) = ringback_store::testing::Database::postgres().await.expect("PostgreSQL") {
+                    super::$name(database).await;
+                }
+            })*
+        }
+    };
+}
+
+pub fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + millis)
+}
+
+pub fn tenant(word: &str) -> TenantId {
+    TenantId::new(word)
+}
+
+pub fn contact(id: u128, number: &str) -> Contact {
+    Contact {
+        id: ContactId(id),
+        channel: Channel::Callback,
+        state: ContactState::Queued { since: at(0) },
+        customer: Customer {
+            name: format!("José Núñez {id}"),
+            number: number.into(),
+            number_key: format!("key-of-{number}"),
+            customer_id: Some("c-1".into()),
+            verified: true,
+            language: "es".into(),
+            page: None,
+            context: BTreeMap::from([("case".into(), "42".into())]),
+        },
+        queue: QueueId::new("permits"),
+        subject: SubjectId::new("general"),
+        priority: 5,
+        requested_at: at(id as i64),
+        status_token_digest: Some(format!("digest-{id}")),
+        segments: Vec::new(),
+        attempts: Vec::new(),
+        cool_off: BTreeMap::new(),
+        position_when_requested: 1,
+        ewt_when_requested: None,
+        config_version: 1,
+        reason: Reason::JustRequested,
+        closed_at: None,
+    }
+}
+
+pub fn attempt(contact: u128, ordinal: u32, state: AttemptState) -> Attempt {
+    let unique = contact * 1000 + u128::from(ordinal);
+    Attempt {
+        id: AttemptId(unique),
+        ordinal,
+        leg: LegId(unique),
+        trunk: TrunkId::new("main"),
+        segment: SegmentId(unique),
+        state,
+        dialled_at: at(10),
+        ringing_at: None,
+        answered_at: None,
+        bridged_at: None,
+        ended_at: None,
+        announcement: None,
+        position_when_dialled: 1,
+        ewt_when_dialled: None,
+    }
+}
+
+pub fn agent(id: &str) -> AgentRecord {
+    AgentRecord {
+        id: AgentId::new(id),
+        state: AgentState::Ready,
+        since: at(1),
+        next: None,
+        auto_return_at: None,
+        idle_since: at(1),
+        session: Some(SessionId::new("tab-1")),
+        health: Health { tab: true, microphone: true, media: true },
+    }
+}
+
+pub fn saved(contact: &Contact) -> Change {
+    Change::ContactSaved { contact: Box::new(contact.clone()) }
+}
+
+pub fn requested(id: u128, millis: i64) -> Change {
+    Change::ContactFact {
+        contact: ContactId(id),
+        at: at(millis),
+        fact: Fact::Requested { position: 1, ewt: None, config_version: 1 },
+    }
+}
+
+pub fn turn(tenant: &TenantId, epoch: i64, changes: Vec<Change>) -> TurnWrite {
+    TurnWrite { tenant: tenant.clone(), epoch, journal: Vec::new(), changes }
+}
+
+pub fn entry(seq: u64, millis: i64) -> JournalEntry {
+    JournalEntry {
+        at: at(millis),
+        seq,
+        kind: if seq == 1 { JournalKind::Start } else { JournalKind::Event },
+        body: format!("{{\"n\":{seq}}}"),
+        outputs_digest: format!("d{seq}"),
+    }
+}
+
+pub fn recording(id: u128, contact: &Contact, started: i64, agent: Option<&str>) -> RecordingRow {
+    RecordingRow {
+        id: RecordingId(id),
+        contact: contact.id,
+        leg: LegId(id),
+        party: match agent {
+            Some(agent) => ringback_routing::output::Party::Agent { agent: AgentId::new(agent) },
+            None => ringback_routing::output::Party::Customer,
+        },
+        agent: agent.map(AgentId::new),
+        queue: contact.queue.clone(),
+        number_key: contact.customer.number_key.clone(),
+        number_last4: contact.customer.number[contact.customer.number.len() - 4..].into(),
+        path: format!("a/2026/01/01/{}.wav", RecordingId(id)),
+        node: "n1".into(),
+        state: RecordingState::Recording,
+        started_at: at(started),
+        offset_ms: 0,
+        duration_ms: 0,
+        bytes: 0,
+        lost_frames: 0,
+        chain: String::new(),
+        marks: serde_json::json!([]),
+    }
+}
