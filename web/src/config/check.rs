@@ -1,0 +1,407 @@
+//! What the shape of the file cannot say: references, ranges, files that must be readable.
+
+use std::{collections::BTreeSet, ops::Range, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ringback_routing::{
+    config::{
+        Aftermath, CallbackConfig, Holiday, Hours, Limits, OpenInterval, Policy, Priorities, QueueConfig,
+        SubjectConfig, TenantConfig,
+    },
+    ids::{QueueId, ReasonCode, SubjectId, TrunkId},
+    time::Millis,
+};
+use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
+use toml::Spanned;
+
+use super::{
+    Face, Problem, ServerConfig, Tenant, Trunk,
+    file::{ConfigFile, LimitsTable, Secret, TrunkTable},
+    tenant::{AftermathTable, AuthMode, PortalAlgorithm, PortalKeyTable, TenantTable},
+};
+use crate::{phone::PhoneRules, portal::PortalKey};
+
+/// Least length of an HS256 secret, in bytes (RFC 7518, section 3.2).
+const MIN_SECRET: usize = 32;
+
+struct Check<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Problem>> {
+    let mut check = Check { text, problems: Vec::new() };
+    check.server(&file);
+    let rtp_ports = check.rtp_ports(&file.media.rtp_ports);
+    let trunks: Vec<Trunk> = file.trunk.iter().map(|table| check.trunk(table)).collect();
+    check.unique("trunk", file.trunk.iter().map(|trunk| (trunk.id.get_ref().as_str(), trunk.id.span())));
+    check.unique("tenant", file.tenant.iter().map(|tenant| (tenant.id.get_ref().as_str(), tenant.id.span())));
+    let known: Vec<TrunkId> = file.trunk.iter().map(|trunk| trunk.id.get_ref().clone()).collect();
+    let tenants: Vec<Tenant> = file.tenant.iter().map(|table| check.tenant(table, &known, &file.limits)).collect();
+    if !check.problems.is_empty() {
+        return Err(check.problems);
+    }
+    let data = &file.server.data_dir;
+    Ok(ServerConfig {
+        origin: origin_of(&file.server.public_url).unwrap_or_default(),
+        store_url: file.store.url.clone().unwrap_or_else(|| default_store(data)),
+        recordings_dir: file.recorder.dir.clone().unwrap_or_else(|| data.join("recordings")),
+        rtp_ports,
+        trunks,
+        tenants,
+        file,
+    })
+}
+
+fn default_store(data: &Path) -> String {
+    let absolute = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    format!("sqlite://{}", absolute.join("ringback.db").display())
+}
+
+/// Scheme, host and port of a URL, in the form browsers send as Origin.
+pub(super) fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?.to_lowercase();
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return None,
+    };
+    let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
+    let fits = !authority.is_empty() && authority.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
+    fits.then(|| format!("{scheme}://{authority}"))
+}
+
+impl Check<'_> {
+    fn says(&mut self, span: Range<usize>, message: impl Into<String>) {
+        self.problems.push(Problem::at(self.text, span, message));
+    }
+
+    fn about(&mut self, key: &str, message: impl Into<String>) {
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let line = self
+            .text
+            .lines()
+            .position(|line| line.trim_start().strip_prefix(last).is_some_and(|rest| rest.trim_start().starts_with('=')))
+            .map_or(0, |index| index + 1);
+        self.problems.push(Problem { line, key: key.to_owned(), message: message.into() });
+    }
+
+    fn unique<'t>(&mut self, what: &str, ids: impl Iterator<Item = (&'t str, Range<usize>)>) {
+        let mut seen = BTreeSet::new();
+        for (id, span) in ids {
+            let plain = !id.is_empty()
+                && id.len() <= 40
+                && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+            if !plain {
+                self.says(span.clone(), format!("a {what}'s id has 1 to 40 of a-z, 0-9, - and _"));
+            }
+            if !seen.insert(id.to_owned()) {
+                self.says(span, format!("there is another {what} called `{id}`"));
+            }
+        }
+    }
+
+    fn server(&mut self, file: &ConfigFile) {
+        let server = &file.server;
+        if origin_of(&server.public_url).is_none() {
+            self.about("server.public_url", "must be like https://callback.example.gov");
+        }
+        if server.http.is_empty() && server.https.is_empty() {
+            self.about("server.http", "neither http nor https has an address to listen on");
+        }
+        let has_files = server.certificate.is_some() && server.private_key.is_some();
+        if !server.https.is_empty() && !has_files {
+            self.about("server.https", "https needs certificate and private_key");
+        }
+        for (key, path) in [("server.certificate", &server.certificate), ("server.private_key", &server.private_key)] {
+            if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
+                self.about(key, format!("{} is not a readable file", path.display()));
+            }
+        }
+        if file.recorder.flush_ms == 0 || file.recorder.flush_ms > 1000 {
+            self.about("recorder.flush_ms", "must be 1 to 1000");
+        }
+        if file.sip.udp.is_none() && file.sip.tcp.is_none() {
+            self.about("sip.udp", "neither udp nor tcp has an address");
+        }
+        self.limits(&file.limits);
+    }
+
+    fn limits(&mut self, limits: &LimitsTable) {
+        if limits.ping_seconds == 0 || limits.silent_tab_seconds <= limits.ping_seconds {
+            self.about("limits.silent_tab_seconds", "must be longer than ping_seconds, which must be at least 1");
+        }
+        if limits.dead_tab_seconds <= limits.silent_tab_seconds {
+            self.about("limits.dead_tab_seconds", "must be longer than silent_tab_seconds");
+        }
+        let at_least_one = [
+            ("limits.body_bytes", limits.body_bytes),
+            ("limits.connections", limits.connections),
+            ("limits.socket_queue", limits.socket_queue),
+            ("limits.password_checks", limits.password_checks),
+            ("limits.recording_chunk_bytes", limits.recording_chunk_bytes),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                self.about(key, "must be at least 1");
+            }
+        }
+    }
+
+    fn rtp_ports(&mut self, text: &str) -> (u16, u16) {
+        let range = text.split_once('-').and_then(|(first, last)| {
+            Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?))
+        });
+        match range {
+            Some((first, last)) if first >= 1024 && first < last => (first, last),
+            _ => {
+                self.about("media.rtp_ports", "must be like 30000-31999, from 1024 up");
+                (0, 0)
+            }
+        }
+    }
+
+    fn trunk(&mut self, table: &TrunkTable) -> Trunk {
+        if table.channels == 0 {
+            self.says(table.id.span(), "a trunk needs at least one channel");
+        }
+        let typed = table.caller_id.strip_prefix('+').unwrap_or("");
+        if typed.len() < 7 || typed.len() > 15 || !typed.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.says(table.id.span(), "caller_id must be E.164 like +19165550000");
+        }
+        let password = match (&table.password, &table.password_file) {
+            (Some(_), Some(path)) => {
+                self.says(path.span(), "give either password or password_file");
+                None
+            }
+            (Some(password), None) => Some(password.clone()),
+            (None, Some(path)) => self.secret_file(path).map(Secret::new),
+            (None, None) => None,
+        };
+        Trunk { table: table.clone(), password }
+    }
+
+    fn secret_file(&mut self, path: &Spanned<std::path::PathBuf>) -> Option<String> {
+        match std::fs::read_to_string(path.get_ref()) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                self.says(path.span(), format!("cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn tenant(&mut self, table: &TenantTable, trunks: &[TrunkId], limits: &LimitsTable) -> Tenant {
+        let id_span = table.id.span();
+        if !table.languages.contains(table.language.get_ref()) {
+            self.says(id_span.clone(), format!("language `{}` is not among languages", table.language.get_ref()));
+        }
+        if table.auth == AuthMode::Required && table.callback.enabled && table.portal_key.is_empty() {
+            self.says(id_span.clone(), "auth = \"required\" needs a portal_key, or nobody could ask for a callback");
+        }
+        let rules = PhoneRules {
+            default_country: table.country,
+            countries: table.allowed_countries.clone(),
+            kinds: table.number_kinds.clone(),
+        };
+        if let Some(phone) = &table.public_phone {
+            if !phone.get_ref().starts_with('+') || phonenumber::parse(None, phone.get_ref()).is_err() {
+                self.says(phone.span(), "must be E.164 like +19165550000");
+            }
+        }
+        let keys = table.portal_key.iter().filter_map(|key| self.portal_key(key)).collect();
+        let core = self.core(table, trunks, limits);
+        let face = Face {
+            languages: table.languages.clone(),
+            public_phone: table.public_phone.as_ref().map(|phone| phone.get_ref().clone()),
+            home: table.country,
+            phone_rules: rules,
+            accent: table.accent,
+            auth: table.auth,
+            portal_keys: keys,
+            origins: table.origins.clone(),
+            show_numbers: table.show_numbers,
+            prompts: table.prompts.clone(),
+            can_reject: table.policy.can_reject,
+        };
+        Tenant { core, face }
+    }
+
+    fn core(&mut self, table: &TenantTable, trunks: &[TrunkId], limits: &LimitsTable) -> TenantConfig {
+        let queues = if table.queue.is_empty() {
+            vec![QueueConfig { id: QueueId::new("general"), name: "General".into() }]
+        } else {
+            table.queue.iter().map(|queue| QueueConfig { id: queue.id.clone(), name: queue.name.clone() }).collect()
+        };
+        let subjects = self.subjects(table, &queues);
+        if table.callback.enabled && table.hours.is_empty() {
+            self.says(table.id.span(), "callbacks are on but there are no [[tenant.hours]]");
+        }
+        TenantConfig {
+            id: table.id.get_ref().clone(),
+            name: table.name.clone(),
+            version: 1,
+            timezone: table.timezone,
+            language: table.language.get_ref().clone(),
+            callback: self.callback(table, trunks),
+            hours: hours(table),
+            queues,
+            subjects,
+            policy: self.policy(table),
+            reason_codes: table.reason_codes.clone(),
+            dispositions: table.disposition.iter().map(Into::into).collect(),
+            limits: Limits { max_open_contacts: limits.open_contacts, max_agents: limits.agents },
+        }
+    }
+
+    fn subjects(&mut self, table: &TenantTable, queues: &[QueueConfig]) -> Vec<SubjectConfig> {
+        if table.subject.is_empty() {
+            let queue = queues[0].id.clone();
+            let id = SubjectId::new("general");
+            return vec![SubjectConfig { id, name: "General".into(), queue, skill: None, priorities: Priorities::default() }];
+        }
+        let mut subjects = Vec::new();
+        for subject in &table.subject {
+            let queue = subject.queue.get_ref();
+            if !queues.iter().any(|known| &known.id == queue) {
+                self.says(subject.queue.span(), format!("there is no queue `{queue}`"));
+            }
+            if !(1..=10).contains(subject.level.get_ref()) {
+                self.says(subject.level.span(), "a level is 1 to 10");
+            }
+            let priorities = subject.priorities.map(|[initial, overflow, rona]| Priorities { initial, overflow, rona });
+            subjects.push(SubjectConfig {
+                id: subject.id.clone(),
+                name: subject.name.clone(),
+                queue: queue.clone(),
+                skill: subject.skill.clone().map(|skill| (skill, *subject.level.get_ref())),
+                priorities: priorities.unwrap_or_default(),
+            });
+        }
+        subjects
+    }
+
+    fn callback(&mut self, table: &TenantTable, trunks: &[TrunkId]) -> CallbackConfig {
+        let callback = &table.callback;
+        if callback.max_attempts == 0 || callback.ring_seconds == 0 {
+            self.says(table.id.span(), "callback.max_attempts and callback.ring_seconds are at least 1");
+        }
+        for trunk in &callback.trunks {
+            if !trunks.contains(trunk.get_ref()) {
+                self.says(trunk.span(), format!("there is no trunk `{}`", trunk.get_ref()));
+            }
+        }
+        if callback.enabled && trunks.is_empty() {
+            self.says(table.id.span(), "callbacks are on but there is no [[trunk]]");
+        }
+        let chosen = if callback.trunks.is_empty() {
+            trunks.to_vec()
+        } else {
+            callback.trunks.iter().map(|trunk| trunk.get_ref().clone()).collect()
+        };
+        CallbackConfig {
+            enabled: callback.enabled,
+            max_attempts: callback.max_attempts,
+            busy_spacing: secs(callback.busy_spacing_seconds),
+            no_answer_spacing: secs(callback.no_answer_spacing_seconds),
+            failed_spacing: secs(callback.failed_spacing_seconds),
+            ring_timeout: secs(callback.ring_seconds),
+            press_one: callback.press_one,
+            press_one_timeout: secs(callback.press_one_seconds),
+            trunks: chosen,
+            guard_time: secs(callback.guard_seconds),
+        }
+    }
+
+    fn policy(&mut self, table: &TenantTable) -> Policy {
+        let policy = &table.policy;
+        let mut aftermath = |of: &AftermathTable| -> Aftermath {
+            let known = |reason: &ReasonCode| table.reason_codes.contains(reason);
+            if let Some(reason) = of.not_ready.as_ref().filter(|reason| !known(reason)) {
+                self.says(table.id.span(), format!("`{reason}` in policy is not among reason_codes"));
+            }
+            Aftermath {
+                not_ready: of.not_ready.clone(),
+                auto_return: of.auto_return_seconds.map(secs),
+                cool_off: secs(of.cool_off_seconds),
+            }
+        };
+        Policy {
+            offer_timeout: secs(policy.offer_seconds.max(1)),
+            on_no_answer: aftermath(&policy.on_no_answer),
+            on_reject: aftermath(&policy.on_reject),
+            on_media_error: aftermath(&policy.on_media_error),
+            wrap_up_timeout: secs(policy.wrap_up_seconds),
+            disposition: policy.disposition,
+            agent_reconnect_grace: secs(policy.reconnect_grace_seconds),
+        }
+    }
+
+    fn portal_key(&mut self, table: &PortalKeyTable) -> Option<PortalKey> {
+        match (table.alg, &table.secret, &table.secret_file, &table.public_key_file) {
+            (PortalAlgorithm::Hs256, Some(secret), None, None) => {
+                self.hs256(secret.get_ref().reveal().to_owned(), secret.span())
+            }
+            (PortalAlgorithm::Hs256, None, Some(path), None) => {
+                let text = self.secret_file(path)?;
+                self.hs256(text, path.span())
+            }
+            (PortalAlgorithm::Es256, None, None, Some(path)) => {
+                let text = self.secret_file(path)?;
+                let point = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok().and_then(|der| p256_point(&der));
+                if point.is_none() {
+                    self.says(path.span(), "is not the PEM of a P-256 public key");
+                }
+                point.map(PortalKey::Es256)
+            }
+            _ => {
+                self.about("tenant.portal_key", "HS256 needs secret or secret_file, ES256 needs public_key_file");
+                None
+            }
+        }
+    }
+
+    fn hs256(&mut self, text: String, span: Range<usize>) -> Option<PortalKey> {
+        let bytes = URL_SAFE_NO_PAD.decode(&text).ok().filter(|bytes| bytes.len() >= MIN_SECRET);
+        let bytes = bytes.unwrap_or_else(|| text.into_bytes());
+        if bytes.len() < MIN_SECRET {
+            self.says(span, format!("an HS256 secret has at least {MIN_SECRET} bytes"));
+            return None;
+        }
+        Some(PortalKey::Hs256(bytes))
+    }
+}
+
+/// The uncompressed point at the end of a P-256 SubjectPublicKeyInfo (RFC 5480: always 91 bytes with a fixed head).
+fn p256_point(der: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+        0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    der.strip_prefix(&HEAD).filter(|point| point.len() == 65 && point[0] == 4).map(<[u8]>::to_vec)
+}
+
+fn secs(seconds: u32) -> Millis {
+    Millis::from_secs(i64::from(seconds))
+}
+
+fn hours(table: &TenantTable) -> Hours {
+    let interval = |entry: &super::tenant::HoursTable| {
+        let (from, to) = (entry.from.0, entry.to.0);
+        entry.days.iter().map(move |&day| OpenInterval { day, from, to }).collect::<Vec<_>>()
+    };
+    Hours {
+        week: table.hours.iter().flat_map(interval).collect(),
+        holidays: table
+            .holiday
+            .iter()
+            .map(|holiday| Holiday {
+                date: holiday.date.0,
+                name: holiday.name.clone(),
+                open: holiday.open.iter().map(|(from, to)| (from.0, to.0)).collect(),
+            })
+            .collect(),
+        closure: None,
+    }
+}

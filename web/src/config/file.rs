@@ -1,0 +1,310 @@
+//! `ringback.toml` as it is written: one struct per table, every key documented in `docs/ringback.example.toml`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use ringback_routing::ids::TrunkId;
+use serde::{Deserialize, Serialize, Serializer};
+use toml::Spanned;
+
+use super::tenant::TenantTable;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    pub server: ServerTable,
+    pub store: StoreTable,
+    pub sip: SipTable,
+    pub media: MediaTable,
+    pub recorder: RecorderTable,
+    pub limits: LimitsTable,
+    pub trunk: Vec<TrunkTable>,
+    pub tenant: Vec<TenantTable>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerTable {
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    /// Scheme, host and port as browsers see them; its origin is the only one allowed to change anything.
+    pub public_url: String,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Who besides loopback may read /metrics.
+    pub metrics_from: Vec<IpAddr>,
+    pub data_dir: PathBuf,
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
+    /// Plain http answers with a redirect when https is configured.
+    pub redirect_to_https: bool,
+    /// A name of this node in rows and metrics.
+    pub node: String,
+    pub log: LogFormat,
+    /// How long live calls may go on after SIGTERM, in seconds.
+    pub drain_seconds: u32,
+    /// How long a staff session lasts without a new login, in hours.
+    pub session_hours: u32,
+}
+
+impl Default for ServerTable {
+    fn default() -> Self {
+        Self {
+            http: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            https: Vec::new(),
+            public_url: "http://localhost:8080".into(),
+            trusted_proxies: Vec::new(),
+            metrics_from: Vec::new(),
+            data_dir: "ringback-data".into(),
+            certificate: None,
+            private_key: None,
+            redirect_to_https: true,
+            node: "node1".into(),
+            log: LogFormat::Text,
+            drain_seconds: 120,
+            session_hours: 12,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreTable {
+    /// `sqlite:///path` or `postgres://…`; without it an SQLite file in the data directory.
+    #[serde(serialize_with = "redact_url", skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A password inside a URL is not printed.
+fn redact_url<S: Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Error> {
+    let Some(url) = url else { return s.serialize_none() };
+    let shown = match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}•••{}", &url[..scheme + 3], &url[at..]),
+        _ => url.clone(),
+    };
+    s.serialize_str(&shown)
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SipTable {
+    pub udp: Option<SocketAddr>,
+    pub tcp: Option<SocketAddr>,
+    /// Host or address that carriers can reach, when it is not the bound one.
+    pub advertised: Option<String>,
+    /// Addresses besides the trunks' own whose requests are looked at.
+    pub accept_from: Vec<IpAddr>,
+}
+
+impl Default for SipTable {
+    fn default() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
+        Self { udp: Some(any), tcp: Some(any), advertised: None, accept_from: Vec::new() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkTable {
+    pub id: Spanned<TrunkId>,
+    #[serde(default)]
+    pub transport: SipTransport,
+    pub host: String,
+    #[serde(default = "default_sip_port")]
+    pub port: u16,
+    /// Calls at one time.
+    pub channels: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<Spanned<PathBuf>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<String>,
+    /// The number shown to the customer, E.164.
+    pub caller_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_domain: Option<String>,
+    /// Seconds between OPTIONS that measure the trunk's health; 0 = never.
+    #[serde(default = "default_options_seconds")]
+    pub options_seconds: u32,
+}
+
+fn default_sip_port() -> u16 {
+    5060
+}
+
+fn default_options_seconds() -> u32 {
+    30
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SipTransport {
+    #[default]
+    Udp,
+    Tcp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediaTable {
+    /// One UDP port for all browsers.
+    pub webrtc: SocketAddr,
+    /// Addresses browsers are told; needed behind NAT.
+    pub webrtc_advertised: Vec<IpAddr>,
+    /// Address of the RTP ports towards carriers.
+    pub rtp: IpAddr,
+    pub rtp_advertised: Option<IpAddr>,
+    /// "first-last", both even or odd as you like; one port per call.
+    pub rtp_ports: String,
+    /// Media threads; 0 = one per processor.
+    pub threads: usize,
+    /// No packet from the carrier for so long ends the leg, in seconds.
+    pub silence_seconds: u32,
+    /// No packet from the agent's browser for so long is a lost agent, in seconds.
+    pub agent_silence_seconds: u32,
+}
+
+impl Default for MediaTable {
+    fn default() -> Self {
+        Self {
+            webrtc: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 40000)),
+            webrtc_advertised: Vec::new(),
+            rtp: Ipv4Addr::UNSPECIFIED.into(),
+            rtp_advertised: None,
+            rtp_ports: "30000-31999".into(),
+            threads: 0,
+            silence_seconds: 60,
+            agent_silence_seconds: 5,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecorderTable {
+    /// Without it `recordings` in the data directory.
+    pub dir: Option<PathBuf>,
+    /// Frames (20 ms) that may wait for the disk.
+    pub queue_frames: usize,
+    /// Longest part of a recording that a power cut can take, in milliseconds; at most 1000.
+    pub flush_ms: u32,
+    /// Below this much free disk an alarm is raised, in MiB.
+    pub min_free_mib: u64,
+}
+
+impl Default for RecorderTable {
+    fn default() -> Self {
+        Self { dir: None, queue_frames: 20_000, flush_ms: 500, min_free_mib: 1024 }
+    }
+}
+
+/// Every queue, buffer and rate of the web side. Rates are per client address (IPv6: per /64).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsTable {
+    pub logins_per_minute: u32,
+    pub callbacks_per_minute: u32,
+    /// Callbacks accepted for one telephone number, whoever asks.
+    pub callbacks_per_number_per_hour: u32,
+    pub pages_per_minute: u32,
+    pub public_api_per_minute: u32,
+    pub staff_api_per_minute: u32,
+    /// Addresses remembered per rate.
+    pub rate_addresses: usize,
+    pub body_bytes: usize,
+    /// Open HTTP connections.
+    pub connections: usize,
+    /// Open SSE streams.
+    pub event_streams: usize,
+    /// Open agent sockets.
+    pub agent_sockets: usize,
+    pub socket_message_bytes: usize,
+    pub socket_messages_per_second: u32,
+    /// Messages that may wait for one slow agent's browser.
+    pub socket_queue: usize,
+    pub ping_seconds: u32,
+    /// Without an answer for so long the agent gets no offers.
+    pub silent_tab_seconds: u32,
+    /// Without an answer for so long the socket is closed.
+    pub dead_tab_seconds: u32,
+    /// Time a client has to send a request's headers.
+    pub header_seconds: u32,
+    /// Time of a TLS handshake.
+    pub handshake_seconds: u32,
+    /// Simultaneous password checks: each takes 19 MiB.
+    pub password_checks: usize,
+    /// Largest piece of a recording sent for one Range, in bytes.
+    pub recording_chunk_bytes: usize,
+    pub board_waiting: usize,
+    pub open_contacts: usize,
+    pub agents: usize,
+}
+
+impl Default for LimitsTable {
+    fn default() -> Self {
+        Self {
+            logins_per_minute: 10,
+            callbacks_per_minute: 10,
+            callbacks_per_number_per_hour: 6,
+            pages_per_minute: 120,
+            public_api_per_minute: 120,
+            staff_api_per_minute: 1200,
+            rate_addresses: 100_000,
+            body_bytes: 64 * 1024,
+            connections: 10_000,
+            event_streams: 5_000,
+            agent_sockets: 2_000,
+            socket_message_bytes: 64 * 1024,
+            socket_messages_per_second: 40,
+            socket_queue: 64,
+            ping_seconds: 2,
+            silent_tab_seconds: 6,
+            dead_tab_seconds: 15,
+            header_seconds: 10,
+            handshake_seconds: 10,
+            password_checks: 4,
+            recording_chunk_bytes: 256 * 1024,
+            board_waiting: 500,
+            open_contacts: 10_000,
+            agents: 2_000,
+        }
+    }
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str("•••")
+    }
+}

@@ -1,0 +1,94 @@
+//! The configuration file, checked: what is wrong is told by line and key.
+
+mod check;
+pub mod file;
+mod problem;
+pub mod tenant;
+
+use std::path::{Path, PathBuf};
+
+use phonenumber::country;
+use ringback_routing::{config::TenantConfig, ids::TenantId};
+
+pub use self::{
+    file::{ConfigFile, LimitsTable, LogFormat, Secret, SipTransport},
+    problem::{ConfigError, Problem},
+    tenant::AuthMode,
+};
+use crate::{phone::PhoneRules, portal::PortalKey};
+
+/// Everything the server runs by.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    pub file: ConfigFile,
+    /// Origin of `public_url`: scheme, host and port.
+    pub origin: String,
+    pub store_url: String,
+    pub recordings_dir: PathBuf,
+    /// First and last RTP port.
+    pub rtp_ports: (u16, u16),
+    pub trunks: Vec<Trunk>,
+    pub tenants: Vec<Tenant>,
+}
+
+/// A carrier connection with its secret read.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    pub table: file::TrunkTable,
+    pub password: Option<Secret>,
+}
+
+/// One tenant: what the core decides by, and its face.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub core: TenantConfig,
+    pub face: Face,
+}
+
+/// What of a tenant only the pages need.
+#[derive(Debug, Clone)]
+pub struct Face {
+    pub languages: Vec<String>,
+    /// E.164.
+    pub public_phone: Option<String>,
+    pub home: country::Id,
+    pub phone_rules: PhoneRules,
+    pub accent: tenant::Accent,
+    pub auth: AuthMode,
+    pub portal_keys: Vec<PortalKey>,
+    pub origins: Vec<tenant::Origin>,
+    pub show_numbers: bool,
+    pub prompts: Option<PathBuf>,
+    pub can_reject: bool,
+}
+
+impl ServerConfig {
+    /// Reads and checks a file; relative paths in it are meant from the working directory.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error: error.to_string() })?;
+        Self::parse(&text).map_err(ConfigError::Wrong)
+    }
+
+    /// Checks the text of a configuration file; all problems at once as far as they can be found.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let file: ConfigFile = toml::from_str(text).map_err(|error| vec![Problem::of_toml(text, &error)])?;
+        check::build(text, file)
+    }
+
+    pub fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| &tenant.core.id == id)
+    }
+
+    /// The effective configuration as TOML, secrets hidden.
+    pub fn redacted(&self) -> String {
+        toml::to_string_pretty(&self.file).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+    }
+
+    pub fn secure(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+}
+
+#[cfg(test)]
+mod tests;

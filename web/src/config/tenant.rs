@@ -1,0 +1,397 @@
+//! One tenant's table: what the core decides by, and the face it shows to customers.
+
+use std::path::PathBuf;
+
+use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono_tz::Tz;
+use phonenumber::country;
+use ringback_routing::{
+    config::{Disposition, DispositionMode},
+    ids::{DispositionId, QueueId, ReasonCode, SkillId, SubjectId, TenantId, TrunkId},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Spanned;
+
+use super::file::Secret;
+use crate::phone::NumberKind;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantTable {
+    pub id: Spanned<TenantId>,
+    pub name: String,
+    pub timezone: Tz,
+    /// Language spoken to a customer who named none.
+    #[serde(default = "english")]
+    pub language: Spanned<String>,
+    #[serde(default = "both_languages")]
+    pub languages: Vec<String>,
+    /// Where customers can call when the page cannot help, E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_phone: Option<Spanned<String>>,
+    #[serde(default = "united_states")]
+    pub country: country::Id,
+    #[serde(default = "united_states_only")]
+    pub allowed_countries: Vec<country::Id>,
+    #[serde(default = "ordinary_kinds")]
+    pub number_kinds: Vec<NumberKind>,
+    /// `#rrggbb`; must be readable under white or black text.
+    #[serde(default = "default_accent")]
+    pub accent: Accent,
+    #[serde(default)]
+    pub auth: AuthMode,
+    #[serde(default)]
+    pub portal_key: Vec<PortalKeyTable>,
+    /// Origins whose pages may show the Call-Me popup.
+    #[serde(default)]
+    pub origins: Vec<Origin>,
+    /// Supervisors see whole numbers; otherwise the last four digits.
+    #[serde(default)]
+    pub show_numbers: bool,
+    /// Directory with this tenant's own prompts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<PathBuf>,
+    #[serde(default)]
+    pub callback: CallbackTable,
+    #[serde(default)]
+    pub policy: PolicyTable,
+    #[serde(default = "reason_codes")]
+    pub reason_codes: Vec<ReasonCode>,
+    #[serde(default)]
+    pub hours: Vec<HoursTable>,
+    #[serde(default)]
+    pub holiday: Vec<HolidayTable>,
+    #[serde(default)]
+    pub queue: Vec<QueueTable>,
+    #[serde(default)]
+    pub subject: Vec<SubjectTable>,
+    #[serde(default)]
+    pub disposition: Vec<DispositionTable>,
+}
+
+fn english() -> Spanned<String> {
+    Spanned::new(0..0, "en".into())
+}
+fn both_languages() -> Vec<String> {
+    vec!["en".into(), "es".into()]
+}
+fn united_states() -> country::Id {
+    country::US
+}
+fn united_states_only() -> Vec<country::Id> {
+    vec![country::US]
+}
+fn ordinary_kinds() -> Vec<NumberKind> {
+    vec![NumberKind::FixedLine, NumberKind::Mobile, NumberKind::Voip]
+}
+fn default_accent() -> Accent {
+    Accent { rgb: [0x1f, 0x5f, 0xbf] }
+}
+/// G15.
+fn reason_codes() -> Vec<ReasonCode> {
+    ["admin_work", "lunch", "meeting", "pause", "rona", "training", "on_break", "media"].map(ReasonCode::new).to_vec()
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMode {
+    #[default]
+    Required,
+    Optional,
+    None,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalKeyTable {
+    pub alg: PortalAlgorithm,
+    /// HS256: at least 32 bytes of base64url or text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Spanned<Secret>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<Spanned<PathBuf>>,
+    /// ES256: public key as PEM (SubjectPublicKeyInfo).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key_file: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PortalAlgorithm {
+    #[serde(rename = "HS256")]
+    Hs256,
+    #[serde(rename = "ES256")]
+    Es256,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallbackTable {
+    /// C1: off unless the tenant opted in.
+    pub enabled: bool,
+    pub max_attempts: u32,
+    pub busy_spacing_seconds: u32,
+    pub no_answer_spacing_seconds: u32,
+    pub failed_spacing_seconds: u32,
+    pub ring_seconds: u32,
+    pub press_one: bool,
+    pub press_one_seconds: u32,
+    /// In order of preference; empty = all trunks in their order.
+    pub trunks: Vec<Spanned<TrunkId>>,
+    pub guard_seconds: u32,
+}
+
+impl Default for CallbackTable {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            max_attempts: 3,
+            busy_spacing_seconds: 300,
+            no_answer_spacing_seconds: 900,
+            failed_spacing_seconds: 300,
+            ring_seconds: 40,
+            press_one: false,
+            press_one_seconds: 10,
+            trunks: Vec::new(),
+            guard_seconds: 60,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyTable {
+    pub offer_seconds: u32,
+    pub on_no_answer: AftermathTable,
+    pub on_reject: AftermathTable,
+    pub on_media_error: AftermathTable,
+    pub wrap_up_seconds: u32,
+    pub disposition: DispositionMode,
+    pub reconnect_grace_seconds: u32,
+    /// Whether new agents may reject offers; an agent's own setting wins.
+    pub can_reject: bool,
+}
+
+impl Default for PolicyTable {
+    fn default() -> Self {
+        let aftermath = |reason: &str, auto_return_seconds, cool_off_seconds| AftermathTable {
+            not_ready: Some(ReasonCode::new(reason)),
+            auto_return_seconds,
+            cool_off_seconds,
+        };
+        Self {
+            offer_seconds: 20,
+            on_no_answer: aftermath("rona", None, 60),
+            on_reject: aftermath("on_break", Some(10), 60),
+            on_media_error: aftermath("media", None, 30),
+            wrap_up_seconds: 60,
+            disposition: DispositionMode::Optional,
+            reconnect_grace_seconds: 15,
+            can_reject: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AftermathTable {
+    /// Reason of the Not Ready that follows; without it the agent stays Ready.
+    pub not_ready: Option<ReasonCode>,
+    /// Ready again by itself after so long; without it the agent must ask.
+    pub auto_return_seconds: Option<u32>,
+    pub cool_off_seconds: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoursTable {
+    #[serde(deserialize_with = "days", serialize_with = "show_days")]
+    pub days: Vec<Weekday>,
+    pub from: ClockTime,
+    pub to: ClockTime,
+}
+
+fn days<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Weekday>, D::Error> {
+    Vec::<String>::deserialize(d)?
+        .iter()
+        .map(|day| day.parse().map_err(|_| serde::de::Error::custom(format!("`{day}` is not a day of the week"))))
+        .collect()
+}
+
+fn show_days<S: serde::Serializer>(days: &[Weekday], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(days.iter().map(|day| day.to_string().to_lowercase()))
+}
+
+/// `HH:MM`, local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClockTime(pub NaiveTime);
+
+impl TryFrom<String> for ClockTime {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        // The end of the day is written 24:00 and means midnight.
+        let parsed = if text == "24:00" { "00:00" } else { text.as_str() };
+        NaiveTime::parse_from_str(parsed, "%H:%M")
+            .map(Self)
+            .map_err(|_| format!("`{text}` is not a time of day like 08:30"))
+    }
+}
+
+impl From<ClockTime> for String {
+    fn from(time: ClockTime) -> String {
+        time.0.format("%H:%M").to_string()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HolidayTable {
+    pub date: HolidayDate,
+    pub name: String,
+    /// Half days: [["08:00", "12:00"]].
+    #[serde(default)]
+    pub open: Vec<(ClockTime, ClockTime)>,
+}
+
+/// `YYYY-MM-DD`, in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HolidayDate(pub NaiveDate);
+
+impl TryFrom<String> for HolidayDate {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| format!("`{text}` is not a date like 2026-11-26"))
+    }
+}
+
+impl From<HolidayDate> for String {
+    fn from(date: HolidayDate) -> String {
+        date.0.to_string()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueTable {
+    pub id: QueueId,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectTable {
+    pub id: SubjectId,
+    pub name: String,
+    pub queue: Spanned<QueueId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill: Option<SkillId>,
+    /// Least level, 1 to 10.
+    #[serde(default = "one")]
+    pub level: Spanned<u8>,
+    /// [initial, overflow, rona]; lower is sooner (G8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priorities: Option<[u8; 3]>,
+}
+
+fn one() -> Spanned<u8> {
+    Spanned::new(0..0, 1)
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DispositionTable {
+    pub id: DispositionId,
+    pub name: String,
+}
+
+impl From<&DispositionTable> for Disposition {
+    fn from(table: &DispositionTable) -> Self {
+        Self { id: table.id.clone(), name: table.name.clone() }
+    }
+}
+
+/// A colour that text can stand on: black or white reaches 4.5:1 (WCAG 2.2, 1.4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Accent {
+    rgb: [u8; 3],
+}
+
+impl Accent {
+    /// Relative luminance (WCAG 2.2).
+    fn luminance(self) -> f64 {
+        let linear = |byte: u8| {
+            let value = f64::from(byte) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        let [red, green, blue] = self.rgb.map(linear);
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    fn contrast(self, other: f64) -> f64 {
+        let (high, low) = (self.luminance().max(other), self.luminance().min(other));
+        (high + 0.05) / (low + 0.05)
+    }
+
+    /// White or black, whichever reads better on the colour.
+    pub fn text(self) -> &'static str {
+        if self.contrast(1.0) >= 4.5 { "#ffffff" } else { "#000000" }
+    }
+}
+
+impl TryFrom<String> for Accent {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a colour like #1f5fbf");
+        let digits = text.strip_prefix('#').filter(|rest| rest.len() == 6 && rest.is_ascii()).ok_or_else(wrong)?;
+        let value = u32::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        let accent = Self { rgb: [(value >> 16) as u8, (value >> 8) as u8, value as u8] };
+        // Buttons and links stand on white pages: 3:1 for controls (WCAG 2.2, 1.4.11).
+        if accent.contrast(1.0) < 3.0 {
+            return Err(format!("the colour `{text}` is too light to be seen on a white page (contrast below 3:1)"));
+        }
+        Ok(accent)
+    }
+}
+
+impl std::fmt::Display for Accent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{:02x}{:02x}{:02x}", self.rgb[0], self.rgb[1], self.rgb[2])
+    }
+}
+
+impl From<Accent> for String {
+    fn from(accent: Accent) -> String {
+        accent.to_string()
+    }
+}
+
+/// `https://host[:port]`, nothing more: it stands in a Content-Security-Policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Origin(String);
+
+impl Origin {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+        match host {
+            Some(host) if !host.is_empty() && host.bytes().all(plain) => Ok(Self(text)),
+            _ => Err(format!("`{text}` is not an origin like https://portal.example.gov")),
+        }
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> String {
+        origin.0
+    }
+}

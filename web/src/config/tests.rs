@@ -1,0 +1,116 @@
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../docs/ringback.example.toml");
+
+const SMALL: &str = r##"
+[[trunk]]
+id = "carrier"
+host = "sip.example.net"
+channels = 10
+caller_id = "+19165550000"
+username = "u"
+password = "hunter2-trunk"
+
+[[tenant]]
+id = "sacramento"
+name = "Sacramento County"
+timezone = "America/Los_Angeles"
+auth = "none"
+callback.enabled = true
+
+[[tenant.hours]]
+days = ["mon", "tue"]
+from = "08:00"
+to = "17:00"
+"##;
+
+fn problems(text: &str) -> Vec<Problem> {
+    ServerConfig::parse(text).expect_err("must be refused")
+}
+
+#[test]
+fn the_example_parses_and_says_what_it_shows() {
+    // The example names files of a real installation; those lines are left out here.
+    let text: String = EXAMPLE.lines().filter(|line| !line.contains("/etc/ringback/")).collect::<Vec<_>>().join("\n");
+    let text = text.replace("https = [", "# https = [").replace("[[tenant.portal_key]]\nalg = \"ES256\"", "");
+    let config = ServerConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert!(config.tenants.len() >= 2 && !config.trunks.is_empty());
+    assert!(!config.tenants[1].core.callback.enabled, "off unless opted in (C1)");
+}
+
+#[test]
+fn the_example_is_complete() {
+    let shown = ServerConfig::parse(SMALL).unwrap().redacted();
+    for line in shown.lines().filter_map(|line| line.split_once(" = ")) {
+        let key = line.0.trim();
+        let explained = EXAMPLE.contains(&format!("{key} =")) || EXAMPLE.contains(&format!("[[tenant.{key}]]"));
+        assert!(explained, "docs/ringback.example.toml does not explain `{key}`");
+    }
+    for key in ["portal_key", "disposition", "holiday", "subject", "queue", "hours"] {
+        assert!(EXAMPLE.contains(&format!("[[tenant.{key}]]")), "{key}");
+    }
+}
+
+#[test]
+fn a_small_file_is_enough() {
+    let config = ServerConfig::parse(SMALL).unwrap();
+    let tenant = &config.tenants[0];
+    assert_eq!(tenant.core.queues.len(), 1);
+    assert_eq!(tenant.core.callback.trunks, [ringback_routing::ids::TrunkId::new("carrier")]);
+    assert_eq!(tenant.core.hours.week.len(), 2);
+    assert_eq!(config.origin, "http://localhost:8080");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let config = ServerConfig::parse(SMALL).unwrap();
+    assert!(!config.redacted().contains("hunter2") && config.redacted().contains("•••"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let with_url = format!("[store]\nurl = \"postgres://ringback:hunter2@db/ringback\"\n{SMALL}");
+    let shown = ServerConfig::parse(&with_url).unwrap().redacted();
+    assert!(shown.contains("postgres://•••@db/ringback") && !shown.contains("hunter2"), "{shown}");
+    let broken = SMALL.replace("\"hunter2-trunk\"", "\"hunter2-trunk\" oops");
+    assert!(!problems(&broken)[0].to_string().contains("hunter2"));
+}
+
+#[test]
+fn errors_name_line_and_key() {
+    let cases = [
+        (SMALL.replace("America/Los_Angeles", "America/Nowhere"), "tenant.timezone", 13),
+        (SMALL.replace("channels = 10", "channels = \"ten\""), "trunk.channels", 5),
+        (SMALL.replace("\"08:00\"", "\"25:00\""), "tenant.hours.from", 19),
+        (SMALL.replace("\"mon\"", "\"moon\""), "tenant.hours.days", 18),
+        (format!("{SMALL}\n[[tenant.subject]]\nid = \"x\"\nname = \"X\"\nqueue = \"nope\"\n"), "tenant.subject.queue", 25),
+        (format!("[server]\nlisten = 1\n{SMALL}"), "server.listen", 2),
+    ];
+    for (text, key, line) in cases {
+        let found = problems(&text);
+        assert_eq!((found[0].key.as_str(), found[0].line), (key, line), "{found:?}");
+    }
+}
+
+#[test]
+fn contradictions_are_found() {
+    let wrong = [
+        (SMALL.replace("auth = \"none\"", "auth = \"required\""), "portal_key"),
+        (SMALL.replace("+19165550000", "911"), "caller_id"),
+        (SMALL.replace("callback.enabled = true", "callback = { enabled = true, trunks = [\"other\"] }"), "no trunk"),
+        (format!("[server]\npublic_url = \"ftp://x\"\n{SMALL}"), "https://callback.example.gov"),
+        (format!("[server]\nhttps = [\"0.0.0.0:443\"]\n{SMALL}"), "certificate"),
+        (format!("[media]\nrtp_ports = \"5\"\n{SMALL}"), "30000-31999"),
+        (SMALL.replace("auth = \"none\"", "auth = \"none\"\naccent = \"#ffff00\""), "too light"),
+        (SMALL.replace("auth = \"none\"", "auth = \"none\"\norigins = [\"https://x; script-src *\"]"), "not an origin"),
+        (SMALL.replace("id = \"sacramento\"", "id = \"../etc\""), "a-z"),
+    ];
+    for (text, expected) in wrong {
+        let found = problems(&text);
+        assert!(found.iter().any(|problem| problem.to_string().contains(expected)), "{expected}: {found:?}");
+    }
+}
+
+#[test]
+fn origins_are_as_browsers_send_them() {
+    assert_eq!(check::origin_of("https://A.example:443/x"), Some("https://a.example".into()));
+    assert_eq!(check::origin_of("http://localhost:8080"), Some("http://localhost:8080".into()));
+    assert_eq!(check::origin_of("https://"), None);
+}
