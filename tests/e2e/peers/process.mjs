@@ -4,12 +4,17 @@ import { readFileSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 export class Program {
   /** Starts `command`; its output is kept for when a scenario fails. */
   constructor(command, args, options = {}) {
     this.name = command.split('/').pop();
     this.output = '';
     this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+    running.add(this.child);
+    this.child.on('exit', () => running.delete(this.child));
     this.exited = new Promise((resolve) => {
       this.child.on('exit', (code, signal) => resolve({ code, signal }));
       this.child.on('error', (error) => {

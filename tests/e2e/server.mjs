@@ -1,0 +1,227 @@
+// The server under test: the release binary with a configuration of its own in a folder of its own.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { Program, freePort, until } from './peers/process.mjs';
+
+const BINARY = process.env.RINGBACK_BIN ?? new URL('../../target/release/ringback', import.meta.url).pathname;
+const LEDGERS = process.env.RINGBACK_LEDGERS;
+
+/** The key the test county's portal signs with. */
+export const PORTAL_SECRET = 'only-the-end-to-end-tests-sign-with-this-secret';
+export const PASSWORD = 'correct horse battery';
+export const TENANT = 'sacramento';
+
+const STAFF = [
+  { id: 'maria', role: 'agent', name: 'Maria Vega' },
+  { id: 'jon', role: 'agent', name: 'Jon Park' },
+  { id: 'sam', role: 'supervisor', name: 'Sam Ortiz' },
+];
+
+const ALL_DAY = `[[tenant.hours]]
+days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from = "00:00"
+to = "00:00"
+`;
+
+/** Open on one day of the week only, and that day is not near. */
+const farDay = () => ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][(new Date().getUTCDay() + 3) % 7];
+
+const table = (values) =>
+  Object.entries(values)
+    .map(([key, value]) => `${key} = ${typeof value === 'object' && !Array.isArray(value) ? inline(value) : JSON.stringify(value)}`)
+    .join('\n');
+const inline = (values) => `{ ${Object.entries(values).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(', ')} }`;
+
+export class Server {
+  /**
+   * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server` change single keys of the
+   * configuration's tables.
+   */
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, staff = STAFF }) {
+    const self = new Server();
+    self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
+    self.port = await freePort();
+    self.url = `http://localhost:${self.port}`;
+    self.sip = await freePort();
+    self.recordings = join(self.folder, 'recordings');
+    self.config = join(self.folder, 'ringback.toml');
+    const name = `${basename(process.argv[1] ?? 'run').replace(/\.test\.mjs$/, '')}-${process.pid}-${self.port}`;
+    if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
+    self.ledger = join(LEDGERS ?? self.folder, `${name}.sqlite`);
+    const rtp = 20000 + Math.floor(Math.random() * 9000) * 2;
+    const tenant = (id, county, rest) => `
+[[tenant]]
+id = "${id}"
+name = "${county} County"
+timezone = "America/Los_Angeles"
+public_phone = "+19168743100"
+${rest}`;
+    const callbacks = (changes = {}) => `
+[tenant.callback]
+${table({ enabled: true, max_attempts: 3, busy_spacing_seconds: 2, no_answer_spacing_seconds: 2, failed_spacing_seconds: 2, ring_seconds: 20, guard_seconds: 3, ...changes })}
+`;
+    writeFileSync(
+      self.config,
+      `[server]
+${table({ http: [`127.0.0.1:${self.port}`], public_url: self.url, data_dir: self.folder, drain_seconds: 20, ...server })}
+[store]
+url = "sqlite://${self.ledger}"
+[sip]
+udp = "127.0.0.1:${self.sip}"
+tcp = "127.0.0.1:${self.sip}"
+[media]
+${table({ webrtc: `127.0.0.1:${await freePort()}`, rtp: '127.0.0.1', rtp_ports: `${rtp}-${rtp + 199}`, ...media })}
+[recorder]
+dir = "${self.recordings}"
+min_free_mib = 1
+[limits]
+logins_per_minute = 6000
+callbacks_per_minute = 6000
+callbacks_per_number_per_hour = 6000
+pages_per_minute = 6000
+public_api_per_minute = 6000
+staff_api_per_minute = 60000
+[[trunk]]
+${table({ id: 'carrier', host: '127.0.0.1', port: carrierPort, channels: 30, caller_id: '+19165550000', options_seconds: 1, ...trunk })}
+${tenant(TENANT, 'Sacramento', `auth = "none"\norigins = ["${self.url}"]\n${callbacks(callback)}
+[tenant.policy]
+${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
+${ALL_DAY}
+[[tenant.queue]]
+id = "benefits"
+name = "Benefits"
+[[tenant.subject]]
+id = "calfresh"
+name = "CalFresh"
+queue = "benefits"
+[[tenant.disposition]]
+id = "resolved"
+name = "Resolved"
+[[tenant.disposition]]
+id = "follow-up"
+name = "Follow-up needed"
+`)}
+${tenant('placer', 'Placer', `auth = "required"\n${callbacks()}
+[[tenant.portal_key]]
+alg = "HS256"
+secret = "${PORTAL_SECRET}"
+${ALL_DAY}`)}
+${tenant('shasta', 'Shasta', `auth = "none"\n${callbacks()}
+[[tenant.hours]]
+days = ["${farDay()}"]
+from = "09:00"
+to = "12:00"
+`)}
+${tenant('alpine', 'Alpine', ALL_DAY)}
+`,
+    );
+    for (const person of staff) self.addUser(person);
+    return self;
+  }
+
+  static async start(options) {
+    const self = await Server.prepare(options);
+    await self.run();
+    return self;
+  }
+
+  addUser({ id, role, name, tenant = TENANT }) {
+    const done = spawnSync(BINARY, ['user', 'add', '--config', this.config, '--tenant', tenant, '--role', role, '--name', name, id], {
+      input: `${PASSWORD}\n`,
+      encoding: 'utf8',
+    });
+    if (done.status !== 0) throw new Error(`user add ${id}: ${done.error ?? ''}${done.stdout}${done.stderr}`);
+  }
+
+  async run() {
+    this.program = new Program(BINARY, ['serve', '--config', this.config], { env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info' } });
+    await until(
+      async () => !this.program.running || (await fetch(`${this.url}/readyz`).then((r) => r.ok, () => false)),
+      'the server to be ready',
+      { within: 20_000, also: () => `\n${this.program.output.slice(-4000)}` },
+    );
+    if (!this.program.running) throw new Error(`the server ended:\n${this.program.output.slice(-4000)}`);
+  }
+
+  /** The power goes. */
+  async kill() {
+    await this.program.stop('SIGKILL');
+  }
+
+  async stop() {
+    if (!this.program) return { code: 0 };
+    const end = await this.program.stop('SIGTERM', 30_000);
+    if (!process.env.RINGBACK_KEEP) rmSync(this.folder, { recursive: true, force: true });
+    return end;
+  }
+
+  async api(path, { method = 'GET', body, cookie } = {}) {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json', origin: this.url }),
+        ...(cookie ? { cookie } : {}),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    let json;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      json = undefined;
+    }
+    return { status: response.status, headers: response.headers, text, json };
+  }
+
+  async signIn(user) {
+    const answer = await this.api('/api/v1/login', { method: 'POST', body: { user, password: PASSWORD } });
+    if (answer.status !== 200) throw new Error(`sign in ${user}: ${answer.status} ${answer.text}`);
+    return answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; ');
+  }
+
+  /** A customer asks for a callback by the API. */
+  async ask(phone, { name = 'Rosa Diaz', tenant = TENANT, ...more } = {}) {
+    const answer = await this.api(`/api/v1/t/${tenant}/callbacks`, { method: 'POST', body: { name, phone, ...more } });
+    if (answer.status !== 201) throw new Error(`callback: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+
+  async status(token) {
+    return (await this.api(`/api/v1/status/${token}`)).json;
+  }
+
+  /** Waits for the callback to come to a stage. */
+  async reaches(token, stage, within = 20_000) {
+    let last;
+    return until(async () => ((last = await this.status(token)), last?.stage === stage && last), `the callback to be ${stage}`, {
+      within,
+      also: () => `; it is ${JSON.stringify(last)}\n${this.program.output.slice(-3000)}`,
+    });
+  }
+
+  /** Files under the recordings' folder. */
+  recordingFiles(folder = this.recordings) {
+    try {
+      return readdirSync(folder, { recursive: true })
+        .map((name) => join(folder, name))
+        .filter((path) => statSync(path).isFile());
+    } catch {
+      return [];
+    }
+  }
+
+  /** CPU seconds, resident kB and open descriptors of the process. */
+  usage() {
+    const stat = readFileSync(`/proc/${this.program.child.pid}/stat`, 'latin1').split(') ')[1].split(' ');
+    const status = readFileSync(`/proc/${this.program.child.pid}/status`, 'latin1');
+    return {
+      cpu: (Number(stat[11]) + Number(stat[12])) / 100,
+      rss: Number(status.match(/VmRSS:\s+(\d+)/)[1]),
+      descriptors: readdirSync(`/proc/${this.program.child.pid}/fd`).length,
+    };
+  }
+}
