@@ -167,6 +167,8 @@ pub enum SegmentEnd {
     Revoked,
     AttemptFailed,
     MediaFailed,
+    /// The server went down in the middle of it.
+    Interrupted,
 }
 
 /// One try to reach the customer.
@@ -221,4 +223,60 @@ pub enum AttemptResult {
     Cancelled,
     /// A crash ended it.
     Interrupted,
+}
+
+impl Contact {
+    /// The engagement that is not over yet, if any.
+    pub fn open_segment(&self) -> Option<&Segment> {
+        self.segments.iter().rev().find(|segment| !segment.is_done())
+    }
+
+    pub fn segment(&self, id: SegmentId) -> Option<&Segment> {
+        self.segments.iter().rev().find(|segment| segment.id == id)
+    }
+
+    pub(crate) fn segment_mut(&mut self, id: SegmentId) -> Option<&mut Segment> {
+        self.segments.iter_mut().rev().find(|segment| segment.id == id)
+    }
+
+    /// The attempt whose leg is being dialled or is on the line.
+    pub fn running_attempt(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live))
+    }
+
+    pub(crate) fn running_attempt_mut(&mut self) -> Option<&mut Attempt> {
+        self.attempts.last_mut().filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live))
+    }
+
+    /// The customer's leg, once answered and until it ends.
+    pub fn live_leg(&self) -> Option<LegId> {
+        self.attempts.last().filter(|attempt| attempt.state == AttemptState::Live).map(|attempt| attempt.leg)
+    }
+
+    /// Attempts that count against the tenant's limit: those the customer's side brought to nothing.
+    pub fn failed_attempts(&self) -> u32 {
+        let failed = |attempt: &&Attempt| match attempt.state {
+            AttemptState::Ended { result } => result.counts(),
+            _ => false,
+        };
+        self.attempts.iter().filter(failed).count() as u32
+    }
+}
+
+impl Segment {
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, SegmentState::Done { .. })
+    }
+}
+
+impl AttemptResult {
+    /// Whether the attempt is one of those a callback has only so many of. What we broke off ourselves is not.
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Busy | Self::NoAnswer | Self::Rejected | Self::Unreachable | Self::Failed | Self::NotConfirmed => {
+                true
+            }
+            Self::Connected | Self::Cancelled | Self::Interrupted => false,
+        }
+    }
 }

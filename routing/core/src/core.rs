@@ -1,15 +1,24 @@
 //! The owner of all contacts and agents of one tenant.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    agent::AgentRecord,
+    agent::{AgentRecord, Presence},
     config::{AgentConfig, TenantConfig},
     contact::Contact,
     event::{Event, Receipt, Rejection},
+    floor::{BucketId, Floor},
     ids::*,
+    outbox::Outbox,
     output::Output,
     time::Timestamp,
+    timers::{Timer, Timers},
     view::{AgentView, Availability, BoardView, StatusView},
 };
+
+/// At most so many timers fire in one `handle_timeout`; the rest stay due and `next_deadline` says so. A morning at
+/// which ten thousand contacts come due is then many bounded turns instead of one endless one.
+const TIMERS_PER_TURN: usize = 256;
 
 /// What a core starts from: an empty day, or the ledger's rows after a restart. Journalled whole, so replay starts equal.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -23,7 +32,75 @@ pub struct Start {
 }
 
 pub struct Core {
-    start: Start,
+    pub(crate) config: TenantConfig,
+    pub(crate) ids: IdSource,
+    pub(crate) contacts: BTreeMap<ContactId, Entry>,
+    pub(crate) agents: BTreeMap<AgentId, Desk>,
+    /// Number key → the contact that may still be dialled under it.
+    pub(crate) by_number: BTreeMap<String, ContactId>,
+    pub(crate) legs: BTreeMap<LegId, LegOwner>,
+    /// Legs whose recording is not known to be complete; outlives the contact by a bounded time.
+    pub(crate) recordings: BTreeMap<LegId, ContactId>,
+    pub(crate) floor: Floor,
+    pub(crate) timers: Timers,
+    pub(crate) outbox: Outbox,
+}
+
+/// A contact and what is known of it only while this core runs.
+pub(crate) struct Entry {
+    pub(crate) contact: Box<Contact>,
+    pub(crate) channel: ChannelHold,
+    pub(crate) bucket: BucketId,
+    /// The customer pressed 1 on the leg that is live now.
+    pub(crate) confirmed: bool,
+    /// When it last came in line.
+    pub(crate) queued_at: Timestamp,
+}
+
+/// The trunk channel a contact has, wants or waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ChannelHold {
+    None,
+    /// Asked for while this agent is kept free for it.
+    Asked {
+        agent: AgentId,
+    },
+    Held {
+        trunk: TrunkId,
+    },
+    /// Refused for this number; asked again by timer.
+    Refused,
+}
+
+/// An agent as configured, as recorded and as working now.
+pub(crate) struct Desk {
+    pub(crate) config: AgentConfig,
+    pub(crate) record: AgentRecord,
+    /// Offered, connecting, connected, lost or in wrap-up.
+    pub(crate) hand: Vec<(ContactId, SegmentId)>,
+    /// Kept free for this contact's channel reservation.
+    pub(crate) earmark: Option<ContactId>,
+    /// The idle time under which it stands among the free, if it does.
+    pub(crate) listed: Option<Timestamp>,
+    pub(crate) signed_in: bool,
+    pub(crate) effective: bool,
+    pub(crate) buckets: Vec<BucketId>,
+    pub(crate) shown: (Presence, Option<ReasonCode>),
+    pub(crate) shown_since: Timestamp,
+    /// Taken out of the configuration with contacts still in hand.
+    pub(crate) leaving: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LegOwner {
+    pub(crate) contact: ContactId,
+    pub(crate) side: Side,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Customer,
+    Agent(SegmentId),
 }
 
 impl Core {
@@ -31,59 +108,157 @@ impl Core {
     /// guard time, bridged calls have ended and their contacts are in line again at their original time, agents are
     /// offline until their browser is back. The outputs of that are drained like those of any event.
     pub fn restore(now: Timestamp, start: Start) -> Self {
-        let _ = now;
-        Self { start }
+        let mut core = Self {
+            floor: Floor::default(),
+            ids: IdSource::new(start.seed),
+            config: start.config,
+            contacts: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            by_number: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            timers: Timers::default(),
+            outbox: Outbox::default(),
+        };
+        core.settle_start(now, start.agent_configs, start.agents, start.contacts);
+        core.settle(now);
+        core
     }
 
+    /// Takes one event. Refused events change nothing.
     pub fn handle(&mut self, now: Timestamp, event: Event) -> Result<Receipt, Rejection> {
-        let _ = (now, event);
-        Err(Rejection::WrongState)
+        let receipt = self.take(now, event);
+        self.settle(now);
+        receipt
     }
 
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        let _ = now;
-    }
-
-    pub fn poll_output(&mut self) -> Option<Output> {
-        None
-    }
-
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
-    }
-
-    pub fn config(&self) -> &TenantConfig {
-        &self.start.config
-    }
-
-    pub fn availability(&self, now: Timestamp) -> Availability {
-        let _ = now;
-        Availability {
-            enabled: false,
-            open: false,
-            closed: None,
-            next_open: None,
-            closes_at: None,
-            waiting: 0,
-            ewt: None,
+    fn take(&mut self, now: Timestamp, event: Event) -> Result<Receipt, Rejection> {
+        match event {
+            Event::TenantConfigured { config } => self.tenant_configured(now, *config),
+            Event::AgentConfigured { agent } => self.agent_configured(now, agent),
+            Event::AgentRemoved { agent } => self.agent_removed(now, &agent),
+            Event::ClosureDeclared { closure } => self.closure_changed(now, Some(closure)),
+            Event::ClosureLifted => self.closure_changed(now, None),
+            Event::CallbackRequested { request } => self.callback_requested(now, request),
+            Event::CallbackCancelled { contact, by } => self.callback_cancelled(now, contact, by),
+            Event::CallbackNumberChanged { contact, number, number_key } => {
+                self.number_changed(now, contact, number, number_key)
+            }
+            Event::AgentConnected { agent, session } => self.agent_connected(now, &agent, session),
+            Event::AgentDisconnected { agent, session } => self.agent_disconnected(now, &agent, &session),
+            Event::AgentStateRequested { agent, state } => self.agent_state_requested(now, &agent, state),
+            Event::AgentHealth { agent, session, health } => self.agent_health(now, &agent, &session, health),
+            Event::AgentMediaLost { agent, session } => self.agent_media_lost(now, &agent, &session),
+            Event::OfferAccepted { agent, offer } => self.offer_accepted(now, &agent, offer),
+            Event::OfferDeclined { agent, offer } => self.offer_declined(now, &agent, offer),
+            Event::HoldRequested { agent, contact, hold } => self.hold_requested(now, &agent, contact, hold),
+            Event::HangUpRequested { agent, contact } => self.hang_up_requested(now, &agent, contact),
+            Event::WrapUpFinished { agent, segment, dispositions, note } => {
+                self.wrap_up_finished(now, &agent, segment, dispositions, note)
+            }
+            Event::WrapUpExtended { agent, segment, by } => self.wrap_up_extended(now, &agent, segment, by),
+            Event::ChannelGranted { contact, trunk } => self.channel_granted(now, contact, trunk),
+            Event::ChannelDenied { contact, reason, retry_after } => {
+                self.channel_denied(now, contact, reason, retry_after)
+            }
+            Event::LegRinging { leg } => self.leg_ringing(now, leg),
+            Event::LegAnswered { leg } => self.leg_answered(now, leg),
+            Event::LegFailed { leg, result, sip_status } => self.leg_failed(now, leg, result, sip_status),
+            Event::LegEnded { leg } => self.leg_ended(now, leg),
+            Event::PromptFinished { leg } => self.prompt_finished(now, leg),
+            Event::DtmfReceived { leg, digit } => self.dtmf_received(now, leg, digit),
+            Event::RecordingFinished { leg, recording } => self.recording_finished(now, leg, recording),
         }
     }
 
+    /// Fires what is due at `now`. When more is due than one turn takes, `next_deadline` stays in the past.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        for _ in 0..TIMERS_PER_TURN {
+            let Some(timer) = self.timers.pop_due(now) else { break };
+            self.fire(now, timer);
+            self.settle(now);
+        }
+    }
+
+    fn fire(&mut self, now: Timestamp, timer: Timer) {
+        match timer {
+            Timer::HoursEdge => self.hours_edge(now),
+            Timer::ChannelsRetry => self.unblock_channels(),
+            Timer::ContactDue(contact) => self.contact_due(now, contact),
+            Timer::ChannelReply(contact) => self.channel_reply_missing(now, contact),
+            Timer::NumberRetry(contact) => self.number_retry(contact),
+            Timer::CoolOffOver(contact) => self.cool_off_over(now, contact),
+            Timer::Escalation(contact) => self.escalate(now, contact),
+            Timer::OfferLapse(contact) => self.offer_lapsed(now, contact),
+            Timer::RingGuard(contact) => self.ring_guard(now, contact),
+            Timer::AnnouncementGuard(contact) => self.announcement_guard(now, contact),
+            Timer::PressOne(contact) => self.not_confirmed(now, contact),
+            Timer::AgentBack(contact) => self.agent_not_back(now, contact),
+            Timer::WrapUpOver(contact, segment) => self.wrap_up_over(now, contact, segment),
+            Timer::AgentGrace(agent) => self.agent_grace_over(now, &agent),
+            Timer::AutoReturn(agent) => self.auto_return(now, &agent),
+            Timer::RecordingForgotten(leg) => {
+                self.recordings.remove(&leg);
+            }
+            // Its being gone is all it does.
+            Timer::NumberGuard(_) => {}
+        }
+    }
+
+    /// The next output of the drain: every change, then every command, then None.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.next_output()
+    }
+
+    /// When `handle_timeout` is wanted next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    pub fn config(&self) -> &TenantConfig {
+        &self.config
+    }
+
+    /// Open contacts by id, as they are now.
+    pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
+        self.contacts.values().map(|entry| &*entry.contact)
+    }
+
+    /// One open contact.
+    pub fn contact(&self, id: ContactId) -> Option<&Contact> {
+        self.contacts.get(&id).map(|entry| &*entry.contact)
+    }
+
+    /// The agents as configured, by id.
+    pub fn agent_configs(&self) -> impl Iterator<Item = &AgentConfig> {
+        self.agents.values().map(|desk| &desk.config)
+    }
+
+    /// One agent's record.
+    pub fn agent(&self, id: &AgentId) -> Option<&AgentRecord> {
+        self.agents.get(id).map(|desk| &desk.record)
+    }
+
+    pub fn availability(&self, now: Timestamp) -> Availability {
+        self.view_availability(now)
+    }
+
+    /// None when no such contact is open; a closed one is in the ledger only.
     pub fn status_view(&self, now: Timestamp, contact: ContactId) -> Option<StatusView> {
-        let _ = (now, contact);
-        None
+        self.view_status(now, contact)
     }
 
     pub fn agent_view(&self, now: Timestamp, agent: &AgentId) -> Option<AgentView> {
-        let _ = (now, agent);
-        None
+        let _ = now;
+        self.view_agent(agent)
     }
 
     pub fn board_view(&self, now: Timestamp, waiting_limit: usize) -> Option<BoardView> {
-        let _ = (now, waiting_limit);
-        None
+        Some(self.view_board(now, waiting_limit))
     }
 
     /// Panics if an invariant is broken; called after every event in tests and simulation.
-    pub fn check(&self) {}
+    pub fn check(&self) {
+        self.check_all();
+    }
 }

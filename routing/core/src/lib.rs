@@ -14,10 +14,28 @@ pub mod config;
 pub mod contact;
 pub mod core;
 pub mod event;
+pub mod hours;
 pub mod ids;
 pub mod output;
 pub mod reason;
 pub mod time;
 pub mod view;
+pub mod views;
+
+mod agents;
+mod attempts;
+mod check;
+mod conversation;
+mod floor;
+mod line;
+mod matcher;
+mod offers;
+mod outbox;
+mod requests;
+mod restore;
+mod schedule;
+mod timers;
+mod wait;
+mod wrapup;
 
 pub use crate::core::Core;

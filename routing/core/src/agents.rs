@@ -1,0 +1,326 @@
+//! Agents: who is configured, who is there, in which state, and whether the browser can hear.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    agent::*,
+    config::AgentConfig,
+    contact::SegmentState,
+    core::{Core, Desk},
+    event::{Receipt, Rejection},
+    ids::*,
+    output::RevokeReason,
+    reason::Reason,
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+impl AgentRecord {
+    pub fn offline(id: AgentId, now: Timestamp) -> Self {
+        Self {
+            id,
+            state: AgentState::Offline,
+            since: now,
+            next: None,
+            auto_return_at: None,
+            idle_since: now,
+            session: None,
+            health: Health::default(),
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn seat(&mut self, now: Timestamp, config: AgentConfig, record: AgentRecord) {
+        let id = config.id.clone();
+        let desk = Desk {
+            config,
+            record,
+            hand: Vec::new(),
+            earmark: None,
+            listed: None,
+            signed_in: false,
+            effective: false,
+            buckets: Vec::new(),
+            shown: (Presence::Offline, None),
+            shown_since: now,
+            leaving: false,
+        };
+        self.agents.insert(id.clone(), desk);
+        self.find_buckets(&id);
+        self.save_agent(&id);
+    }
+
+    pub(crate) fn agent_configured(&mut self, now: Timestamp, config: AgentConfig) -> Result<Receipt, Rejection> {
+        let id = config.id.clone();
+        if !self.agents.contains_key(&id) {
+            if self.agents.len() >= self.config.limits.max_agents {
+                return Err(Rejection::Full);
+            }
+            self.seat(now, config, AgentRecord::offline(id, now));
+            return Ok(Receipt::Done);
+        }
+        self.unlist_agent(&id);
+        if let Some(desk) = self.agents.get_mut(&id) {
+            (desk.config, desk.leaving) = (config, false);
+        }
+        self.find_buckets(&id);
+        self.save_agent(&id);
+        Ok(Receipt::Done)
+    }
+
+    /// Out at once, or, with contacts in hand, after the last of them; a standing offer is withdrawn.
+    pub(crate) fn agent_removed(&mut self, now: Timestamp, id: &AgentId) -> Result<Receipt, Rejection> {
+        let desk = self.agents.get_mut(id).ok_or(Rejection::NoSuchAgent)?;
+        desk.leaving = true;
+        self.withdraw_offers(now, id);
+        self.save_agent(id);
+        self.hand_changed(now, id);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn agent_connected(
+        &mut self,
+        now: Timestamp,
+        id: &AgentId,
+        session: SessionId,
+    ) -> Result<Receipt, Rejection> {
+        let desk = self.agents.get_mut(id).ok_or(Rejection::NoSuchAgent)?;
+        if desk.record.session.as_ref() != Some(&session) {
+            desk.record.health = Health::default();
+        }
+        desk.record.session = Some(session.clone());
+        let healthy = desk.record.health.can_talk();
+        let hand = desk.hand.clone();
+        self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        self.save_agent(id);
+        if !healthy {
+            self.withdraw_offers(now, id);
+        }
+        for (contact, segment) in hand {
+            self.move_legs(now, contact, segment, &session);
+        }
+        if !healthy && self.is_talking(id) {
+            self.start_grace(now, id);
+        }
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn agent_disconnected(
+        &mut self,
+        now: Timestamp,
+        id: &AgentId,
+        session: &SessionId,
+    ) -> Result<Receipt, Rejection> {
+        let desk = self.agents.get_mut(id).ok_or(Rejection::NoSuchAgent)?;
+        // A session that was taken over may go as it likes.
+        if desk.record.session.as_ref() != Some(session) {
+            return Ok(Receipt::Done);
+        }
+        desk.record.session = None;
+        desk.record.health = Health::default();
+        let offline = desk.record.state == AgentState::Offline && desk.hand.is_empty();
+        self.save_agent(id);
+        self.withdraw_offers(now, id);
+        if !offline {
+            self.start_grace(now, id);
+        }
+        Ok(Receipt::Done)
+    }
+
+    /// Gives the agent's browser a time to come back, unless that runs already.
+    pub(crate) fn start_grace(&mut self, now: Timestamp, id: &AgentId) {
+        let timer = Timer::AgentGrace(id.clone());
+        if self.timers.get(&timer).is_none() && self.agents.contains_key(id) {
+            self.timers.set(timer, now + self.config.policy.agent_reconnect_grace.max(Millis(0)));
+        }
+    }
+
+    /// The browser is not back: calls in hand go on without the agent, who is offline if there is no session at all.
+    pub(crate) fn agent_grace_over(&mut self, now: Timestamp, id: &AgentId) {
+        let Some(desk) = self.agents.get(id) else { return };
+        if desk.record.session.is_some() && desk.record.health.can_talk() {
+            return;
+        }
+        for (contact, segment) in desk.hand.clone() {
+            self.agent_absent(now, contact, segment);
+        }
+        self.hand_changed(now, id);
+    }
+
+    fn is_talking(&self, id: &AgentId) -> bool {
+        let Some(desk) = self.agents.get(id) else { return false };
+        desk.hand.iter().any(|(contact, segment)| {
+            let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+            found.is_some_and(|segment| {
+                matches!(segment.state, SegmentState::Connecting { .. } | SegmentState::Connected { .. })
+            })
+        })
+    }
+
+    /// Offers standing before an agent who cannot take them go back in line; that is no missed offer.
+    fn withdraw_offers(&mut self, now: Timestamp, id: &AgentId) {
+        let Some(desk) = self.agents.get(id) else { return };
+        for (contact, segment) in desk.hand.clone() {
+            let found = self.contacts.get(&contact).and_then(|entry| entry.contact.segment(segment));
+            if found.is_some_and(|segment| matches!(segment.state, SegmentState::Offered { .. })) {
+                self.revoke_offer(now, contact, segment, RevokeReason::AgentGone);
+                self.take_back(now, contact, Reason::AgentLost { agent: id.clone() });
+            }
+        }
+    }
+
+    pub(crate) fn agent_health(
+        &mut self,
+        now: Timestamp,
+        id: &AgentId,
+        session: &SessionId,
+        health: Health,
+    ) -> Result<Receipt, Rejection> {
+        let desk = self.agents.get_mut(id).ok_or(Rejection::NoSuchAgent)?;
+        if desk.record.session.as_ref() != Some(session) {
+            return Err(Rejection::NotTheOwner);
+        }
+        if desk.record.health != health {
+            desk.record.health = health;
+            self.save_agent(id);
+        }
+        self.health_changed(now, id, health);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn agent_media_lost(
+        &mut self,
+        now: Timestamp,
+        id: &AgentId,
+        session: &SessionId,
+    ) -> Result<Receipt, Rejection> {
+        let health = self.agents.get(id).ok_or(Rejection::NoSuchAgent)?.record.health;
+        self.agent_health(now, id, session, Health { media: false, ..health })
+    }
+
+    fn health_changed(&mut self, now: Timestamp, id: &AgentId, health: Health) {
+        let Some(hand) = self.agents.get(id).map(|desk| desk.hand.clone()) else { return };
+        if !health.can_talk() {
+            self.withdraw_offers(now, id);
+        } else {
+            self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        }
+        for (contact, segment) in hand {
+            if !health.media {
+                self.media_gone(now, contact, segment);
+            } else if health.can_talk() {
+                let found = self.contacts.get(&contact).and_then(|entry| entry.contact.segment(segment));
+                if found.is_some_and(|segment| matches!(segment.state, SegmentState::AgentLost { .. })) {
+                    self.agent_is_back(now, contact, segment);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn agent_state_requested(
+        &mut self,
+        now: Timestamp,
+        id: &AgentId,
+        asked: RequestedState,
+    ) -> Result<Receipt, Rejection> {
+        let desk = self.agents.get_mut(id).ok_or(Rejection::NoSuchAgent)?;
+        match &asked {
+            RequestedState::NotReady { reason } if !self.config.reason_codes.contains(reason) => {
+                return Err(Rejection::UnknownCode);
+            }
+            RequestedState::Ready if desk.record.session.is_none() || desk.leaving => {
+                return Err(Rejection::WrongState);
+            }
+            _ => {}
+        }
+        if desk.hand.is_empty() {
+            self.set_state(now, id, asked.into());
+        } else {
+            // What is in hand goes on; asking for the state one is in takes an earlier wish back.
+            let next = (AgentState::from(asked.clone()) != desk.record.state).then_some(asked);
+            desk.record.next = next;
+            self.save_agent(id);
+        }
+        Ok(Receipt::Done)
+    }
+
+    /// Into a state by one's own wish or the house's rule; whatever was planned before is off.
+    pub(crate) fn set_state(&mut self, now: Timestamp, id: &AgentId, state: AgentState) {
+        let Some(desk) = self.agents.get_mut(id) else { return };
+        self.timers.cancel(&Timer::AutoReturn(id.clone()));
+        desk.record.auto_return_at = None;
+        desk.record.next = None;
+        if desk.record.state != state {
+            if state == AgentState::Ready {
+                desk.record.idle_since = now;
+            }
+            desk.record.state = state;
+            desk.record.since = now;
+        }
+        self.save_agent(id);
+    }
+
+    pub(crate) fn auto_return(&mut self, now: Timestamp, id: &AgentId) {
+        let Some(desk) = self.agents.get_mut(id) else { return };
+        if desk.hand.is_empty() {
+            self.set_state(now, id, AgentState::Ready);
+        } else {
+            desk.record.auto_return_at = None;
+            desk.record.next = Some(RequestedState::Ready);
+            self.save_agent(id);
+        }
+    }
+
+    /// Something left the agent's hand, or the agent is to go: takes the planned state when nothing is in hand.
+    pub(crate) fn hand_changed(&mut self, now: Timestamp, id: &AgentId) {
+        let Some(desk) = self.agents.get_mut(id) else { return };
+        self.floor.touched_agents.insert(id.clone());
+        if !desk.hand.is_empty() {
+            return;
+        }
+        desk.record.idle_since = now;
+        let next = desk.record.next.take();
+        let absent = desk.record.session.is_none() && self.timers.get(&Timer::AgentGrace(id.clone())).is_none();
+        let leaving = desk.leaving;
+        self.save_agent(id);
+        if leaving {
+            self.take_seat_away(now, id);
+        } else if absent && desk_is_on(&self.agents, id) {
+            self.set_state(now, id, AgentState::Offline);
+        } else if let Some(next) = next {
+            self.set_state(now, id, next.into());
+        }
+    }
+
+    fn take_seat_away(&mut self, now: Timestamp, id: &AgentId) {
+        self.set_state(now, id, AgentState::Offline);
+        self.unlist_agent(id);
+        self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        let Some(mut desk) = self.agents.remove(id) else { return };
+        (desk.record.session, desk.record.health) = (None, Health::default());
+        if desk.shown.0 != Presence::Offline {
+            self.outbox.changes.push(crate::output::Change::PresenceChanged {
+                agent: id.clone(),
+                at: now,
+                presence: Presence::Offline,
+                reason: None,
+            });
+        }
+        self.outbox.removed.insert(id.clone(), desk.record);
+    }
+}
+
+fn desk_is_on(agents: &BTreeMap<AgentId, Desk>, id: &AgentId) -> bool {
+    agents.get(id).is_some_and(|desk| desk.record.state != AgentState::Offline)
+}
+
+impl From<RequestedState> for AgentState {
+    fn from(asked: RequestedState) -> Self {
+        match asked {
+            RequestedState::Ready => Self::Ready,
+            RequestedState::NotReady { reason } => Self::NotReady { reason },
+            RequestedState::Offline => Self::Offline,
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The invariants, each checked against the records from scratch. Called by tests and simulation after every event.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    agent::AgentState,
+    contact::*,
+    core::{ChannelHold, Core, Entry, Side},
+    ids::*,
+    line::place_of,
+    matcher::{cooling, is_listed},
+    timers::Timer,
+};
+
+impl Core {
+    pub(crate) fn check_all(&self) {
+        for (id, entry) in &self.contacts {
+            self.check_contact(*id, entry);
+        }
+        self.check_lines();
+        self.check_agents();
+        self.check_numbers();
+        self.check_legs();
+        self.check_timers();
+        self.check_matches();
+    }
+
+    /// Every contact is in exactly the places its state says, and has a way on.
+    fn check_contact(&self, id: ContactId, entry: &Entry) {
+        let contact = &entry.contact;
+        assert_eq!(contact.id, id, "a contact is filed under its own id");
+        let queue = self.floor.queues.get(&contact.queue).expect("a contact's queue exists");
+        let in_line = queue.line.rank(&place_of(contact)).is_some();
+        let bucket = &self.floor.buckets[entry.bucket];
+        let listed = (bucket.waiting.contains(&place_of(contact)), bucket.on_line.contains(&place_of(contact)));
+        let queued = matches!(contact.state, ContactState::Queued { .. });
+        let on_line = contact.live_leg().is_some();
+        assert_eq!(in_line, queued, "in line exactly when queued: {contact:?}");
+        let should = is_listed(contact, &entry.channel);
+        assert_eq!(
+            listed,
+            (should && !on_line, should && on_line),
+            "listed as it waits: {contact:?} {:?}",
+            entry.channel
+        );
+        let scheduled = matches!(contact.state, ContactState::Scheduled { .. });
+        assert_eq!(self.timers.get(&Timer::ContactDue(id)).is_some(), scheduled, "scheduled with a timer");
+        let open: Vec<_> = contact.segments.iter().filter(|segment| !segment.is_done()).collect();
+        match contact.state {
+            ContactState::Active { .. } => {
+                assert!(!open.is_empty(), "an active contact has an agent: {contact:?}");
+                for segment in &open {
+                    self.check_segment(contact, segment);
+                }
+            }
+            ContactState::Closed { .. } => panic!("closed contacts leave memory"),
+            _ => assert!(open.is_empty(), "waiting contacts have no agent: {contact:?}"),
+        }
+        let running = contact
+            .attempts
+            .iter()
+            .filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live));
+        let running: Vec<_> = running.map(|attempt| attempt.id).collect();
+        let last = contact.running_attempt().map(|attempt| attempt.id);
+        assert_eq!(running, Vec::from_iter(last), "only the last attempt runs");
+        self.check_channel(contact, &entry.channel, last.is_some());
+    }
+
+    fn check_channel(&self, contact: &Contact, channel: &ChannelHold, running: bool) {
+        let id = contact.id;
+        let queued = matches!(contact.state, ContactState::Queued { .. });
+        match channel {
+            ChannelHold::None => assert!(!running, "a leg has a channel: {contact:?}"),
+            ChannelHold::Asked { agent } => {
+                assert!(queued && !running && self.timers.get(&Timer::ChannelReply(id)).is_some());
+                if let Some(desk) = self.agents.get(agent) {
+                    assert_eq!(desk.earmark, Some(id), "the agent kept for a reservation knows it");
+                }
+            }
+            ChannelHold::Refused => assert!(queued && self.timers.get(&Timer::NumberRetry(id)).is_some()),
+            ChannelHold::Held { .. } => {
+                let offered = contact.open_segment().is_some();
+                assert!(running || offered, "a channel is held for something: {contact:?}");
+            }
+        }
+    }
+
+    /// Every engagement is in its agent's hand and ends by a timer, a live leg, or both.
+    fn check_segment(&self, contact: &Contact, segment: &Segment) {
+        let id = contact.id;
+        let desk = self.agents.get(&segment.agent).expect("the agent of an open segment is there");
+        assert!(desk.hand.contains(&(id, segment.id)), "the segment is in its agent's hand");
+        let has = |timer: Timer| self.timers.get(&timer).is_some();
+        let live = contact.live_leg().is_some_and(|leg| self.legs.contains_key(&leg));
+        match segment.state {
+            SegmentState::Offered { until } => {
+                assert_eq!(self.timers.get(&Timer::OfferLapse(id)), Some(until), "an offer lapses");
+            }
+            SegmentState::Connecting { .. } => {
+                let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id)];
+                assert!(guarded.into_iter().any(has), "connecting comes to an end: {contact:?}");
+            }
+            SegmentState::Connected { .. } => assert!(live, "a conversation has a live leg: {contact:?}"),
+            SegmentState::AgentLost { .. } => assert!(live && has(Timer::AgentBack(id)), "a lost agent is waited for"),
+            SegmentState::WrapUp { until } => {
+                assert_eq!(self.timers.get(&Timer::WrapUpOver(id, segment.id)), Some(until), "wrap-up ends");
+                assert!(contact.running_attempt().is_none(), "no leg outlives the conversation");
+            }
+            SegmentState::Done { .. } => {}
+        }
+    }
+
+    /// The incremental counters and indexes say what a count from scratch says.
+    fn check_lines(&self) {
+        let mut counts: BTreeMap<&QueueId, (usize, u32, u32)> = BTreeMap::new();
+        for entry in self.contacts.values() {
+            let count = counts.entry(&entry.contact.queue).or_default();
+            match entry.contact.state {
+                ContactState::Queued { .. } => count.0 += 1,
+                ContactState::Scheduled { .. } => count.1 += 1,
+                _ => count.2 += 1,
+            }
+        }
+        for (id, queue) in &self.floor.queues {
+            let found = (queue.line.len(), queue.scheduled, queue.active);
+            assert_eq!(found, counts.get(id).copied().unwrap_or_default(), "counters of {id}");
+            let effective = self.agents.values().filter(|desk| {
+                desk.record.state == AgentState::Ready
+                    && desk.record.session.is_some()
+                    && desk.config.queues.contains(id)
+            });
+            assert_eq!(queue.effective as usize, effective.count(), "effective agents of {id}");
+        }
+        let listed: usize = self.floor.buckets.iter().map(|bucket| bucket.waiting.len() + bucket.on_line.len()).sum();
+        let should = self.contacts.values().filter(|entry| is_listed(&entry.contact, &entry.channel)).count();
+        assert_eq!(listed, should, "no stale place in any bucket");
+        let scheduled = self.contacts.values().filter(|e| matches!(e.contact.state, ContactState::Scheduled { .. }));
+        assert_eq!(self.floor.scheduled.len(), scheduled.count());
+    }
+
+    fn check_agents(&self) {
+        let mut free = BTreeSet::new();
+        for (id, desk) in &self.agents {
+            assert_eq!(desk.record.id, *id);
+            assert!(desk.hand.len() <= usize::from(desk.config.voice_slots).max(1), "{id} has no more than its slots");
+            for (contact, segment) in &desk.hand {
+                let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+                let found = found.expect("what is in hand exists");
+                assert!(!found.is_done() && found.agent == *id, "what is in hand is open and the agent's own");
+            }
+            if let Some(kept) = desk.earmark {
+                let asked = self.contacts.get(&kept).map(|entry| &entry.channel);
+                assert_eq!(asked, Some(&ChannelHold::Asked { agent: id.clone() }), "kept free for a reservation");
+            }
+            assert_eq!(desk.listed.is_some(), desk.is_available(), "{id} is listed exactly when available");
+            if let Some(idle) = desk.listed {
+                assert_eq!(idle, desk.record.idle_since, "listed under the present idle time");
+                if desk.earmark.is_none() {
+                    free.insert((idle, id.clone()));
+                }
+            }
+            let auto = self.timers.get(&Timer::AutoReturn(id.clone()));
+            assert_eq!(auto, desk.record.auto_return_at, "auto-return has its timer");
+            if !desk.hand.is_empty() {
+                continue;
+            }
+            assert!(desk.record.next.is_none() && !desk.leaving, "{id}: with nothing in hand nothing is put off");
+            if desk.record.session.is_none() && desk.record.state != AgentState::Offline {
+                let grace = self.timers.get(&Timer::AgentGrace(id.clone()));
+                assert!(grace.is_some(), "{id}: absent but not offline ends by a timer");
+            }
+        }
+        for bucket in &self.floor.buckets {
+            let should = free.iter().filter(|(_, id)| bucket.is_served_by(&self.agents[id].config));
+            assert!(bucket.free.iter().eq(should), "the free of a bucket are those who can serve it");
+        }
+        let signed_in = self.agents.values().filter(|desk| desk.record.state != AgentState::Offline).count();
+        assert_eq!(self.floor.signed_in as usize, signed_in);
+    }
+
+    /// One contact per number that may still dial it; no number in two live attempts.
+    fn check_numbers(&self) {
+        for (key, id) in &self.by_number {
+            let contact = &self.contacts.get(id).expect("a number's contact exists").contact;
+            assert_eq!(contact.customer.number_key, *key);
+        }
+        let mut live = BTreeSet::new();
+        for entry in self.contacts.values() {
+            let contact = &entry.contact;
+            let over = matches!(contact.open_segment().map(|s| &s.state), Some(SegmentState::WrapUp { .. }));
+            assert_eq!(self.may_be_dialled(contact), !over, "dialled by number until the conversation is over");
+            let unknown = contact.attempts.iter().any(|a| matches!(a.state, AttemptState::Unknown { .. }));
+            if contact.running_attempt().is_some() || unknown {
+                assert!(live.insert(&contact.customer.number_key), "one live attempt per number");
+            }
+        }
+    }
+
+    fn check_legs(&self) {
+        for (leg, owner) in &self.legs {
+            let contact = &self.contacts.get(&owner.contact).expect("a leg's contact exists").contact;
+            match owner.side {
+                Side::Customer => {
+                    assert_eq!(contact.running_attempt().map(|attempt| attempt.leg), Some(*leg));
+                }
+                Side::Agent(segment) => {
+                    let segment = contact.segment(segment).expect("an agent leg's segment exists");
+                    assert!(!segment.is_done() && segment.leg == Some(*leg));
+                }
+            }
+        }
+        for entry in self.contacts.values() {
+            if let Some(attempt) = entry.contact.running_attempt() {
+                assert!(self.legs.contains_key(&attempt.leg), "a running attempt's leg is known");
+            }
+        }
+    }
+
+    /// Every timer refers to something that waits for it.
+    fn check_timers(&self) {
+        for (timer, _) in self.timers.iter() {
+            assert!(self.timer_has_owner(timer), "{timer:?} has an owner");
+        }
+    }
+
+    fn timer_has_owner(&self, timer: &Timer) -> bool {
+        let contact = |id: &ContactId| self.contacts.get(id);
+        let state = |id: &ContactId| contact(id)?.contact.open_segment().map(|segment| &segment.state);
+        let attempt = |id: &ContactId| contact(id)?.contact.running_attempt();
+        match timer {
+            Timer::HoursEdge | Timer::NumberGuard(_) => true,
+            Timer::ChannelsRetry => self.floor.blocked.is_some(),
+            Timer::ContactDue(id) => {
+                contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Scheduled { .. }))
+            }
+            Timer::ChannelReply(id) => {
+                contact(id).is_some_and(|entry| matches!(entry.channel, ChannelHold::Asked { .. }))
+            }
+            Timer::NumberRetry(id) => contact(id).is_some_and(|entry| entry.channel == ChannelHold::Refused),
+            Timer::CoolOffOver(id) | Timer::Escalation(id) => {
+                contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Queued { .. }))
+            }
+            Timer::OfferLapse(id) => matches!(state(id), Some(SegmentState::Offered { .. })),
+            Timer::RingGuard(id) => attempt(id).is_some_and(|attempt| attempt.state == AttemptState::Dialling),
+            Timer::AnnouncementGuard(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_none()),
+            Timer::PressOne(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_some()),
+            Timer::AgentBack(id) => matches!(state(id), Some(SegmentState::AgentLost { .. })),
+            Timer::WrapUpOver(id, _) => matches!(state(id), Some(SegmentState::WrapUp { .. })),
+            Timer::AgentGrace(id) | Timer::AutoReturn(id) => self.agents.contains_key(id),
+            Timer::RecordingForgotten(leg) => self.recordings.contains_key(leg),
+        }
+    }
+
+    /// Nobody waits in line for an agent who is free for them.
+    fn check_matches(&self) {
+        if self.floor.shut || self.floor.blocked.is_some() {
+            return;
+        }
+        for bucket in &self.floor.buckets {
+            for place in bucket.waiting.iter().chain(&bucket.on_line).take(50) {
+                let contact = &self.contacts[&place.2].contact;
+                let free = bucket.free.iter().find(|(_, agent)| {
+                    // A cool-off that ran out this instant wakes the contact by its timer.
+                    !contact.cool_off.contains_key(agent) && !cooling(contact, agent, contact.requested_at)
+                });
+                assert!(free.is_none(), "{:?} waits although {free:?} is free", place.2);
+            }
+        }
+    }
+}

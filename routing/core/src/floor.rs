@@ -1,0 +1,324 @@
+//! The floor: who waits where and who is free for it. Every index over contacts and agents lives here and is changed
+//! only by moving a contact to another state or relisting an agent, so that no index can disagree with the records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    config::{AgentConfig, TenantConfig},
+    contact::{Contact, ContactState},
+    core::{ChannelHold, Core, Desk},
+    event::DenialReason,
+    ids::*,
+    line::{Line, Place, place_of},
+    output::Fact,
+    reason::Reason,
+    time::Timestamp,
+    timers::Timer,
+    wait::WaitStats,
+};
+
+pub(crate) type BucketId = usize;
+
+/// What an agent must be able to do, by skill and least level.
+pub(crate) type Need = Vec<(SkillId, u8)>;
+
+#[derive(Default)]
+pub(crate) struct Floor {
+    pub(crate) queues: BTreeMap<QueueId, QueueLine>,
+    pub(crate) buckets: Vec<Bucket>,
+    bucket_ids: BTreeMap<(QueueId, Need), BucketId>,
+    pub(crate) scheduled: BTreeSet<(Timestamp, ContactId)>,
+    /// Buckets in which a match may have become possible.
+    pub(crate) touched_buckets: BTreeSet<BucketId>,
+    /// Agents whose standing may have changed.
+    pub(crate) touched_agents: BTreeSet<AgentId>,
+    /// Agents kept free for a reservation, longest idle first.
+    pub(crate) earmarked: BTreeSet<(Timestamp, AgentId)>,
+    pub(crate) signed_in: u32,
+    /// Outside hours: only customers who are on the line already are served.
+    pub(crate) shut: bool,
+    /// No channel is asked for while this stands; `Timer::ChannelsRetry` ends it.
+    pub(crate) blocked: Option<DenialReason>,
+}
+
+/// One configured queue.
+#[derive(Default)]
+pub(crate) struct QueueLine {
+    pub(crate) line: Line,
+    pub(crate) scheduled: u32,
+    pub(crate) active: u32,
+    /// Agents who are Ready, busy ones included, and serve this queue.
+    pub(crate) effective: u32,
+    pub(crate) wait: WaitStats,
+}
+
+/// Contacts of one queue with one need, and the free agents who meet it.
+pub(crate) struct Bucket {
+    pub(crate) queue: QueueId,
+    pub(crate) need: Need,
+    /// Longest idle first.
+    pub(crate) free: BTreeSet<(Timestamp, AgentId)>,
+    /// In line, no channel asked for yet.
+    pub(crate) waiting: BTreeSet<Place>,
+    /// In line with the customer on the line already.
+    pub(crate) on_line: BTreeSet<Place>,
+}
+
+impl Bucket {
+    pub(crate) fn is_served_by(&self, agent: &AgentConfig) -> bool {
+        serves(agent, &self.queue, &self.need)
+    }
+}
+
+pub(crate) fn serves(agent: &AgentConfig, queue: &QueueId, need: &Need) -> bool {
+    agent.queues.contains(queue)
+        && need.iter().all(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
+}
+
+impl Desk {
+    /// May be given something new, channel reservations aside.
+    pub(crate) fn is_available(&self) -> bool {
+        use crate::agent::{AgentState, RequestedState};
+        self.record.state == AgentState::Ready
+            && matches!(self.record.next, None | Some(RequestedState::Ready))
+            && self.record.session.is_some()
+            && self.record.health.can_talk()
+            && self.hand.len() < usize::from(self.config.voice_slots)
+            && !self.leaving
+    }
+}
+
+impl Core {
+    /// Moves the contact to another state with all its indexes; the reason is kept in the record.
+    pub(crate) fn move_to(&mut self, now: Timestamp, id: ContactId, state: ContactState, reason: Reason) {
+        self.leave_state(id);
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        entry.contact.state = state;
+        entry.contact.reason = reason;
+        self.enter_state(now, id);
+        self.save(id);
+    }
+
+    pub(crate) fn leave_state(&mut self, id: ContactId) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let contact = &entry.contact;
+        let Some(queue) = self.floor.queues.get_mut(&contact.queue) else { return };
+        match contact.state {
+            ContactState::Scheduled { due } => {
+                queue.scheduled -= 1;
+                self.floor.scheduled.remove(&(due, id));
+                self.timers.cancel(&Timer::ContactDue(id));
+            }
+            ContactState::Queued { .. } => {
+                let place = place_of(contact);
+                queue.line.remove(&place);
+                let bucket = &mut self.floor.buckets[entry.bucket];
+                bucket.waiting.remove(&place);
+                bucket.on_line.remove(&place);
+                self.timers.cancel(&Timer::CoolOffOver(id));
+                self.timers.cancel(&Timer::Escalation(id));
+            }
+            ContactState::Active { .. } => queue.active -= 1,
+            ContactState::Closed { .. } => {}
+        }
+    }
+
+    pub(crate) fn enter_state(&mut self, now: Timestamp, id: ContactId) {
+        let Some(need) = self.contacts.get(&id).map(|entry| self.need_of(&entry.contact)) else { return };
+        let queue_id = self.contacts[&id].contact.queue.clone();
+        let bucket = self.bucket_for(queue_id.clone(), need);
+        let queue = self.floor.queues.entry(queue_id).or_default();
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        entry.bucket = bucket;
+        match entry.contact.state {
+            ContactState::Scheduled { due } => {
+                queue.scheduled += 1;
+                self.floor.scheduled.insert((due, id));
+                self.timers.set(Timer::ContactDue(id), due);
+            }
+            ContactState::Queued { since } => {
+                entry.queued_at = since;
+                queue.line.insert(place_of(&entry.contact));
+                self.list_contact(id);
+                self.watch_cool_off(now, id);
+                self.watch_escalation(now, id);
+            }
+            ContactState::Active { .. } => queue.active += 1,
+            ContactState::Closed { .. } => {}
+        }
+    }
+
+    /// Puts a queued contact that waits for no channel among those to be matched.
+    pub(crate) fn list_contact(&mut self, id: ContactId) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        if !matches!(entry.contact.state, ContactState::Queued { .. }) {
+            return;
+        }
+        let place = place_of(&entry.contact);
+        let bucket = &mut self.floor.buckets[entry.bucket];
+        if entry.contact.live_leg().is_some() {
+            bucket.on_line.insert(place);
+        } else if entry.channel == ChannelHold::None {
+            bucket.waiting.insert(place);
+        }
+        self.floor.touched_buckets.insert(entry.bucket);
+    }
+
+    pub(crate) fn unlist_contact(&mut self, id: ContactId) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let place = place_of(&entry.contact);
+        let bucket = &mut self.floor.buckets[entry.bucket];
+        bucket.waiting.remove(&place);
+        bucket.on_line.remove(&place);
+    }
+
+    pub(crate) fn bucket_for(&mut self, queue: QueueId, need: Need) -> BucketId {
+        let key = (queue, need);
+        if let Some(&known) = self.floor.bucket_ids.get(&key) {
+            return known;
+        }
+        let id = self.floor.buckets.len();
+        let (queue, need) = key.clone();
+        let mut bucket =
+            Bucket { queue, need, free: BTreeSet::new(), waiting: BTreeSet::new(), on_line: BTreeSet::new() };
+        for (agent, desk) in &mut self.agents {
+            if bucket.is_served_by(&desk.config) {
+                desk.buckets.push(id);
+                if let Some(idle) = desk.listed {
+                    bucket.free.insert((idle, agent.clone()));
+                }
+            }
+        }
+        self.floor.buckets.push(bucket);
+        self.floor.bucket_ids.insert(key, id);
+        id
+    }
+
+    /// Brings an agent's place among the free, the counters and the earmark up to date.
+    pub(crate) fn relist_agent(&mut self, id: &AgentId) {
+        self.unlist_agent(id);
+        let Some(desk) = self.agents.get_mut(id) else { return };
+        let (available, idle) = (desk.is_available(), desk.record.idle_since);
+        desk.signed_in = desk.record.state != crate::agent::AgentState::Offline;
+        desk.effective = desk.record.state == crate::agent::AgentState::Ready && desk.record.session.is_some();
+        self.floor.signed_in += u32::from(desk.signed_in);
+        if desk.effective {
+            for queue in &desk.config.queues {
+                if let Some(line) = self.floor.queues.get_mut(queue) {
+                    line.effective += 1;
+                }
+            }
+        }
+        if !available {
+            return;
+        }
+        desk.listed = Some(idle);
+        if desk.earmark.is_some() {
+            self.floor.earmarked.insert((idle, id.clone()));
+            return;
+        }
+        for &bucket in &desk.buckets {
+            self.floor.buckets[bucket].free.insert((idle, id.clone()));
+            self.floor.touched_buckets.insert(bucket);
+        }
+    }
+
+    pub(crate) fn unlist_agent(&mut self, id: &AgentId) {
+        let Some(desk) = self.agents.get_mut(id) else { return };
+        self.floor.signed_in -= u32::from(std::mem::take(&mut desk.signed_in));
+        if std::mem::take(&mut desk.effective) {
+            for queue in &desk.config.queues {
+                if let Some(line) = self.floor.queues.get_mut(queue) {
+                    line.effective -= 1;
+                }
+            }
+        }
+        if let Some(idle) = desk.listed.take() {
+            let key = (idle, id.clone());
+            self.floor.earmarked.remove(&key);
+            for &bucket in &desk.buckets {
+                self.floor.buckets[bucket].free.remove(&key);
+            }
+        }
+    }
+
+    /// Builds every index anew, after a configuration change or at start.
+    pub(crate) fn rebuild_floor(&mut self, now: Timestamp) {
+        let old = std::mem::take(&mut self.floor);
+        self.floor.blocked = old.blocked;
+        self.floor.shut = old.shut;
+        self.floor.touched_agents = old.touched_agents;
+        let mut stats: BTreeMap<_, _> = old.queues.into_iter().map(|(id, queue)| (id, queue.wait)).collect();
+        for queue in &self.config.queues {
+            let wait = stats.remove(&queue.id).unwrap_or_default();
+            self.floor.queues.insert(queue.id.clone(), QueueLine { wait, ..QueueLine::default() });
+        }
+        for desk in self.agents.values_mut() {
+            (desk.listed, desk.signed_in, desk.effective) = (None, false, false);
+            desk.buckets.clear();
+        }
+        let contacts: Vec<_> = self.contacts.keys().copied().collect();
+        for id in contacts {
+            self.rehome(id);
+            self.enter_state(now, id);
+        }
+        let agents: Vec<_> = self.agents.keys().cloned().collect();
+        for id in agents {
+            self.relist_agent(&id);
+        }
+    }
+
+    /// A contact whose queue is configured no more goes to its subject's queue, or to the first.
+    fn rehome(&mut self, id: ContactId) {
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        if self.config.queue(&entry.contact.queue) {
+            return;
+        }
+        let subject = self.config.subject(&entry.contact.subject).map(|subject| &subject.queue);
+        let home = subject.filter(|queue| self.config.queue(queue));
+        if let Some(home) = home.or_else(|| self.config.queues.first().map(|queue| &queue.id)).cloned() {
+            entry.contact.queue = home;
+            self.save(id);
+        }
+    }
+
+    /// Which buckets an agent serves; call before relisting.
+    pub(crate) fn find_buckets(&mut self, id: &AgentId) {
+        if let Some(desk) = self.agents.get_mut(id) {
+            let served = |(_, bucket): &(usize, &Bucket)| bucket.is_served_by(&desk.config);
+            desk.buckets = self.floor.buckets.iter().enumerate().filter(served).map(|(id, _)| id).collect();
+        }
+    }
+
+    /// Back in line at the original request time; outside hours, with nobody on the line, at the next opening.
+    pub(crate) fn requeue(&mut self, now: Timestamp, id: ContactId, reason: Reason) {
+        let on_line = self.contacts.get(&id).is_some_and(|entry| entry.contact.live_leg().is_some());
+        if self.floor.shut && !on_line {
+            self.reschedule_closed(now, id);
+            return;
+        }
+        self.fact(id, now, Fact::Queued { reason: reason.clone() });
+        self.move_to(now, id, ContactState::Queued { since: now }, reason);
+    }
+
+    /// 1 = next; None when not in line.
+    pub(crate) fn position(&self, contact: &Contact) -> Option<u32> {
+        let queue = self.floor.queues.get(&contact.queue)?;
+        queue.line.rank(&place_of(contact)).map(|rank| rank as u32 + 1)
+    }
+
+    pub(crate) fn ewt(&self, now: Timestamp, queue: &QueueId, position: u32) -> Option<crate::time::Millis> {
+        let queue = self.floor.queues.get(queue)?;
+        queue.wait.estimate(now, position, queue.effective)
+    }
+}
+
+impl TenantConfig {
+    pub(crate) fn subject(&self, id: &SubjectId) -> Option<&crate::config::SubjectConfig> {
+        self.subjects.iter().find(|subject| subject.id == *id)
+    }
+
+    pub(crate) fn queue(&self, id: &QueueId) -> bool {
+        self.queues.iter().any(|queue| queue.id == *id)
+    }
+}

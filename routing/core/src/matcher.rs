@@ -1,0 +1,341 @@
+//! Who is offered what. A trunk channel comes before the offer, so that nobody accepts a call that cannot be placed:
+//! a free agent is kept for the contact while the channel is asked for, and the offer goes to whoever has been idle
+//! longest when it is granted.
+
+use crate::{
+    agent::{AgentState, Presence},
+    contact::{Contact, ContactState},
+    core::{ChannelHold, Core},
+    event::{DenialReason, Receipt, Rejection},
+    floor::{BucketId, Need},
+    ids::*,
+    line::Place,
+    output::{Change, Deed},
+    reason::Reason,
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+/// The engine answers a reservation at once; silence for this long is taken for a refusal.
+const CHANNEL_REPLY_LIMIT: Millis = Millis::from_secs(10);
+const CHANNEL_RETRY_AFTER_SILENCE: Millis = Millis::from_secs(1);
+/// Bounds of what a refusal may ask for.
+const SHORTEST_RETRY: Millis = Millis(100);
+const LONGEST_RETRY: Millis = Millis::from_secs(300);
+/// How many agents kept for others are looked at for a longer idle time when a channel is granted.
+const SWAP_CANDIDATES: usize = 8;
+
+impl Core {
+    /// Brings listings, presences and matches up to date; ends every mutation.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        loop {
+            while let Some(agent) = self.floor.touched_agents.pop_first() {
+                self.relist_agent(&agent);
+                self.show_presence(now, &agent);
+            }
+            if !self.match_one(now) {
+                break;
+            }
+        }
+    }
+
+    /// Makes the best match that is possible in a touched bucket; false when there is none.
+    fn match_one(&mut self, now: Timestamp) -> bool {
+        let open = !self.floor.shut && self.floor.blocked.is_none();
+        let buckets = &self.floor.buckets;
+        self.floor.touched_buckets.retain(|&id| {
+            let bucket = &buckets[id];
+            !bucket.free.is_empty() && (!bucket.on_line.is_empty() || open && !bucket.waiting.is_empty())
+        });
+        // Heads first: looking into the records is needed only where an agent's cool-off may forbid the head.
+        let head = |id: BucketId| {
+            let bucket = &self.floor.buckets[id];
+            let waiting = bucket.waiting.first().filter(|_| open);
+            [bucket.on_line.first(), waiting].into_iter().flatten().min().copied()
+        };
+        let best = self.floor.touched_buckets.iter().filter_map(|&id| Some((head(id)?, id))).min();
+        let Some((place, bucket)) = best else {
+            self.floor.touched_buckets.clear();
+            return false;
+        };
+        let found = match self.candidate(now, bucket, open) {
+            Some(found) if found.0 == place => Some(found),
+            _ => {
+                let all = self.floor.touched_buckets.iter();
+                all.filter_map(|&id| self.candidate(now, id, open)).min_by(|a, b| a.0.cmp(&b.0))
+            }
+        };
+        let Some((place, agent)) = found else {
+            self.floor.touched_buckets.clear();
+            return false;
+        };
+        self.engage(now, place.2, agent);
+        true
+    }
+
+    /// The first contact of the bucket for which a free agent is not in cool-off, with the longest-idle such agent.
+    fn candidate(&self, now: Timestamp, id: BucketId, open: bool) -> Option<(Place, AgentId)> {
+        let bucket = &self.floor.buckets[id];
+        let (mut lines, mut waits) = (bucket.on_line.iter().peekable(), bucket.waiting.iter().peekable());
+        loop {
+            let place = match (lines.peek(), waits.peek().filter(|_| open)) {
+                (Some(line), Some(wait)) if wait < line => waits.next(),
+                (None, Some(_)) => waits.next(),
+                (Some(_), _) => lines.next(),
+                (None, None) => return None,
+            }?;
+            let contact = &self.contacts.get(&place.2)?.contact;
+            let agent = bucket.free.iter().find(|(_, agent)| !cooling(contact, agent, now));
+            if let Some((_, agent)) = agent {
+                return Some((*place, agent.clone()));
+            }
+        }
+    }
+
+    fn engage(&mut self, now: Timestamp, id: ContactId, agent: AgentId) {
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        if entry.contact.live_leg().is_some() {
+            self.make_offer(now, id, agent);
+            return;
+        }
+        entry.channel = ChannelHold::Asked { agent: agent.clone() };
+        let number_key = entry.contact.customer.number_key.clone();
+        self.unlist_contact(id);
+        self.earmark(&agent, Some(id));
+        self.timers.set(Timer::ChannelReply(id), now + CHANNEL_REPLY_LIMIT);
+        let trunks = self.config.callback.trunks.clone();
+        self.deed(now, Deed::ReserveChannel { contact: id, number_key, trunks });
+    }
+
+    fn earmark(&mut self, agent: &AgentId, contact: Option<ContactId>) {
+        self.unlist_agent(agent);
+        if let Some(desk) = self.agents.get_mut(agent) {
+            desk.earmark = contact;
+        }
+        self.relist_agent(agent);
+    }
+
+    /// Gives back what the contact holds of the trunk, or no longer asks for it. The contact is not listed again.
+    pub(crate) fn drop_channel(&mut self, now: Timestamp, id: ContactId) {
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        match std::mem::replace(&mut entry.channel, ChannelHold::None) {
+            ChannelHold::None => return,
+            ChannelHold::Refused => {
+                self.timers.cancel(&Timer::NumberRetry(id));
+                return;
+            }
+            ChannelHold::Asked { agent } => {
+                self.timers.cancel(&Timer::ChannelReply(id));
+                self.earmark(&agent, None);
+            }
+            ChannelHold::Held { .. } => {}
+        }
+        self.deed(now, Deed::ReleaseChannel { contact: id });
+        if self.floor.blocked == Some(DenialReason::AllBusy) {
+            self.unblock_channels();
+        }
+    }
+
+    pub(crate) fn channel_granted(
+        &mut self,
+        now: Timestamp,
+        id: ContactId,
+        trunk: TrunkId,
+    ) -> Result<Receipt, Rejection> {
+        let asked = match self.contacts.get(&id).map(|entry| &entry.channel) {
+            Some(ChannelHold::Asked { agent }) => agent.clone(),
+            Some(ChannelHold::Held { .. }) => return Err(Rejection::WrongState),
+            // A grant that nobody waits for any more goes straight back.
+            Some(ChannelHold::None | ChannelHold::Refused) | None => {
+                self.deed(now, Deed::ReleaseChannel { contact: id });
+                return Ok(Receipt::Done);
+            }
+        };
+        self.timers.cancel(&Timer::ChannelReply(id));
+        let chosen = self.choose_at_grant(now, id, &asked);
+        self.earmark(&asked, None);
+        let Some(entry) = self.contacts.get_mut(&id) else { return Ok(Receipt::Done) };
+        entry.channel = ChannelHold::Held { trunk };
+        let Some((agent, bumped)) = chosen else {
+            self.drop_channel(now, id);
+            self.list_contact(id);
+            return Ok(Receipt::Done);
+        };
+        if let Some(other) = bumped {
+            self.earmark(&agent, None);
+            self.earmark(&asked, Some(other));
+            if let Some(entry) = self.contacts.get_mut(&other) {
+                entry.channel = ChannelHold::Asked { agent: asked };
+            }
+        }
+        self.make_offer(now, id, agent);
+        Ok(Receipt::Done)
+    }
+
+    /// The longest-idle agent who may take the contact now: a free one, the one kept for it, or one kept for another
+    /// contact that the agent kept for this one can take in exchange.
+    fn choose_at_grant(&self, now: Timestamp, id: ContactId, asked: &AgentId) -> Option<(AgentId, Option<ContactId>)> {
+        let entry = self.contacts.get(&id)?;
+        let bucket = &self.floor.buckets[entry.bucket];
+        let may = |contact: ContactId, agent: &AgentId| {
+            let Some((entry, desk)) = self.contacts.get(&contact).zip(self.agents.get(agent)) else { return false };
+            desk.is_available() && desk.buckets.contains(&entry.bucket) && !cooling(&entry.contact, agent, now)
+        };
+        let free = bucket.free.iter().find(|(_, agent)| !cooling(&entry.contact, agent, now));
+        let own = self.agents.get(asked).filter(|_| may(id, asked));
+        let own = own.map(|desk| (desk.record.idle_since, asked.clone()));
+        let best = [free.cloned(), own.clone()].into_iter().flatten().min();
+        if own.is_some() {
+            let kept = self.floor.earmarked.iter().take(SWAP_CANDIDATES);
+            for candidate in kept.take_while(|candidate| best.as_ref().is_some_and(|best| *candidate < best)) {
+                let other = self.agents.get(&candidate.1).and_then(|desk| desk.earmark);
+                if let Some(other) = other.filter(|other| may(id, &candidate.1) && may(*other, asked)) {
+                    return Some((candidate.1.clone(), Some(other)));
+                }
+            }
+        }
+        best.map(|(_, agent)| (agent, None))
+    }
+
+    pub(crate) fn channel_denied(
+        &mut self,
+        now: Timestamp,
+        id: ContactId,
+        why: DenialReason,
+        retry_after: Millis,
+    ) -> Result<Receipt, Rejection> {
+        let entry = self.contacts.get_mut(&id).ok_or(Rejection::NoSuchContact)?;
+        let ChannelHold::Asked { agent } = entry.channel.clone() else { return Err(Rejection::WrongState) };
+        let retry = now + retry_after.clamp(SHORTEST_RETRY, LONGEST_RETRY);
+        self.timers.cancel(&Timer::ChannelReply(id));
+        if why == DenialReason::NumberInCall {
+            entry.channel = ChannelHold::Refused;
+            entry.contact.reason = Reason::NumberInCall;
+            self.timers.set(Timer::NumberRetry(id), retry);
+        } else {
+            entry.channel = ChannelHold::None;
+            entry.contact.reason = Reason::NoFreeChannel;
+            self.floor.blocked = Some(why);
+            self.timers.set(Timer::ChannelsRetry, retry);
+            self.list_contact(id);
+        }
+        self.save(id);
+        self.earmark(&agent, None);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn channel_reply_missing(&mut self, now: Timestamp, id: ContactId) {
+        self.deed(now, Deed::ReleaseChannel { contact: id });
+        let denied = self.channel_denied(now, id, DenialReason::AllBusy, CHANNEL_RETRY_AFTER_SILENCE);
+        debug_assert!(denied.is_ok(), "the timer ends with the reservation");
+    }
+
+    pub(crate) fn number_retry(&mut self, id: ContactId) {
+        if let Some(entry) = self.contacts.get_mut(&id) {
+            entry.channel = ChannelHold::None;
+        }
+        self.list_contact(id);
+    }
+
+    /// Channels may be asked for again.
+    pub(crate) fn unblock_channels(&mut self) {
+        self.floor.blocked = None;
+        self.timers.cancel(&Timer::ChannelsRetry);
+        self.touch_all_buckets();
+    }
+
+    pub(crate) fn touch_all_buckets(&mut self) {
+        self.floor.touched_buckets.extend(0..self.floor.buckets.len());
+    }
+
+    /// What the contact's subject asks of an agent.
+    pub(crate) fn need_of(&self, contact: &Contact) -> Need {
+        let subject = self.config.subject(&contact.subject);
+        subject.and_then(|subject| subject.skill.clone()).into_iter().collect()
+    }
+
+    /// Wakes the contact when the first cool-off that still runs is over.
+    pub(crate) fn watch_cool_off(&mut self, now: Timestamp, id: ContactId) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        if let Some(first) = entry.contact.cool_off.values().filter(|until| **until > now).min() {
+            self.timers.set(Timer::CoolOffOver(id), *first);
+        }
+    }
+
+    pub(crate) fn cool_off_over(&mut self, now: Timestamp, id: ContactId) {
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        entry.contact.cool_off.retain(|_, until| *until > now);
+        self.floor.touched_buckets.insert(entry.bucket);
+        self.save(id);
+        self.watch_cool_off(now, id);
+    }
+
+    pub(crate) fn watch_escalation(&mut self, _now: Timestamp, _id: ContactId) {}
+
+    pub(crate) fn escalate(&mut self, _now: Timestamp, _id: ContactId) {}
+
+    /// Writes the agent's presence down where it differs from the one shown last.
+    fn show_presence(&mut self, now: Timestamp, agent: &AgentId) {
+        let Some((presence, reason)) = self.agents.get(agent).map(|desk| self.presence(desk)) else { return };
+        let Some(desk) = self.agents.get_mut(agent) else { return };
+        if desk.shown != (presence, reason.clone()) {
+            desk.shown = (presence, reason.clone());
+            desk.shown_since = now;
+            self.outbox.changes.push(Change::PresenceChanged { agent: agent.clone(), at: now, presence, reason });
+        }
+    }
+
+    pub(crate) fn presence(&self, desk: &crate::core::Desk) -> (Presence, Option<ReasonCode>) {
+        use crate::{agent::RequestedState, contact::SegmentState};
+        let reason = match &desk.record.state {
+            AgentState::NotReady { reason } => Some(reason.clone()),
+            _ => None,
+        };
+        let states = || {
+            desk.hand
+                .iter()
+                .filter_map(|(contact, segment)| Some(&self.contacts.get(contact)?.contact.segment(*segment)?.state))
+        };
+        if !desk.hand.is_empty() {
+            let asked = match &desk.record.next {
+                Some(RequestedState::NotReady { reason }) => Some(Some(reason.clone())),
+                Some(RequestedState::Offline) => Some(None),
+                _ => None,
+            };
+            if desk.record.state != AgentState::Ready || asked.is_some() {
+                return (Presence::Draining, asked.flatten().or(reason));
+            }
+            let presence = if states().any(|state| {
+                matches!(
+                    state,
+                    SegmentState::Connecting { .. } | SegmentState::Connected { .. } | SegmentState::AgentLost { .. }
+                )
+            }) {
+                Presence::Busy
+            } else if states().any(|state| matches!(state, SegmentState::Offered { .. })) {
+                Presence::Offered
+            } else {
+                Presence::WrapUp
+            };
+            return (presence, None);
+        }
+        match desk.record.state {
+            AgentState::Offline => (Presence::Offline, None),
+            AgentState::NotReady { .. } => (Presence::NotReady, reason),
+            AgentState::Ready if desk.record.session.is_none() || !desk.record.health.can_talk() => {
+                (Presence::Unreachable, None)
+            }
+            AgentState::Ready => (Presence::Ready, None),
+        }
+    }
+}
+
+pub(crate) fn cooling(contact: &Contact, agent: &AgentId, now: Timestamp) -> bool {
+    contact.cool_off.get(agent).is_some_and(|until| *until > now)
+}
+
+/// In line with a reservation asked for or refused: not among those to be matched.
+pub(crate) fn is_listed(contact: &Contact, channel: &ChannelHold) -> bool {
+    matches!(contact.state, ContactState::Queued { .. })
+        && (contact.live_leg().is_some() || *channel == ChannelHold::None)
+}

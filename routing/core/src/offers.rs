@@ -1,0 +1,213 @@
+//! One contact before one agent for a limited time.
+
+use crate::{
+    agent::{AgentState, Endpoint},
+    config::Aftermath,
+    contact::*,
+    core::{Core, LegOwner, Side},
+    event::{Receipt, Rejection},
+    ids::*,
+    output::{Deed, Fact, RevokeReason},
+    reason::Reason,
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+impl Core {
+    /// Puts a queued contact before a free agent.
+    pub(crate) fn make_offer(&mut self, now: Timestamp, id: ContactId, agent: AgentId) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let Some(desk) = self.agents.get(&agent) else { return };
+        let Some(session) = desk.record.session.clone() else { return };
+        let considered = self.floor.buckets[entry.bucket].free.len() as u32;
+        let why = Reason::LongestIdle { idle: now.since(desk.record.idle_since), considered };
+        let position = self.position(&entry.contact).unwrap_or(1);
+        let ewt = self.ewt(now, &entry.contact.queue, position);
+        let channel = entry.contact.channel;
+        let until = now + self.config.policy.offer_timeout.max(Millis(1));
+        let segment = SegmentId(self.ids.mint(now));
+        let offer = OfferId(self.ids.mint(now));
+        let record = Segment {
+            id: segment,
+            offer,
+            agent: agent.clone(),
+            endpoint: Endpoint::Browser { session: session.clone() },
+            state: SegmentState::Offered { until },
+            why: why.clone(),
+            offered_at: now,
+            accepted_at: None,
+            connected_at: None,
+            ended_at: None,
+            done_at: None,
+            leg: None,
+            on_hold: false,
+            dispositions: Vec::new(),
+            note: None,
+            position_when_offered: position,
+            ewt_when_offered: ewt,
+        };
+        self.move_to(now, id, ContactState::Active { since: now }, Reason::OfferedTo { agent: agent.clone() });
+        if let Some(entry) = self.contacts.get_mut(&id) {
+            entry.contact.segments.push(record);
+        }
+        if let Some(desk) = self.agents.get_mut(&agent) {
+            desk.hand.push((id, segment));
+        }
+        self.floor.touched_agents.insert(agent.clone());
+        // Out of the lists at once: the next match of this turn must not see the agent as free.
+        self.relist_agent(&agent);
+        self.timers.set(Timer::OfferLapse(id), until);
+        self.fact(id, now, Fact::Offered { segment, agent: agent.clone(), position, ewt, why });
+        self.deed(now, Deed::PresentOffer { offer, contact: id, agent, session, channel, until });
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+
+    /// The standing offer of this id to this agent.
+    fn standing_offer(&self, agent: &AgentId, offer: OfferId) -> Result<(ContactId, SegmentId), Rejection> {
+        let desk = self.agents.get(agent).ok_or(Rejection::NoSuchAgent)?;
+        let standing = |(contact, segment): &&(ContactId, SegmentId)| {
+            let segment = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+            segment.is_some_and(|found| found.offer == offer && matches!(found.state, SegmentState::Offered { .. }))
+        };
+        desk.hand.iter().find(standing).copied().ok_or(Rejection::OfferGone)
+    }
+
+    pub(crate) fn offer_accepted(
+        &mut self,
+        now: Timestamp,
+        agent: &AgentId,
+        offer: OfferId,
+    ) -> Result<Receipt, Rejection> {
+        let (id, segment) = self.standing_offer(agent, offer)?;
+        let session = self.agents.get(agent).and_then(|desk| desk.record.session.clone());
+        let session = session.ok_or(Rejection::OfferGone)?;
+        self.timers.cancel(&Timer::OfferLapse(id));
+        let leg = LegId(self.ids.mint(now));
+        let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::OfferGone) };
+        let first = entry.contact.attempts.is_empty();
+        let waited = now.since(entry.queued_at);
+        if let Some(segment) = entry.contact.segment_mut(segment) {
+            segment.accepted_at = Some(now);
+            segment.state = SegmentState::Connecting { since: now };
+            segment.endpoint = Endpoint::Browser { session: session.clone() };
+            segment.leg = Some(leg);
+        }
+        if let Some(queue) = self.floor.queues.get_mut(&entry.contact.queue).filter(|_| first) {
+            queue.wait.answered(now, waited);
+        }
+        let live = entry.contact.live_leg();
+        self.legs.insert(leg, LegOwner { contact: id, side: Side::Agent(segment) });
+        self.floor.touched_agents.insert(agent.clone());
+        self.save(id);
+        self.fact(id, now, Fact::OfferAccepted { segment, agent: agent.clone() });
+        self.deed(now, Deed::AttachAgent { leg, contact: id, agent: agent.clone(), session });
+        match live {
+            Some(customer) => {
+                self.deed(now, Deed::StopPrompt { leg: customer });
+                self.proceed(now, id);
+            }
+            None => self.dial(now, id, segment, leg),
+        }
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn offer_declined(
+        &mut self,
+        now: Timestamp,
+        agent: &AgentId,
+        offer: OfferId,
+    ) -> Result<Receipt, Rejection> {
+        let (id, segment) = self.standing_offer(agent, offer)?;
+        if !self.agents.get(agent).is_some_and(|desk| desk.config.can_reject) {
+            return Err(Rejection::MayNotReject);
+        }
+        self.fact(id, now, Fact::OfferDeclined { segment, agent: agent.clone() });
+        self.deed(now, Deed::RevokeOffer { offer, agent: agent.clone(), why: RevokeReason::Declined });
+        let aftermath = self.config.policy.on_reject.clone();
+        self.finish_segment(now, id, segment, SegmentEnd::Declined);
+        self.apply_aftermath(now, id, agent, &aftermath);
+        self.take_back(now, id, Reason::AgentDeclined { agent: agent.clone() });
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn offer_lapsed(&mut self, now: Timestamp, id: ContactId) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let Some(found) = entry.contact.open_segment() else { return };
+        let (segment, offer, agent) = (found.id, found.offer, found.agent.clone());
+        let rona = self.config.subject(&entry.contact.subject).map(|subject| subject.priorities.rona);
+        self.fact(id, now, Fact::OfferLapsed { segment, agent: agent.clone() });
+        self.deed(now, Deed::RevokeOffer { offer, agent: agent.clone(), why: RevokeReason::Lapsed });
+        let aftermath = self.config.policy.on_no_answer.clone();
+        self.finish_segment(now, id, segment, SegmentEnd::NoAnswer);
+        self.apply_aftermath(now, id, &agent, &aftermath);
+        if let Some(entry) = self.contacts.get_mut(&id) {
+            entry.contact.priority = rona.unwrap_or(entry.contact.priority);
+        }
+        self.take_back(now, id, Reason::AgentNoAnswer { agent });
+    }
+
+    /// Withdraws a standing offer; the contact is left Active for the caller to place.
+    pub(crate) fn revoke_offer(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, why: RevokeReason) {
+        let found = self.contacts.get(&id).and_then(|entry| entry.contact.segment(segment));
+        let Some((offer, agent)) = found.map(|segment| (segment.offer, segment.agent.clone())) else { return };
+        self.fact(id, now, Fact::OfferRevoked { segment, agent: agent.clone() });
+        self.deed(now, Deed::RevokeOffer { offer, agent, why });
+        self.finish_segment(now, id, segment, SegmentEnd::Revoked);
+    }
+
+    /// The contact's agent is out of it: back in line, the channel given back unless the customer is on the line.
+    pub(crate) fn take_back(&mut self, now: Timestamp, id: ContactId, reason: Reason) {
+        if self.contacts.get(&id).is_some_and(|entry| entry.contact.live_leg().is_none()) {
+            self.drop_channel(now, id);
+        }
+        self.requeue(now, id, reason);
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+
+    /// Ends a segment and frees its agent, who takes the state asked for meanwhile when nothing else is in hand.
+    pub(crate) fn finish_segment(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, end: SegmentEnd) {
+        self.detach_agent(now, id, segment);
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        let Some(found) = entry.contact.segment_mut(segment) else { return };
+        if matches!(found.state, SegmentState::Offered { .. }) {
+            self.timers.cancel(&Timer::OfferLapse(id));
+        }
+        found.state = SegmentState::Done { end };
+        found.on_hold = false;
+        found.ended_at.get_or_insert(now);
+        found.done_at = Some(now);
+        let agent = found.agent.clone();
+        self.timers.cancel(&Timer::AgentBack(id));
+        self.timers.cancel(&Timer::WrapUpOver(id, segment));
+        self.save(id);
+        if let Some(desk) = self.agents.get_mut(&agent) {
+            desk.hand.retain(|held| held.1 != segment);
+        }
+        self.hand_changed(now, &agent);
+    }
+
+    /// What the tenant does to agent and contact after an offer or a connection came to nothing.
+    pub(crate) fn apply_aftermath(&mut self, now: Timestamp, id: ContactId, agent: &AgentId, aftermath: &Aftermath) {
+        if aftermath.cool_off > Millis(0)
+            && let Some(entry) = self.contacts.get_mut(&id)
+        {
+            entry.contact.cool_off.insert(agent.clone(), now + aftermath.cool_off);
+        }
+        // Who asked to be away, or went, meanwhile is left where they are.
+        let Some(desk) = self.agents.get_mut(agent).filter(|desk| desk.record.state == AgentState::Ready) else {
+            return;
+        };
+        let Some(reason) = aftermath.not_ready.clone() else { return };
+        if !desk.hand.is_empty() {
+            return;
+        }
+        self.set_state(now, agent, AgentState::NotReady { reason });
+        let Some(after) = aftermath.auto_return else { return };
+        let at = now + after.max(Millis(0));
+        if let Some(desk) = self.agents.get_mut(agent) {
+            desk.record.auto_return_at = Some(at);
+        }
+        self.timers.set(Timer::AutoReturn(agent.clone()), at);
+    }
+}

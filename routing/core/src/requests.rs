@@ -1,0 +1,202 @@
+//! What the customer asks for: a callback, another number, never mind.
+
+use crate::{
+    contact::*,
+    core::{ChannelHold, Core, Entry},
+    event::{CallbackRequest, CancelledBy, Receipt, Rejection},
+    hours::openness,
+    ids::*,
+    output::{Deed, Fact, RevokeReason},
+    reason::Reason,
+    time::Timestamp,
+};
+
+impl Core {
+    pub(crate) fn callback_requested(
+        &mut self,
+        now: Timestamp,
+        request: CallbackRequest,
+    ) -> Result<Receipt, Rejection> {
+        if !self.config.callback.enabled {
+            return Err(Rejection::NotEnabled);
+        }
+        let (subject, queue, priority) = self.subject_asked(request.subject)?;
+        if let Some(&contact) = self.by_number.get(&request.customer.number_key) {
+            return Ok(Receipt::CallbackExists { contact });
+        }
+        if self.contacts.len() >= self.config.limits.max_open_contacts {
+            return Err(Rejection::Full);
+        }
+        let open = openness(&self.config, now);
+        let (state, reason) = match (open.closed, open.next_open) {
+            (None, _) => match self.number_guard(now, &request.customer.number_key) {
+                Some(due) => (ContactState::Scheduled { due }, Reason::NumberInCall),
+                None => (ContactState::Queued { since: now }, Reason::JustRequested),
+            },
+            (Some(closed), Some(due)) if request.when_open => {
+                (ContactState::Scheduled { due }, Reason::Closed { closed, next_open: Some(due) })
+            }
+            (Some(closed), next_open) => return Err(Rejection::Closed { closed, next_open }),
+        };
+        let id = ContactId(self.ids.mint(now));
+        self.by_number.insert(request.customer.number_key.clone(), id);
+        let contact = Contact {
+            id,
+            channel: Channel::Callback,
+            state: state.clone(),
+            customer: request.customer,
+            queue,
+            subject,
+            priority,
+            requested_at: now,
+            status_token_digest: request.status_token_digest,
+            segments: Vec::new(),
+            attempts: Vec::new(),
+            cool_off: Default::default(),
+            position_when_requested: 0,
+            ewt_when_requested: None,
+            config_version: self.config.version,
+            reason: reason.clone(),
+            closed_at: None,
+        };
+        self.admit(now, contact);
+        let (position, ewt) = self.capture_place(now, id);
+        self.fact(id, now, Fact::Requested { position, ewt, config_version: self.config.version });
+        if let ContactState::Scheduled { due } = state {
+            self.fact(id, now, Fact::Scheduled { due, reason });
+            return Ok(Receipt::CallbackScheduled { contact: id, due });
+        }
+        Ok(Receipt::CallbackQueued { contact: id, position, ewt })
+    }
+
+    fn subject_asked(&self, asked: Option<SubjectId>) -> Result<(SubjectId, QueueId, u8), Rejection> {
+        let subject = match &asked {
+            Some(id) => self.config.subject(id),
+            None => self.config.subjects.first(),
+        };
+        let subject = subject.ok_or(Rejection::NoSuchSubject)?;
+        let first = || self.config.queues.first().map(|queue| queue.id.clone());
+        let queue = Some(subject.queue.clone()).filter(|queue| self.config.queue(queue)).or_else(first);
+        Ok((subject.id.clone(), queue.ok_or(Rejection::NoSuchSubject)?, subject.priorities.initial))
+    }
+
+    /// Takes a contact into memory and its indexes.
+    pub(crate) fn admit(&mut self, now: Timestamp, contact: Contact) {
+        let id = contact.id;
+        let entry = Entry {
+            contact: Box::new(contact),
+            channel: ChannelHold::None,
+            bucket: 0,
+            confirmed: false,
+            queued_at: now,
+        };
+        self.contacts.insert(id, entry);
+        self.enter_state(now, id);
+        self.save(id);
+    }
+
+    /// Position and expected wait at the request, into the record: the position is where the contact stands or, when
+    /// scheduled, would stand.
+    fn capture_place(&mut self, now: Timestamp, id: ContactId) -> (u32, Option<crate::time::Millis>) {
+        let Some(entry) = self.contacts.get(&id) else { return (0, None) };
+        let waiting = self.floor.queues.get(&entry.contact.queue).map_or(0, |queue| queue.line.len() as u32);
+        let position = self.position(&entry.contact).unwrap_or(waiting + 1);
+        let queued = matches!(entry.contact.state, ContactState::Queued { .. });
+        let ewt = self.ewt(now, &entry.contact.queue, position).filter(|_| queued);
+        let signed_in = self.floor.signed_in;
+        let idle = self.floor.buckets[entry.bucket].free.is_empty();
+        let Some(entry) = self.contacts.get_mut(&id) else { return (0, None) };
+        (entry.contact.position_when_requested, entry.contact.ewt_when_requested) = (position, ewt);
+        if idle && entry.contact.reason == Reason::JustRequested {
+            entry.contact.reason = Reason::NoAgentReady { signed_in };
+        }
+        (position, ewt)
+    }
+
+    pub(crate) fn callback_cancelled(
+        &mut self,
+        now: Timestamp,
+        id: ContactId,
+        by: CancelledBy,
+    ) -> Result<Receipt, Rejection> {
+        let entry = self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?;
+        let contact = &entry.contact;
+        let bridged = contact.running_attempt().is_some_and(|attempt| attempt.bridged_at.is_some());
+        let wrapping = matches!(contact.state, ContactState::Active { .. }) && !self.may_be_dialled(contact);
+        if bridged || wrapping {
+            return Err(Rejection::WrongState);
+        }
+        let segment = contact.open_segment().map(|segment| (segment.id, segment.state.clone()));
+        match segment {
+            Some((segment, SegmentState::Offered { .. })) => {
+                self.revoke_offer(now, id, segment, RevokeReason::CustomerCancelled);
+            }
+            Some((segment, _)) => {
+                self.end_attempt(now, id, AttemptResult::Cancelled, None);
+                self.finish_segment(now, id, segment, SegmentEnd::Revoked);
+            }
+            None => {}
+        }
+        if self.contacts.get(&id).is_some_and(|entry| entry.contact.running_attempt().is_some()) {
+            self.end_attempt(now, id, AttemptResult::Cancelled, None);
+        }
+        let reason = match by {
+            CancelledBy::Customer => Reason::CustomerCancelled,
+            CancelledBy::Administrator => Reason::AdministratorCancelled,
+        };
+        self.close(now, id, Outcome::Cancelled, reason);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn may_be_dialled(&self, contact: &Contact) -> bool {
+        self.by_number.get(&contact.customer.number_key) == Some(&contact.id)
+    }
+
+    pub(crate) fn number_changed(
+        &mut self,
+        now: Timestamp,
+        id: ContactId,
+        number: String,
+        number_key: String,
+    ) -> Result<Receipt, Rejection> {
+        let entry = self.contacts.get_mut(&id).ok_or(Rejection::NoSuchContact)?;
+        let waits = matches!(entry.contact.state, ContactState::Scheduled { .. } | ContactState::Queued { .. });
+        if !waits || entry.contact.live_leg().is_some() {
+            return Err(Rejection::WrongState);
+        }
+        // Somebody already waits under the new number: two contacts may never dial the same one.
+        if self.by_number.get(&number_key).is_some_and(|other| *other != id) {
+            return Err(Rejection::WrongState);
+        }
+        let old = std::mem::replace(&mut entry.contact.customer.number_key, number_key.clone());
+        entry.contact.customer.number = number;
+        self.by_number.remove(&old);
+        self.by_number.insert(number_key, id);
+        // A channel was asked for under the old number.
+        self.drop_channel(now, id);
+        self.list_contact(id);
+        self.save(id);
+        self.fact(id, now, Fact::NumberChanged);
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+        Ok(Receipt::Done)
+    }
+
+    /// Ends the contact and takes it out of memory. Its segments and attempts are over already.
+    pub(crate) fn close(&mut self, now: Timestamp, id: ContactId, outcome: Outcome, reason: Reason) {
+        self.drop_channel(now, id);
+        self.leave_state(id);
+        let Some(entry) = self.contacts.remove(&id) else { return };
+        let mut contact = entry.contact;
+        if self.may_be_dialled(&contact) {
+            self.by_number.remove(&contact.customer.number_key);
+        }
+        self.guard_number(now, &mut contact);
+        contact.state = ContactState::Closed { outcome };
+        contact.reason = reason.clone();
+        contact.closed_at = Some(now);
+        self.outbox.contacts.remove(&id);
+        self.outbox.closed.insert(id, contact);
+        self.fact(id, now, Fact::Closed { outcome, reason });
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+}

@@ -1,0 +1,156 @@
+//! From rows to a running core: what a crash left is settled so that every contact has a way on and every agent is
+//! offline until the browser is back.
+
+use crate::{
+    agent::{AgentRecord, AgentState, Health},
+    config::AgentConfig,
+    contact::*,
+    core::Core,
+    output::{Deed, Fact, RevokeReason},
+    reason::Reason,
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+impl Core {
+    pub(crate) fn settle_start(
+        &mut self,
+        now: Timestamp,
+        configs: Vec<AgentConfig>,
+        records: Vec<AgentRecord>,
+        contacts: Vec<Contact>,
+    ) {
+        self.rebuild_floor(now);
+        for config in configs {
+            let found = records.iter().find(|record| record.id == config.id);
+            let record = match found {
+                Some(record) => settled_agent(now, record),
+                None => AgentRecord::offline(config.id.clone(), now),
+            };
+            self.seat(now, config, record);
+        }
+        for contact in contacts {
+            if !matches!(contact.state, ContactState::Closed { .. }) {
+                self.settle_contact(now, contact);
+            }
+        }
+        self.rebuild_floor(now);
+        self.hours_edge(now);
+    }
+
+    fn settle_contact(&mut self, now: Timestamp, mut contact: Contact) {
+        let id = contact.id;
+        let spoken = self.settle_segments(now, &mut contact);
+        let guard = self.settle_attempts(now, &mut contact);
+        let over = spoken && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
+        if over {
+            contact.state = ContactState::Active { since: now };
+            self.admit(now, contact);
+            self.close(now, id, Outcome::Successful, Reason::Completed);
+            return;
+        }
+        self.by_number.entry(contact.customer.number_key.clone()).or_insert(id);
+        match (guard, &contact.state) {
+            (Some(until), ContactState::Active { .. } | ContactState::Queued { .. }) => {
+                contact.reason = Reason::Interrupted;
+                contact.state = ContactState::Scheduled { due: until };
+                self.fact(id, now, Fact::Scheduled { due: until, reason: Reason::Interrupted });
+            }
+            (_, ContactState::Active { .. }) => {
+                contact.reason = Reason::Interrupted;
+                contact.state = ContactState::Queued { since: now };
+                self.fact(id, now, Fact::Queued { reason: Reason::Interrupted });
+            }
+            _ => {}
+        }
+        self.admit(now, contact);
+    }
+
+    /// Ends every open segment. True if the conversation itself was over and only wrap-up was open.
+    fn settle_segments(&mut self, now: Timestamp, contact: &mut Contact) -> bool {
+        let (id, mut wrapping) = (contact.id, false);
+        for found in contact.segments.iter_mut().filter(|segment| !segment.is_done()) {
+            let (segment, agent) = (found.id, found.agent.clone());
+            let end = match found.state {
+                SegmentState::Offered { .. } => {
+                    self.fact(id, now, Fact::OfferRevoked { segment, agent: agent.clone() });
+                    self.deed(now, Deed::RevokeOffer { offer: found.offer, agent, why: RevokeReason::Withdrawn });
+                    SegmentEnd::Revoked
+                }
+                SegmentState::WrapUp { .. } => {
+                    wrapping = true;
+                    let dispositions = found.dispositions.clone();
+                    self.fact(id, now, Fact::WrapUpEnded { segment, dispositions, by_timeout: true });
+                    SegmentEnd::Completed
+                }
+                _ => SegmentEnd::Interrupted,
+            };
+            found.state = SegmentState::Done { end };
+            found.on_hold = false;
+            found.ended_at.get_or_insert(now);
+            found.done_at = Some(now);
+        }
+        wrapping
+    }
+
+    /// Ends the attempts that cannot live on. The guard time, if one stands between now and the next attempt.
+    fn settle_attempts(&mut self, now: Timestamp, contact: &mut Contact) -> Option<Timestamp> {
+        let guard = now + self.config.callback.guard_time.max(Millis(0));
+        let id = contact.id;
+        let last = contact.attempts.last_mut()?;
+        let result = AttemptResult::Interrupted;
+        match last.state {
+            AttemptState::Dialling => {
+                last.state = AttemptState::Unknown { until: guard };
+                self.deed(now, Deed::ReleaseLeg { leg: last.leg });
+                Some(guard)
+            }
+            AttemptState::Unknown { until } => Some(until),
+            AttemptState::Live => {
+                last.state = AttemptState::Ended { result };
+                last.ended_at = Some(now);
+                let (attempt, leg) = (last.id, last.leg);
+                self.fact(id, now, Fact::AttemptEnded { attempt, result, sip_status: None });
+                self.deed(now, Deed::ReleaseLeg { leg });
+                None
+            }
+            AttemptState::Ended { .. } => None,
+        }
+    }
+
+    /// A contact closes while it is not known whether its last call lives: the number stays guarded.
+    pub(crate) fn guard_number(&mut self, now: Timestamp, contact: &mut Contact) {
+        let id = contact.id;
+        let Some(attempt) = contact.attempts.last_mut() else { return };
+        let AttemptState::Unknown { until } = attempt.state else { return };
+        let result = AttemptResult::Interrupted;
+        attempt.state = AttemptState::Ended { result };
+        attempt.ended_at = Some(now);
+        let attempt = attempt.id;
+        self.fact(id, now, Fact::AttemptEnded { attempt, result, sip_status: None });
+        if until > now {
+            let key = contact.customer.number_key.clone();
+            self.timers.set(Timer::NumberGuard(key), until);
+        }
+    }
+
+    /// Until when the number may not be dialled, if so.
+    pub(crate) fn number_guard(&self, now: Timestamp, number_key: &str) -> Option<Timestamp> {
+        self.timers.get(&Timer::NumberGuard(number_key.to_owned())).filter(|until| *until > now)
+    }
+}
+
+/// Signed off until the browser is back.
+fn settled_agent(now: Timestamp, record: &AgentRecord) -> AgentRecord {
+    let since = if record.state == AgentState::Offline { record.since } else { now };
+    AgentRecord {
+        id: record.id.clone(),
+        state: AgentState::Offline,
+        since,
+        next: None,
+        auto_return_at: None,
+        idle_since: now,
+        session: None,
+        health: Health::default(),
+    }
+}

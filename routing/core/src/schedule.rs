@@ -1,0 +1,146 @@
+//! Contacts that wait for a time instead of an agent: the next opening, the next attempt, the end of a guard time.
+
+use crate::{
+    config::{Closure, TenantConfig},
+    contact::*,
+    core::Core,
+    event::{Receipt, Rejection},
+    hours::openness,
+    ids::*,
+    output::{Deed, Fact},
+    reason::{ClosedReason, Reason},
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+/// When closed with no opening in sight, it is looked at again after this.
+const CLOSED_RECHECK: Millis = Millis::from_secs(3600);
+/// At closing time so many contacts are rescheduled in one turn; the next turn goes on.
+const SWEEP_PER_TURN: usize = 256;
+
+impl Core {
+    /// Opening or closing time has come, or the hours themselves have changed.
+    pub(crate) fn hours_edge(&mut self, now: Timestamp) {
+        let open = openness(&self.config, now);
+        let edge = if open.is_open() { open.closes_at } else { open.next_open };
+        match edge {
+            Some(at) => self.timers.set(Timer::HoursEdge, at),
+            None => self.timers.cancel(&Timer::HoursEdge),
+        }
+        self.floor.shut = !open.is_open();
+        if self.floor.shut {
+            self.sweep_line(now);
+        } else {
+            self.wake_those_closed_out(now);
+            self.touch_all_buckets();
+        }
+    }
+
+    /// Everybody still in line, but nobody who is on the line, is moved to the next opening.
+    fn sweep_line(&mut self, now: Timestamp) {
+        let lines = self.floor.queues.values().flat_map(|queue| queue.line.iter());
+        let waiting = lines
+            .map(|place| place.2)
+            .filter(|id| self.contacts.get(id).is_some_and(|entry| entry.contact.live_leg().is_none()));
+        let waiting: Vec<_> = waiting.take(SWEEP_PER_TURN + 1).collect();
+        for &id in waiting.iter().take(SWEEP_PER_TURN) {
+            self.reschedule_closed(now, id);
+        }
+        if waiting.len() > SWEEP_PER_TURN {
+            self.timers.set(Timer::HoursEdge, now);
+        }
+    }
+
+    /// Open earlier than was thought: a closure was lifted, hours were widened.
+    fn wake_those_closed_out(&mut self, now: Timestamp) {
+        for &(due, id) in &self.floor.scheduled {
+            let closed_out = |entry: &crate::core::Entry| matches!(entry.contact.reason, Reason::Closed { .. });
+            if due > now && self.contacts.get(&id).is_some_and(closed_out) {
+                self.timers.set(Timer::ContactDue(id), now);
+            }
+        }
+    }
+
+    pub(crate) fn reschedule_closed(&mut self, now: Timestamp, id: ContactId) {
+        let open = openness(&self.config, now);
+        let due = match (&open.closed, open.next_open) {
+            (None, _) => now,
+            (Some(_), Some(next)) => next,
+            (Some(_), None) => now + CLOSED_RECHECK,
+        };
+        let closed = open.closed.unwrap_or(ClosedReason::Hours);
+        let reason = Reason::Closed { closed, next_open: open.next_open };
+        self.schedule(now, id, due, reason);
+    }
+
+    pub(crate) fn schedule(&mut self, now: Timestamp, id: ContactId, due: Timestamp, reason: Reason) {
+        self.drop_channel(now, id);
+        self.fact(id, now, Fact::Scheduled { due, reason: reason.clone() });
+        self.move_to(now, id, ContactState::Scheduled { due }, reason);
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+
+    /// A scheduled contact's time has come.
+    pub(crate) fn contact_due(&mut self, now: Timestamp, id: ContactId) {
+        self.settle_unknown(now, id);
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let reason = match &entry.contact.reason {
+            Reason::Closed { .. } | Reason::NumberInCall => Reason::JustRequested,
+            kept => kept.clone(),
+        };
+        if !openness(&self.config, now).is_open() {
+            self.reschedule_closed(now, id);
+            return;
+        }
+        self.requeue(now, id, reason);
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+
+    /// The guard time of an attempt that a crash left unknown is over.
+    fn settle_unknown(&mut self, now: Timestamp, id: ContactId) {
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        let Some(attempt) = entry.contact.attempts.last_mut() else { return };
+        if matches!(attempt.state, AttemptState::Unknown { until } if until <= now) {
+            let result = AttemptResult::Interrupted;
+            attempt.state = AttemptState::Ended { result };
+            attempt.ended_at = Some(now);
+            let attempt = attempt.id;
+            self.fact(id, now, Fact::AttemptEnded { attempt, result, sip_status: None });
+            self.save(id);
+        }
+    }
+
+    /// After a failed attempt: another one after the spacing of its result and within hours, or the end.
+    pub(crate) fn retry_or_close(&mut self, now: Timestamp, id: ContactId, result: AttemptResult) {
+        let Some(attempts) = self.contacts.get(&id).map(|entry| entry.contact.failed_attempts()) else { return };
+        let callback = &self.config.callback;
+        if attempts >= callback.max_attempts.max(1) {
+            self.close(now, id, Outcome::Unsuccessful, Reason::AttemptsExhausted { result });
+            return;
+        }
+        let spacing = match result {
+            AttemptResult::Busy => callback.busy_spacing,
+            AttemptResult::NoAnswer | AttemptResult::NotConfirmed => callback.no_answer_spacing,
+            _ => callback.failed_spacing,
+        };
+        let due = now + spacing.max(Millis(0));
+        let then = openness(&self.config, due);
+        let due = if then.is_open() { due } else { then.next_open.unwrap_or(due) };
+        self.schedule(now, id, due, Reason::AttemptFailed { result, attempts });
+    }
+
+    pub(crate) fn closure_changed(&mut self, now: Timestamp, closure: Option<Closure>) -> Result<Receipt, Rejection> {
+        self.config.hours.closure = closure;
+        self.hours_edge(now);
+        Ok(Receipt::Done)
+    }
+
+    /// A closure is declared and lifted by its own events; a configuration that names none leaves it standing.
+    pub(crate) fn tenant_configured(&mut self, now: Timestamp, mut config: TenantConfig) -> Result<Receipt, Rejection> {
+        config.hours.closure = config.hours.closure.or_else(|| self.config.hours.closure.take());
+        self.config = config;
+        self.rebuild_floor(now);
+        self.hours_edge(now);
+        Ok(Receipt::Done)
+    }
+}

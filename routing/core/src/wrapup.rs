@@ -1,0 +1,98 @@
+//! After the conversation: dispositions, a note, a bounded time for both.
+
+use crate::{
+    config::DispositionMode,
+    contact::*,
+    core::Core,
+    event::{Receipt, Rejection},
+    ids::*,
+    output::Fact,
+    reason::Reason,
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+/// No wrap-up lasts longer than this after the conversation, however often it is extended.
+const LONGEST_WRAP_UP: Millis = Millis::from_secs(3600);
+
+impl Core {
+    fn wrap_up_of(&self, agent: &AgentId, segment: SegmentId) -> Result<ContactId, Rejection> {
+        let desk = self.agents.get(agent).ok_or(Rejection::NoSuchAgent)?;
+        let held = desk.hand.iter().find(|held| held.1 == segment).ok_or(Rejection::WrongState)?;
+        let found = self.contacts.get(&held.0).and_then(|entry| entry.contact.segment(segment));
+        match found.map(|segment| &segment.state) {
+            Some(SegmentState::WrapUp { .. }) => Ok(held.0),
+            _ => Err(Rejection::WrongState),
+        }
+    }
+
+    pub(crate) fn wrap_up_finished(
+        &mut self,
+        now: Timestamp,
+        agent: &AgentId,
+        segment: SegmentId,
+        mut dispositions: Vec<DispositionId>,
+        note: Option<String>,
+    ) -> Result<Receipt, Rejection> {
+        let id = self.wrap_up_of(agent, segment)?;
+        let known = |wanted: &DispositionId| self.config.dispositions.iter().any(|code| code.id == *wanted);
+        if !dispositions.iter().all(known) {
+            return Err(Rejection::UnknownCode);
+        }
+        match self.config.policy.disposition {
+            DispositionMode::Required if dispositions.is_empty() => return Err(Rejection::DispositionRequired),
+            DispositionMode::None => dispositions.clear(),
+            _ => {}
+        }
+        if let Some(entry) = self.contacts.get_mut(&id)
+            && let Some(found) = entry.contact.segment_mut(segment)
+        {
+            (found.dispositions, found.note) = (dispositions, note);
+        }
+        self.end_wrap_up(now, id, segment, false);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn wrap_up_extended(
+        &mut self,
+        now: Timestamp,
+        agent: &AgentId,
+        segment: SegmentId,
+        by: Millis,
+    ) -> Result<Receipt, Rejection> {
+        let id = self.wrap_up_of(agent, segment)?;
+        let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
+        let Some(found) = entry.contact.segment_mut(segment) else { return Err(Rejection::WrongState) };
+        let SegmentState::WrapUp { until } = found.state else { return Err(Rejection::WrongState) };
+        let latest = found.ended_at.unwrap_or(now) + LONGEST_WRAP_UP;
+        let later = (until + by).min(latest);
+        if by <= Millis(0) || later <= until {
+            return Err(Rejection::WrongState);
+        }
+        found.state = SegmentState::WrapUp { until: later };
+        self.timers.set(Timer::WrapUpOver(id, segment), later);
+        self.save(id);
+        self.floor.touched_agents.insert(agent.clone());
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn wrap_up_over(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
+        self.end_wrap_up(now, id, segment, true);
+    }
+
+    fn end_wrap_up(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, by_timeout: bool) {
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let Some(found) = entry.contact.segment(segment) else { return };
+        let span = now.since(found.accepted_at.unwrap_or(found.offered_at));
+        let dispositions = found.dispositions.clone();
+        let queue = entry.contact.queue.clone();
+        self.fact(id, now, Fact::WrapUpEnded { segment, dispositions, by_timeout });
+        self.finish_segment(now, id, segment, SegmentEnd::Completed);
+        if let Some(queue) = self.floor.queues.get_mut(&queue) {
+            queue.wait.handled(span);
+        }
+        if self.contacts.get(&id).is_some_and(|entry| entry.contact.open_segment().is_none()) {
+            self.close(now, id, Outcome::Successful, Reason::Completed);
+        }
+    }
+}
