@@ -1,1 +1,129 @@
-export {}
+/**
+ * The launcher a portal puts on its page by one line:
+ *
+ *   <script src="https://ringback.example/embed.js" data-tenant="sacramento" data-token="…" data-lang="en" async></script>
+ *
+ * It shows a button bottom right, and opens Call-Me in a dialog; any element of the page with the attribute
+ * `data-ringback-open` opens it too. No link is shown where the tenant has Call-Me off (C1). Everything lives in a shadow
+ * root, so the page's styles and ours do not meet, and imports nothing: it must run as a classic script.
+ */
+;(() => {
+  const script = document.currentScript
+  if (!(script instanceof HTMLScriptElement) || !script.dataset.tenant) return
+  const origin = new URL(script.src).origin
+  const { tenant, token = '', name = '' } = script.dataset
+  const lang = (script.dataset.lang ?? document.documentElement.lang ?? 'en').slice(0, 2) === 'es' ? 'es' : 'en'
+  const words = {
+    en: { open: 'Call me', title: 'Ask for a call', close: 'Close' },
+    es: { open: 'Llámenme', title: 'Pedir una llamada', close: 'Cerrar' },
+  }[lang]
+
+  const STYLE = `
+    :host { all: initial; color-scheme: light dark; font-family: system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif }
+    button { font: 600 16px/1 inherit; font-family: inherit; cursor: pointer; border: 0 }
+    .launch { position: fixed; z-index: 2147483000; right: max(16px, env(safe-area-inset-right)); bottom: max(16px, env(safe-area-inset-bottom));
+      display: inline-flex; align-items: center; gap: 10px; min-height: 52px; padding: 0 22px 0 18px; font-size: 16px; font-weight: 600;
+      border-radius: 999px; background: var(--accent, #1d4ed8); color: var(--on, #fff); box-shadow: 0 1px 2px rgb(0 0 0 / .1), 0 8px 24px rgb(0 0 0 / .22) }
+    .launch:focus-visible { outline: 3px solid var(--accent, #1d4ed8); outline-offset: 3px }
+    svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round }
+    dialog { padding: 0; border: 1px solid light-dark(#e4e7ec, #2a313c); border-radius: 16px; overflow: hidden; background: light-dark(#f6f7f9, #0e1116);
+      width: min(440px, calc(100vw - 24px)); height: min(var(--height, 640px), calc(100dvh - 24px)); max-width: none; max-height: none;
+      margin: auto 16px 16px auto; box-shadow: 0 1px 2px rgb(0 0 0 / .06), 0 12px 32px rgb(0 0 0 / .24) }
+    dialog[open] { display: grid; grid-template-rows: 44px 1fr }
+    dialog::backdrop { background: rgb(10 13 18 / .35) }
+    .bar { display: flex; justify-content: flex-end; border-bottom: 1px solid light-dark(#e4e7ec, #2a313c); background: light-dark(#fff, #161b22) }
+    .close { width: 44px; height: 43px; display: grid; place-items: center; background: none; color: light-dark(#16191f, #e8ebf0) }
+    .close:focus-visible { outline: 2px solid light-dark(#1d4ed8, #7aa2ff); outline-offset: -4px }
+    iframe { border: 0; width: 100%; height: 100%; display: block; color-scheme: normal }
+    @media (max-width: 520px) { dialog { margin: auto; width: calc(100vw - 16px); height: calc(100dvh - 16px) } }`
+
+  function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, label = ''): HTMLElementTagNameMap[K] {
+    const element = document.createElement(tag)
+    if (className) element.className = className
+    if (label) element.setAttribute('aria-label', label)
+    return element
+  }
+
+  function icon(path: string): SVGElement {
+    const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+    svg.setAttribute('viewBox', '0 0 24 24')
+    svg.setAttribute('aria-hidden', 'true')
+    const line = document.createElementNS('http://www.w3.org/2000/svg', 'path')
+    line.setAttribute('d', path)
+    svg.append(line)
+    return svg
+  }
+
+  function build(): void {
+    const host = document.createElement('ringback-call-me')
+    host.lang = lang
+    const root = host.attachShadow({ mode: 'open' })
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(STYLE)
+    root.adoptedStyleSheets = [sheet]
+
+    const launch = make('button', 'launch')
+    launch.type = 'button'
+    launch.setAttribute('aria-haspopup', 'dialog')
+    launch.append(icon('M6.5 3.5h3l1.5 4-2 1.5a11 11 0 0 0 6 6l1.500-2 4 1.500v3a2 2 0 0 1-2.200 2A16 16 0 0 1 4.500 5.700a2 2 0 0 1 2-2.200z'), words.open)
+    const dialog = make('dialog', '', words.title)
+    const bar = make('div', 'bar')
+    const close = make('button', 'close', words.close)
+    close.type = 'button'
+    close.append(icon('M6 6l12 12M18 6 6 18'))
+    bar.append(close)
+    dialog.append(bar)
+    root.append(launch, dialog)
+    document.body.append(host)
+
+    let frame: HTMLIFrameElement | null = null
+    let opener: HTMLElement = launch
+
+    function open(from: HTMLElement): void {
+      opener = from
+      if (!frame) {
+        frame = make('iframe', '')
+        frame.title = words.title
+        const address = new URL(`/t/${encodeURIComponent(tenant ?? '')}/call-me`, origin)
+        address.search = new URLSearchParams({ embed: '1', lang, page: location.pathname }).toString()
+        frame.src = address.href
+        dialog.append(frame)
+      }
+      if (!dialog.open) dialog.showModal()
+    }
+
+    launch.addEventListener('click', () => open(launch))
+    close.addEventListener('click', () => dialog.close())
+    dialog.addEventListener('close', () => opener.focus())
+    document.addEventListener('click', (event) => {
+      const from = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-ringback-open]') : null
+      if (!from) return
+      event.preventDefault()
+      open(from)
+    })
+
+    // Only our frame is heard, and only at our own origin; the token never stands in an address.
+    addEventListener('message', (event: MessageEvent) => {
+      if (!frame || event.source !== frame.contentWindow || event.origin !== origin) return
+      const said = event.data as { ringback?: string; height?: number } | null
+      if (said?.ringback === 'ready') frame.contentWindow?.postMessage({ ringback: 'hello', token, name }, origin)
+      else if (said?.ringback === 'close') dialog.close()
+      else if (said?.ringback === 'height' && Number.isFinite(said.height)) {
+        dialog.style.setProperty('--height', `${Math.max(420, Math.min(900, Number(said.height) + 110))}px`)
+      }
+    })
+  }
+
+  function whenReady(go: () => void): void {
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', go, { once: true })
+    else go()
+  }
+
+  fetch(`${origin}/api/v1/t/${encodeURIComponent(script.dataset.tenant)}/availability`, { credentials: 'omit' })
+    .then((response) => (response.ok ? response.json() : null))
+    .then((answer: { availability?: { enabled?: boolean } } | null) => {
+      if (answer?.availability?.enabled) whenReady(build)
+    })
+    // Not reachable: a page without the button is better than a button that does nothing.
+    .catch(() => {})
+})()

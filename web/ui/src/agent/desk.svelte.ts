@@ -1,0 +1,295 @@
+import type { AgentView, Contact, RequestedState, Segment, StaffBoot } from '../lib/api'
+import { clock } from '../lib/clock.svelte'
+import { post, refused, type Refused } from '../lib/http'
+import { Attention } from './attention'
+import { Phone } from './phone.svelte'
+import { fall, ring, silence } from './ring'
+import { Socket, type Incoming, type Link, type Outgoing } from './socket'
+import { sound } from './sound.svelte'
+import { PhoneLock, tabSession } from './tab'
+import { mine, REVOKED } from './words'
+
+export interface Item {
+  contact: Contact
+  segment: Segment
+}
+
+export interface Notice {
+  id: number
+  tone: 'info' | 'warn' | 'danger' | 'good'
+  text: string
+}
+
+/** How long a notice stays; warnings stay until they are closed. */
+const NOTICE = 9000
+/** A lost connection shorter than this is not said. */
+const SAY_LOST_AFTER = 1200
+
+/** Everything on the agent's desk: what the server says, the phone, and what the agent can do. */
+export class Desk {
+  view = $state.raw<AgentView | null>(null)
+  live = $state.raw<Record<string, { muted: boolean }>>({})
+  owner = $state(false)
+  link = $state<Link>('connecting')
+  /** True when the phone is in another tab of this browser, not in another browser. */
+  elsewhereHere = $state(false)
+  starting = $state(false)
+  notices = $state<Notice[]>([])
+  /** The contact the agent looks at; null: the one that needs most. */
+  chosen = $state<string | null>(null)
+  /** Contacts with a request under way, so that a button is not pressed twice. */
+  busy = $state<Record<string, string>>({})
+
+  readonly phone = new Phone(
+    async (sdp, restart) => (await this.#socket!.request({ type: 'phone_offer', sdp, restart })) ?? '',
+    () => this.#tell(),
+  )
+  #socket: Socket | null = null
+  #lock: PhoneLock
+  #attention = new Attention()
+  #session = ''
+  #ping = 0
+  #rings: string | null = null
+  #notice = 0
+  #lost: ReturnType<typeof setTimeout> | undefined
+  #reopened = false
+
+  constructor(readonly boot: StaffBoot) {
+    this.#lock = new PhoneLock(boot.user.id, () => this.#stolen())
+  }
+
+  readonly items = $derived.by<Item[]>(() => {
+    const view = this.view
+    if (!view) return []
+    return view.contacts.flatMap((contact) => {
+      const segment = mine(contact, view)
+      return segment ? [{ contact, segment }] : []
+    })
+  })
+  readonly offer = $derived(this.items.find(({ segment }) => segment.state.state === 'offered') ?? null)
+  readonly calls = $derived(
+    this.items.filter(({ segment }) => ['connecting', 'connected', 'agent_lost'].includes(segment.state.state)),
+  )
+  readonly wrapUps = $derived(this.items.filter(({ segment }) => segment.state.state === 'wrap_up'))
+  readonly active = $derived(
+    [...this.calls, ...this.wrapUps].find(({ contact }) => contact.id === this.chosen) ?? this.calls[0] ?? this.wrapUps[0] ?? null,
+  )
+  readonly elsewhere = $derived(this.view !== null && !this.owner && this.view.session !== null)
+
+  async start(): Promise<void> {
+    this.#session = await tabSession()
+    this.#socket = new Socket({ session: this.#session, message: (m) => this.#take(m), link: (link) => this.#linked(link) })
+    this.#socket.open()
+  }
+
+  // ── What the agent does ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Microphone, sound and path first; only then does the server hear "ready". Must come from a click or key press. */
+  async goAvailable(): Promise<void> {
+    if (this.starting) return
+    this.starting = true
+    try {
+      await sound.unlock()
+      this.#attention.ask()
+      if (!this.owner) await this.#send({ type: 'take_over' })
+      this.#lock.take()
+      if (!this.phone.mediaLive) await this.phone.open()
+      this.#pong()
+      await this.#send({ type: 'state', state: 'ready' })
+    } catch (error) {
+      if (this.phone.state !== 'failed') this.#refusedNotice(error)
+    }
+    this.starting = false
+  }
+
+  async ask(state: RequestedState): Promise<void> {
+    if (state.state === 'ready') return this.goAvailable()
+    const reason = state.state === 'not_ready' ? { reason: state.reason } : {}
+    await this.#try('state', { type: 'state', state: state.state, ...reason })
+    if (state.state === 'offline' && this.calls.length === 0) this.#hangUpPhone()
+  }
+
+  async takeOver(): Promise<void> {
+    await sound.unlock()
+    if (!(await this.#try('take', { type: 'take_over' }))) return
+    this.#lock.take()
+    await this.phone.open().catch(() => {})
+    this.#pong()
+  }
+
+  accept = ({ segment }: Item) => this.#try(segment.offer, { type: 'accept', offer: segment.offer })
+  reject = ({ segment }: Item) => this.#try(segment.offer, { type: 'reject', offer: segment.offer })
+  hold = ({ contact }: Item, on: boolean) => this.#try(`${contact.id} hold`, { type: 'hold', contact: contact.id, on })
+  hangUp = ({ contact }: Item) => this.#try(`${contact.id} end`, { type: 'hang_up', contact: contact.id })
+  dtmf = ({ contact }: Item, digits: string) => this.#try('', { type: 'dtmf', contact: contact.id, digits })
+  moreTime = ({ segment }: Item) => this.#try(`${segment.id} more`, { type: 'wrap_up_more', segment: segment.id })
+  finish = ({ segment }: Item, dispositions: string[], note: string) =>
+    this.#try(segment.id, { type: 'wrap_up', segment: segment.id, dispositions, note: note.trim() || null })
+
+  /** At once in this browser, whatever the network does; the server follows. */
+  async mute({ contact }: Item, on: boolean): Promise<void> {
+    this.phone.mute(on)
+    await this.#try('', { type: 'mute', contact: contact.id, on })
+  }
+
+  muted = ({ contact }: Item): boolean => this.phone.muted || (this.live[contact.id]?.muted ?? false)
+
+  async signOut(): Promise<void> {
+    this.#hangUpPhone()
+    this.#socket?.close()
+    await post('/api/v1/logout').catch(() => {})
+    location.assign('/login')
+  }
+
+  say(tone: Notice['tone'], text: string): void {
+    if (this.notices.some((notice) => notice.text === text)) return
+    const id = ++this.#notice
+    this.notices = [...this.notices.slice(-3), { id, tone, text }]
+    if (tone === 'info' || tone === 'good') setTimeout(() => this.dismiss(id), NOTICE)
+  }
+
+  dismiss(id: number): void {
+    this.notices = this.notices.filter((notice) => notice.id !== id)
+  }
+
+  // ── What the server says ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #take(message: Incoming): void {
+    switch (message.type) {
+      case 'snapshot':
+        clock.sync(message.server_time)
+        this.view = message.agent
+        this.live = message.live ?? {}
+        this.#owned(message.owner)
+        this.#ringIfOffered()
+        this.#forgetMute()
+        break
+      case 'ping':
+        this.#ping = message.id
+        this.#pong()
+        break
+      case 'revoked':
+        this.say('info', REVOKED[message.why] ?? REVOKED.withdrawn!)
+        break
+      case 'owner':
+        this.#owned(message.owner)
+        break
+      case 'error':
+        this.say('danger', message.problem.detail ?? 'The server refused something this page asked for.')
+    }
+  }
+
+  #linked(link: Link): void {
+    clearTimeout(this.#lost)
+    if (link !== 'lost') {
+      this.link = link
+      return
+    }
+    this.#lost = setTimeout(() => {
+      if (this.link !== 'lost' && this.phone.on) fall()
+      this.link = 'lost'
+    }, SAY_LOST_AFTER)
+  }
+
+  #owned(owner: boolean): void {
+    if (this.owner && !owner && this.phone.on) {
+      this.phone.close()
+      this.#lock.drop()
+      this.say('warn', 'Your phone was taken over by another window.')
+    }
+    this.owner = owner
+    if (!owner) void this.#lock.heldHere().then((here) => (this.elsewhereHere = here))
+    if (owner && !this.#reopened) void this.#reopen()
+  }
+
+  /** After a reload the phone comes back by itself, if the browser allows it without a click. */
+  async #reopen(): Promise<void> {
+    const presence = this.view?.presence
+    this.#reopened = true
+    if (this.phone.on || presence === 'offline' || presence === undefined) return
+    if (presence === 'not_ready' && this.items.length === 0) return
+    const allowed = await navigator.permissions?.query({ name: 'microphone' as PermissionName }).catch(() => null)
+    if (allowed?.state !== 'granted') return
+    this.#lock.take()
+    await this.phone.open().catch(() => {})
+    this.#pong()
+  }
+
+  #stolen(): void {
+    this.phone.close()
+    this.owner = false
+    this.elsewhereHere = true
+  }
+
+  /** Only the tab with the phone rings, and an offer rings once, however often the connection comes back. */
+  #ringIfOffered(): void {
+    const offer = this.offer
+    const rings = offer && this.owner ? offer.segment.offer : null
+    if (rings === this.#rings) return
+    this.#rings = rings
+    silence()
+    if (!rings || !offer) return this.#attention.end()
+    const state = offer.segment.state
+    const left = state.state === 'offered' ? state.until - clock.now : 0
+    ring(left)
+    this.#attention.begin('Incoming callback', this.subjectOf(offer.contact))
+  }
+
+  /** The next call begins unmuted. */
+  #forgetMute(): void {
+    if (this.phone.muted && this.calls.length === 0) this.phone.mute(false)
+  }
+
+  subjectOf(contact: Contact): string {
+    return this.boot.tenant?.subjects?.find(({ id }) => id === contact.subject)?.name ?? contact.subject
+  }
+
+  #pong(): void {
+    const { microphoneLive: microphone, mediaLive: media } = this.phone
+    this.#socket?.send({ type: 'pong', id: this.#ping, microphone, media })
+  }
+
+  /** The phone's state changed: the server should not learn it two seconds later. */
+  #tell(): void {
+    if (this.#ping > 0) this.#pong()
+  }
+
+  #hangUpPhone(): void {
+    this.phone.close()
+    this.#lock.drop()
+  }
+
+  #send(message: Outgoing): Promise<unknown> {
+    return this.#socket?.request(message) ?? Promise.reject(new Error('not started'))
+  }
+
+  async #try(key: string, message: Outgoing): Promise<boolean> {
+    if (key && this.busy[key]) return false
+    if (key) this.busy[key] = message.type
+    try {
+      await this.#send(message)
+      return true
+    } catch (error) {
+      this.#refusedNotice(error)
+      return false
+    } finally {
+      delete this.busy[key]
+    }
+  }
+
+  #refusedNotice(error: unknown): void {
+    const known: Refused = refused(error)
+    this.say('danger', REFUSED[known.code] ?? known.problem.detail ?? 'That did not work. Please try again.')
+  }
+}
+
+const REFUSED: Record<string, string> = {
+  offline: 'No answer from the server. Your call goes on; please try again in a moment.',
+  offer_gone: 'That offer was over already.',
+  may_not_reject: 'You are not allowed to reject calls.',
+  wrong_state: 'That is not possible any more: the contact has moved on.',
+  disposition_required: 'Choose how the contact ended before you finish.',
+  unknown_code: 'That choice is not offered any more. Reload the page to see the present ones.',
+  not_the_owner: 'Your phone is in use in another window. Take it over here first.',
+  no_such_contact: 'That contact is closed already.',
+}

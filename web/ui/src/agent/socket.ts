@@ -1,0 +1,166 @@
+import type { AgentView, Problem, Timestamp } from '../lib/api'
+import { Backoff } from '../lib/backoff'
+import { get, Refused, refused, toLogin } from '../lib/http'
+
+export type Incoming =
+  | {
+      type: 'snapshot'
+      seq: number
+      agent: AgentView
+      owner: boolean
+      server_time: Timestamp
+      live: Record<string, { muted: boolean }>
+    }
+  | { type: 'ping'; id: number }
+  | { type: 'phone_answer'; id: number; sdp: string }
+  | { type: 'ack'; ref: number }
+  | { type: 'error'; ref: number | null; problem: Problem }
+  | { type: 'revoked'; why: string }
+  | { type: 'owner'; owner: boolean; session: string | null }
+
+/** What this page asks for. `ref` (and `id`, for the phone) are added when it is sent. */
+export type Outgoing =
+  | { type: 'hello'; session: string; after: number | null }
+  | { type: 'pong'; id: number; microphone: boolean; media: boolean }
+  | { type: 'state'; state: 'ready' | 'not_ready' | 'offline'; reason?: string }
+  | { type: 'phone_offer'; sdp: string; restart: boolean }
+  | { type: 'take_over' }
+  | { type: 'accept' | 'reject'; offer: string }
+  | { type: 'hold' | 'mute'; contact: string; on: boolean }
+  | { type: 'dtmf'; contact: string; digits: string }
+  | { type: 'hang_up'; contact: string }
+  | { type: 'wrap_up'; segment: string; dispositions: string[]; note: string | null }
+  | { type: 'wrap_up_more'; segment: string }
+
+export type Link = 'connecting' | 'open' | 'lost' | 'refused'
+
+interface Handlers {
+  session: string
+  message: (message: Incoming) => void
+  link: (link: Link) => void
+}
+
+/** Silence after which the line is taken for dead; the server pings every 2 s. */
+const SILENCE = 7000
+/** How long an answer to a request may take. */
+const PATIENCE = 8000
+
+/** Our end of `/ws`: reconnects by itself, says hello with the last seen `seq`, and matches answers to requests. */
+export class Socket {
+  #socket: WebSocket | null = null
+  #seq: number | null = null
+  #ref = 0
+  #waiting = new Map<number, { done: (sdp?: string) => void; fail: (error: Refused) => void; timer: ReturnType<typeof setTimeout> }>()
+  #backoff = new Backoff(400, 8000)
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #silence: ReturnType<typeof setTimeout> | undefined
+  #closed = false
+
+  constructor(private readonly on: Handlers) {
+    addEventListener('online', () => this.#now())
+  }
+
+  open(): void {
+    this.#closed = false
+    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`
+    const socket = new WebSocket(address, 'ringback.v1')
+    this.#socket = socket
+    socket.onopen = () => {
+      this.send({ type: 'hello', session: this.on.session, after: this.#seq })
+      this.#hear()
+    }
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data as string) as Incoming)
+    socket.onclose = ({ code }) => socket === this.#socket && this.#gone(code)
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#retry)
+    clearTimeout(this.#silence)
+    this.#socket?.close()
+  }
+
+  send(message: Outgoing & { ref?: number; id?: number }): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false
+    this.#socket.send(JSON.stringify(message))
+    return true
+  }
+
+  /** Sends and waits for its ack, or for the answer's SDP; rejects with `Refused`. */
+  request(message: Outgoing): Promise<string | undefined> {
+    const ref = ++this.#ref
+    return new Promise((done, fail) => {
+      const give = () => this.#settle(ref)?.fail(new Refused({ status: 0, code: 'offline' }))
+      this.#waiting.set(ref, { done, fail, timer: setTimeout(give, PATIENCE) })
+      if (!this.send({ ...message, ref, id: ref })) give()
+    })
+  }
+
+  #take(message: Incoming): void {
+    this.#hear()
+    switch (message.type) {
+      case 'snapshot':
+        this.#seq = message.seq
+        this.#backoff.reset()
+        this.on.link('open')
+        break
+      case 'ack':
+        this.#settle(message.ref)?.done()
+        return
+      case 'phone_answer':
+        this.#settle(message.id)?.done(message.sdp)
+        return
+      case 'error':
+        if (message.ref !== null) {
+          this.#settle(message.ref)?.fail(new Refused(message.problem))
+          return
+        }
+    }
+    this.on.message(message)
+  }
+
+  #settle(ref: number) {
+    const waiting = this.#waiting.get(ref)
+    if (waiting) clearTimeout(waiting.timer)
+    this.#waiting.delete(ref)
+    return waiting
+  }
+
+  #hear(): void {
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => {
+      // A half-open line closes slowly; do not wait for it.
+      const dead = this.#socket
+      this.#gone(1006)
+      dead?.close()
+    }, SILENCE)
+  }
+
+  #gone(code: number): void {
+    clearTimeout(this.#silence)
+    this.#socket = null
+    for (const ref of [...this.#waiting.keys()]) this.#settle(ref)?.fail(new Refused({ status: 0, code: 'offline' }))
+    if (this.#closed) return
+    if (code === 4001) return toLogin()
+    if (code === 4002) return this.on.link('refused')
+    this.on.link('lost')
+    void this.#stillSignedIn()
+    this.#retry = setTimeout(() => this.open(), this.#backoff.next())
+  }
+
+  /** A refused upgrade looks like any other failure to a page: ask whether the session has ended. */
+  async #stillSignedIn(): Promise<void> {
+    try {
+      await get('/api/v1/me')
+    } catch (error) {
+      if (refused(error).problem.status === 401) toLogin()
+    }
+  }
+
+  #now(): void {
+    if (this.#closed || this.#socket) return
+    clearTimeout(this.#retry)
+    this.#backoff.reset()
+    this.open()
+  }
+}

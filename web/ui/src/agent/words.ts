@@ -1,0 +1,78 @@
+import type { AgentView, Attempt, Contact, Presence, Reason, RequestedState, Segment } from '../lib/api'
+import { duration, words } from '../lib/format'
+import type { IconName } from '../lib/icons'
+
+/** Not Ready reasons the system itself sets, said so that an agent knows what to do. */
+const REASONS: Record<string, string> = {
+  rona: 'Missed a call',
+  on_break: 'On break',
+  break: 'On break',
+  media: 'Sound was lost',
+  media_failed: 'Sound was lost',
+  media_error: 'Sound was lost',
+}
+const EXPLAINED: Record<string, string> = {
+  rona: 'You did not answer the last offer in time, so it went back to the line. Go available when you are at your desk.',
+  media: 'Your sound stopped in the last call. The customer was told, and goes back to the line. Check your headset, then go available.',
+}
+
+const key = (reason: string) => reason.toLowerCase().replace(/[\s-]+/g, '_')
+
+export const reasonWords = (reason: string | null): string => (reason === null ? '' : (REASONS[key(reason)] ?? words(reason)))
+
+export function explained(reason: string | null): string | null {
+  if (reason === null) return null
+  const known = key(reason)
+  return EXPLAINED[known.startsWith('media') ? 'media' : known] ?? null
+}
+
+export const PRESENCE: Record<Presence, { text: string; tone: '' | 'good' | 'warn' | 'danger' | 'info' }> = {
+  offline: { text: 'Offline', tone: '' },
+  not_ready: { text: 'Not ready', tone: 'warn' },
+  unreachable: { text: 'No sound', tone: 'danger' },
+  ready: { text: 'Available', tone: 'good' },
+  offered: { text: 'Offered', tone: 'info' },
+  busy: { text: 'On a call', tone: 'info' },
+  wrap_up: { text: 'Wrap-up', tone: 'warn' },
+  draining: { text: 'Last call', tone: 'warn' },
+}
+
+export function nextWords(next: RequestedState | null): string | null {
+  if (!next) return null
+  if (next.state === 'ready') return 'then available'
+  if (next.state === 'offline') return 'then offline'
+  return `then ${reasonWords(next.reason).toLowerCase()}`
+}
+
+export function whyYou(why: Reason): string {
+  if (why.why !== 'longest_idle') return 'You are the agent for this contact.'
+  const among = why.considered > 1 ? ` of ${why.considered} free agents` : ''
+  return `You have been free the longest${among} (${duration(why.idle)}).`
+}
+
+export const REVOKED: Record<string, string> = {
+  lapsed: 'The offer ended before you answered. The customer keeps the place in line.',
+  customer_cancelled: 'The customer cancelled the call.',
+  agent_gone: 'The offer was withdrawn because this page lost its connection.',
+  declined: 'Rejected. The customer keeps the place in line.',
+  withdrawn: 'The offer was withdrawn. The customer keeps the place in line.',
+}
+
+/** The agent's live engagement with a contact; null once it is done. */
+export function mine(contact: Contact, agent: AgentView): Segment | null {
+  return contact.segments.findLast((segment) => segment.agent === agent.id && segment.state.state !== 'done') ?? null
+}
+
+export const attemptOf = (contact: Contact, segment: Segment): Attempt | null =>
+  contact.attempts.findLast((attempt) => attempt.segment === segment.id) ?? null
+
+/** Where the dialling stands, in words. */
+export function progress(attempt: Attempt | null): { text: string; icon: IconName } {
+  if (!attempt) return { text: 'Starting the call', icon: 'phone' }
+  if (attempt.answered_at) return { text: 'Answered: the customer hears who is calling', icon: 'speaker' }
+  if (attempt.ringing_at) return { text: 'Ringing', icon: 'bell' }
+  return { text: 'Dialling', icon: 'phone' }
+}
+
+const LANGUAGES: Record<string, string> = { en: 'English', es: 'Spanish' }
+export const languageOf = (tag: string): string => LANGUAGES[tag.slice(0, 2).toLowerCase()] ?? tag
