@@ -16,7 +16,7 @@ pub enum StoreError {
     /// Nothing of this write was kept.
     #[error("the number is in a live dialog already")]
     Conflict(NumberInDialog),
-    /// The disk (or the quota) is full; later writes work once there is space.
+    /// The disk is full; later writes work once there is space.
     #[error("no space left for the ledger")]
     DiskFull,
     /// Another owner took the tenant over; this one must stop at once.
@@ -76,6 +76,9 @@ impl From<sqlx::Error> for StoreError {
             && io.kind() == std::io::ErrorKind::StorageFull
         {
             return Self::DiskFull;
+        }
+        if matches!(error, sqlx::Error::PoolClosed) {
+            return Self::Closed;
         }
         // A driver's message names tables and constraints; bound values stay out of it.
         Self::Io(Arc::from(error.to_string()))

@@ -59,10 +59,7 @@ const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(7230942817)";
 /// [`StoreError::Schema`] when the database holds a migration this build does not know, or knows with another text.
 pub(crate) async fn migrate(conn: &mut Conn, target: i64) -> Result<(), StoreError> {
     let dialect = conn.dialect();
-    match dialect {
-        Dialect::Sqlite => conn.script("BEGIN IMMEDIATE").await?,
-        Dialect::Postgres => conn.script("BEGIN").await?,
-    }
+    conn.begin().await?;
     let outcome = apply_missing(conn, dialect, target).await;
     match outcome {
         Ok(()) => Ok(conn.script("COMMIT").await?),

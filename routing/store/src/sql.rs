@@ -64,6 +64,14 @@ impl Conn {
         }
     }
 
+    /// Begins a transaction for writing: SQLite takes its lock at once, so that no later statement can find it taken.
+    pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        match self.dialect() {
+            Dialect::Sqlite => self.script("BEGIN IMMEDIATE").await,
+            Dialect::Postgres => self.script("BEGIN").await,
+        }
+    }
+
     /// Statements without arguments, several at once if need be.
     pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
         match self {

@@ -218,10 +218,7 @@ impl Writer {
 
     /// Ok with the number of writes kept; Err when the whole group is lost.
     async fn transaction(&mut self, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
-        let mut conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => self.connector.writer().await?,
-        };
+        let mut conn = self.begun().await?;
         let fate = fill(&mut conn, group).await;
         match &fate {
             Ok(_) => self.conn = Some(conn),
@@ -237,13 +234,24 @@ impl Writer {
         }
         fate
     }
+
+    /// A connection with a transaction begun. One that broke while idle (a database restarted) is replaced: nothing was
+    /// asked of it yet, so nothing is in doubt.
+    async fn begun(&mut self) -> Result<Conn, StoreError> {
+        if let Some(mut conn) = self.conn.take() {
+            match conn.begin().await {
+                Ok(()) => return Ok(conn),
+                Err(error) => tracing::warn!(%error, "the ledger's connection broke and is opened anew"),
+            }
+        }
+        let mut conn = self.connector.writer().await?;
+        conn.begin().await?;
+        Ok(conn)
+    }
 }
 
+/// Runs each write in the transaction begun and commits what stands.
 async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
-    match conn.dialect() {
-        Dialect::Sqlite => conn.script("BEGIN IMMEDIATE").await?,
-        Dialect::Postgres => conn.script("BEGIN").await?,
-    }
     let mut kept = 0;
     for write in group {
         conn.script("SAVEPOINT one").await?;
