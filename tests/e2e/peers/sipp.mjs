@@ -63,6 +63,21 @@ const bye = `
   ]]></send>
   <recv response="200"/>`;
 
+/** An answer to the INVITE after another request came in between. */
+const answer = (status, sdp) => `
+  <send retrans="500"><![CDATA[
+    SIP/2.0 ${status}
+    [$via]
+    From:[$from]
+    To:[$to];tag=[pid]x[call_number]
+    [last_Call-ID:]
+    CSeq: [$cseq] INVITE
+    Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
+    ${sdp ? `Content-Type: application/sdp\n    Content-Length: [len]\n\n    ${sdp.join('\n    ')}` : 'Content-Length: 0'}
+
+  ]]></send>`;
+const terminated = answer('487 Request Terminated');
+
 /** What the telephone at the far end does with a call. */
 export const far = {
   /** Rings, is answered, stays until we hang up, or hangs up itself after `hangUpAfter` ms. */
@@ -71,50 +86,38 @@ export const far = {
     wait(ring),
     reply('200 OK', { sdp: soundAt(ear), retrans: ' retrans="500"' }),
     ack ? take('ACK', ' rtd="true"') : '',
-    hangUpAfter > 0 ? farHangsUp(hangUpAfter) : take('BYE', ' rrs="true"') + ok(),
+    hangUpAfter > 0 ? farHangsUp(hangUpAfter) : take('BYE') + ok(),
   ],
   refuses: (status, { ring = 100 } = {}) => [reply('180 Ringing'), wait(ring), reply(status, { retrans: ' retrans="500"' }), take('ACK')],
   /** Rings until we give up: expects CANCEL. */
   ringsForEver: () => [
     reply('180 Ringing'),
-    take('CANCEL', ' rrs="true"'),
+    take('CANCEL'),
     ok(),
-    // The CSeq of the INVITE again, not the CANCEL's.
-    `
-  <send retrans="500"><![CDATA[
-    SIP/2.0 487 Request Terminated
-    [$via]
-    [last_From:]
-    [last_To:];tag=[pid]x[call_number]
-    [last_Call-ID:]
-    CSeq: [$cseq] INVITE
-    Content-Length: 0
-
-  ]]></send>`,
+    terminated,
     take('ACK'),
+  ],
+  /** Rings for so long, then is answered; a CANCEL before that ends it. */
+  rings: ({ ear, milliseconds }) => [
+    reply('180 Ringing'),
+    `\n  <recv request="CANCEL" timeout="${milliseconds}" ontimeout="31"/>`,
+    ok(),
+    terminated,
+    '\n  <recv request="ACK" next="39"/>\n  <label id="31"/>',
+    answer('200 OK', soundAt(ear)),
+    take('ACK'),
+    take('BYE'),
+    ok(),
+    '\n  <label id="39"/>',
   ],
   /** The answer crosses our CANCEL: 200 to both; we must ACK and hang up. */
   answersIntoCancel: ({ ear }) => [
     reply('180 Ringing'),
-    take('CANCEL', ' rrs="true"'),
+    take('CANCEL'),
     ok(),
-    `
-  <send retrans="500"><![CDATA[
-    SIP/2.0 200 OK
-    [$via]
-    [last_From:]
-    [last_To:];tag=[pid]x[call_number]
-    [last_Call-ID:]
-    CSeq: [$cseq] INVITE
-    Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
-    Content-Type: application/sdp
-    Content-Length: [len]
-
-    ${soundAt(ear).join('\n    ')}
-
-  ]]></send>`,
+    answer('200 OK', soundAt(ear)),
     take('ACK'),
-    take('BYE', ' rrs="true"'),
+    take('BYE'),
     ok(),
   ],
   /** A forking carrier: a second branch answers too. The second dialog must be ACKed and ended, the first one lives. */
@@ -127,7 +130,7 @@ export const far = {
   <send><![CDATA[
     SIP/2.0 200 OK
     [$via]
-    [last_From:]
+    From:[$from]
     To:[$to];tag=fork[call_number]
     [last_Call-ID:]
     CSeq: [$cseq] INVITE
@@ -147,7 +150,7 @@ export const far = {
 };
 
 const farHangsUp = (ms) => `
-  <recv request="BYE" timeout="${ms}" ontimeout="21" rrs="true" next="22"/>
+  <recv request="BYE" timeout="${ms}" ontimeout="21" next="22"/>
   <label id="21"/>
   ${bye.replace('<recv response="200"/>', '<recv response="200" next="23"/>')}
   <label id="22"/>${ok(' next="23"')}
@@ -231,6 +234,22 @@ export class Carrier {
   async gets(method, { count = 1, within = 15_000 } = {}) {
     const distinct = () => [...new Map(this.received(method).map((m) => [m.headers.via, m])).values()];
     return until(() => distinct()[count - 1], `${count} ${method} at the carrier`, { within, also: () => `\n${this.report()}` });
+  }
+
+  /** Calls in the order they came: { id, number, live, together: how many others were not at their end when it came }. */
+  calls() {
+    const calls = [];
+    for (const { start, sent, headers } of this.messages()) {
+      const id = headers['call-id'];
+      const call = calls.find((known) => known.id === id);
+      const final = sent && /INVITE/.test(headers.cseq) && /^SIP\/2.0 [3-6]/.test(start) && !/^SIP\/2.0 40[17]/.test(start);
+      if (!sent && start.startsWith('INVITE ') && !call) {
+        calls.push({ id, number: start.split(/[ :@]/)[2], live: true, together: calls.filter((other) => other.live).length });
+      } else if (call && (final || /^(BYE|CANCEL) /.test(start))) {
+        call.live = false;
+      }
+    }
+    return calls;
   }
 
   report() {
