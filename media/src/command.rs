@@ -1,0 +1,105 @@
+//! What the handle asks of a media thread.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::event::{LegKey, MediaError};
+use crate::frame::FrameSink;
+use crate::output::OutputStream;
+use crate::player::Pcm8k;
+use crate::ports::PortPair;
+use crate::sdp::{Origin, Remote};
+use crate::stats::LegStats;
+use crate::webrtc_leg::WebrtcLeg;
+
+type Reply<T> = oneshot::Sender<Result<T, MediaError>>;
+
+/// Answer of a thread that was asked to renegotiate a browser's leg.
+pub(crate) enum Renegotiated {
+    /// ICE restarted, DTLS goes on.
+    Answer(String),
+    /// A reloaded page or another browser: the connection must be made anew.
+    NotSamePeer,
+}
+
+pub(crate) enum Command {
+    /// A new browser leg, or a new connection for an existing one.
+    Browser {
+        leg: LegKey,
+        browser: Box<WebrtcLeg>,
+        output: OutputStream,
+        reply: Reply<()>,
+    },
+    Renegotiate {
+        leg: LegKey,
+        offer: String,
+        reply: Reply<Renegotiated>,
+    },
+    Carrier {
+        leg: LegKey,
+        ports: Box<PortPair>,
+        origin: Origin,
+        remote: Option<Box<Remote>>,
+        reply: Reply<()>,
+    },
+    /// A further offer of the far side on an existing leg.
+    Reoffer {
+        leg: LegKey,
+        remote: Box<Remote>,
+        reply: Reply<String>,
+    },
+    Answer {
+        leg: LegKey,
+        remote: Box<Remote>,
+    },
+    Bridge {
+        a: LegKey,
+        b: LegKey,
+    },
+    Unbridge {
+        a: LegKey,
+        b: LegKey,
+    },
+    Echo {
+        leg: LegKey,
+        on: bool,
+    },
+    Play {
+        leg: LegKey,
+        prompt: Arc<Pcm8k>,
+        repeat: bool,
+        token: u64,
+    },
+    StopPlay {
+        leg: LegKey,
+    },
+    Mute {
+        leg: LegKey,
+        on: bool,
+    },
+    SendDtmf {
+        leg: LegKey,
+        digits: String,
+    },
+    Record {
+        leg: LegKey,
+        sink: Box<dyn FrameSink>,
+    },
+    StopRecord {
+        leg: LegKey,
+    },
+    Mark {
+        leg: LegKey,
+        name: String,
+        begin: bool,
+    },
+    Close {
+        leg: LegKey,
+    },
+    LegStats {
+        leg: LegKey,
+        reply: oneshot::Sender<Option<LegStats>>,
+    },
+    Shutdown,
+}

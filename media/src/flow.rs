@@ -1,0 +1,277 @@
+//! The way of a packet through a media thread: accepted, recorded, rebased, sent at once.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::demux::{Route, Slot};
+use crate::dtmf::DtmfTick;
+use crate::event::MediaEvent;
+use crate::frame::{Codec, Frame};
+use crate::g711;
+use crate::latch::Verdict;
+use crate::leg::{COMFORT_AFTER, Hearing, Leg, TICK, Transport};
+use crate::output::CLOCK;
+use crate::player::FRAME_SAMPLES;
+use crate::rtcp;
+use crate::rtp::{self, RtpHeader};
+use crate::stats::count;
+use crate::thread::MediaThread;
+use crate::webrtc_leg::Change;
+use crate::wire::{MAX_PAYLOAD, samples};
+
+/// A tick later than this starts a new rhythm instead of catching up.
+const MAX_LATENESS: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// What an accepted packet carries.
+#[derive(Clone, Copy)]
+enum Sound {
+    Audio(Codec),
+    Event,
+}
+
+impl MediaThread {
+    /// A datagram on the browsers' port.
+    pub(crate) fn browser_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let route = self.demux.route(from, datagram);
+        let (Route::Stun { slot, .. } | Route::Dtls(slot) | Route::Media(slot)) = route else {
+            count(&self.wire.totals.dropped_by_guard, 1);
+            return;
+        };
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Transport::Browser(browser) = &mut leg.transport else { return };
+        match route {
+            Route::Stun { genuine, nominates, .. } => browser.receive_stun(now, from, datagram, genuine, nominates),
+            Route::Dtls(_) => browser.receive_dtls(now, from, datagram),
+            Route::Media(_) => {
+                if rtp::is_rtcp(datagram) {
+                    if let Some(reported) = browser.receive_reports(now, from, datagram) {
+                        leg.counters.remote_lost = reported.lost;
+                        leg.counters.remote_fraction_lost = reported.fraction_lost;
+                    }
+                } else if let Some(inbound) = browser.receive_media(now, from, datagram) {
+                    self.accept(slot, now, inbound.header, &inbound.payload);
+                }
+                return;
+            }
+            Route::Drop => return,
+        }
+        self.wire.flush(browser);
+        self.browser_changes(slot, now);
+    }
+
+    /// Reports what changed on a browser's connection and puts its deadline on the timer.
+    pub(crate) fn browser_changes(&mut self, slot: Slot, now: Instant) {
+        let mut changes = [None; 4];
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Transport::Browser(browser) = &mut leg.transport else { return };
+        for change in &mut changes {
+            *change = browser.poll_change(now);
+        }
+        if changes.contains(&Some(Change::Connected)) {
+            leg.hearing = Hearing::Waiting { since: Some(now) };
+        }
+        let key = leg.key;
+        for change in changes.into_iter().flatten() {
+            self.events.push(match change {
+                Change::Connected => MediaEvent::Connected { leg: key },
+                Change::Gone(why) => MediaEvent::Disconnected { leg: key, why },
+                Change::ConnectTimeout => {
+                    MediaEvent::Failed { leg: key, why: crate::event::MediaError::ConnectTimeout }
+                }
+            });
+        }
+        self.reschedule(slot, now);
+    }
+
+    /// A datagram on a carrier's RTP port.
+    pub(crate) fn carrier_datagram(&mut self, slot: Slot, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        if rtp::is_rtcp(datagram) {
+            return self.carrier_report(slot, from, datagram);
+        }
+        let Transport::Carrier(carrier) = &mut leg.transport else { return };
+        let negotiated = rtp::parse(datagram).filter(|view| {
+            carrier.remote.as_ref().is_some_and(|remote| {
+                let payload_type = view.header.payload_type;
+                remote.formats.codec_of(payload_type).is_some() || remote.formats.event == Some(payload_type)
+            })
+        });
+        let Some(view) = negotiated else {
+            leg.counters.dropped_format += 1;
+            count(&self.wire.totals.dropped_by_format, 1);
+            return;
+        };
+        if carrier.latch.judge(now, from, view.header.ssrc, view.header.sequence) == Verdict::Drop {
+            leg.counters.dropped_source += 1;
+            count(&self.wire.totals.dropped_by_source, 1);
+            return;
+        }
+        self.accept(slot, now, view.header, view.payload);
+    }
+
+    /// RTCP of a carrier, from the host that its RTP comes from.
+    pub(crate) fn carrier_report(&mut self, slot: Slot, from: SocketAddr, datagram: &[u8]) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Transport::Carrier(carrier) = &leg.transport else { return };
+        if carrier.report_destination().is_none_or(|expected| expected.ip() != from.ip()) {
+            count(&self.wire.totals.dropped_by_source, 1);
+            return;
+        }
+        if let Some(reported) = rtcp::find_report(datagram, leg.output.ssrc()) {
+            leg.counters.remote_lost = reported.lost;
+            leg.counters.remote_fraction_lost = reported.fraction_lost;
+        }
+    }
+
+    /// A packet from the right source: counted, recorded, passed on.
+    fn accept(&mut self, slot: Slot, now: Instant, header: RtpHeader, payload: &[u8]) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Some(formats) = leg.formats() else { return };
+        let sound = match formats.codec_of(header.payload_type) {
+            Some(codec) if !payload.is_empty() && payload.len() <= MAX_PAYLOAD => Sound::Audio(codec),
+            None if formats.event == Some(header.payload_type) => Sound::Event,
+            _ => {
+                leg.counters.dropped_format += 1;
+                count(&self.wire.totals.dropped_by_format, 1);
+                return;
+            }
+        };
+        count(&self.wire.totals.packets_in, 1);
+        leg.reception.receive(now, &header);
+        if !matches!(leg.hearing, Hearing::Heard { .. }) {
+            self.events.push(MediaEvent::Heard { leg: leg.key });
+        }
+        let newly = !matches!(leg.hearing, Hearing::Heard { .. });
+        leg.hearing = Hearing::Heard { last: now };
+        let mut silence = [0u8; MAX_PAYLOAD];
+        let payload = match sound {
+            Sound::Audio(codec) => {
+                let audible = if leg.muted {
+                    silence[..payload.len()].fill(codec.silence());
+                    &silence[..payload.len()]
+                } else {
+                    payload
+                };
+                if let Some(sink) = &mut leg.sink {
+                    sink.frame(Frame {
+                        codec,
+                        rtp_timestamp: header.timestamp,
+                        sequence: header.sequence,
+                        ssrc: header.ssrc,
+                        arrived: now,
+                        payload: audible,
+                    });
+                }
+                audible
+            }
+            Sound::Event => {
+                if let Some(digit) = leg.dtmf_in.receive(header.ssrc, header.timestamp, payload) {
+                    self.events.push(MediaEvent::Dtmf { leg: leg.key, digit });
+                }
+                payload
+            }
+        };
+        let target = if leg.echo { Some(slot) } else { leg.peer };
+        let (origin, muted_event) = (leg.origin, leg.muted && matches!(sound, Sound::Event));
+        if newly {
+            self.reschedule(slot, now);
+        }
+        if let Some(target) = target.filter(|_| !muted_event) {
+            self.forward(target, now, origin, sound, header, payload);
+        }
+    }
+
+    /// Sends another leg's packet as the next one of the target's own stream.
+    fn forward(&mut self, target: Slot, now: Instant, origin: u64, sound: Sound, header: RtpHeader, payload: &[u8]) {
+        let Some(leg) = self.legs.get_mut(target).and_then(Option::as_mut) else { return };
+        let Some(formats) = leg.formats().filter(|_| leg.takes_forwarded()) else { return };
+        let mut transcoded = [0u8; MAX_PAYLOAD];
+        let (payload_type, payload, samples) = match sound {
+            Sound::Event => match formats.event {
+                Some(event) => (event, payload, FRAME_SAMPLES as u32),
+                None => return,
+            },
+            Sound::Audio(codec) => {
+                // A browser decodes whatever it listed; carriers get the one flavour that was agreed.
+                let straight = match &leg.transport {
+                    Transport::Browser(_) => formats.payload_type(codec),
+                    Transport::Carrier(_) => formats.payload_type(codec).filter(|_| codec == formats.codec),
+                };
+                match straight {
+                    Some(payload_type) => (payload_type, payload, samples(payload)),
+                    None => {
+                        let out = &mut transcoded[..payload.len()];
+                        for (to, from) in out.iter_mut().zip(payload) {
+                            *to = g711::transcode(codec, formats.codec, *from);
+                        }
+                        let payload_type = formats.payload_type(formats.codec).unwrap_or(formats.codec.payload_type());
+                        (payload_type, &*out, samples(payload))
+                    }
+                }
+            }
+        };
+        if let Some(header) = leg.output.forward(now, origin, header, payload_type, samples, payload.len()) {
+            self.wire.send(leg, now, header, payload);
+        }
+    }
+
+    /// The 20 ms tick of a leg that sends something of its own.
+    pub(crate) fn tick(&mut self, slot: Slot, now: Instant) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let due = leg.tick_at.unwrap_or(now);
+        let Some(formats) = leg.formats() else {
+            // Not negotiated yet: a prompt waits for the far side's description, which starts the ticks again.
+            leg.tick_at = None;
+            return;
+        };
+        let payload_type = formats.payload_type(formats.codec).unwrap_or(formats.codec.payload_type());
+        let mut frame = [formats.codec.silence(); FRAME_SAMPLES];
+        if leg.dtmf_out.is_active() {
+            self.dtmf_tick(slot, now, formats.event);
+        } else if let Some(player) = &mut leg.player {
+            let token = player.token();
+            if player.next_frame(formats.codec, &mut frame) {
+                let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
+                self.wire.send(leg, now, header, &frame);
+            } else {
+                leg.player = None;
+                self.events.push(MediaEvent::PromptFinished { leg: leg.key, token });
+            }
+        } else if leg.comfort_due(now) {
+            let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
+            self.wire.send(leg, now, header, &frame);
+        }
+        if let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) {
+            leg.tick_at = next_tick(leg, due, now);
+        }
+    }
+
+    fn dtmf_tick(&mut self, slot: Slot, now: Instant, event_type: Option<u8>) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Some(event_type) = event_type else {
+            leg.dtmf_out = Default::default();
+            return;
+        };
+        let (header, event) = match leg.dtmf_out.tick() {
+            DtmfTick::Begin(event) => (leg.output.begin_event(now, event_type, u32::from(event.duration)), event),
+            DtmfTick::Continue(event) => (leg.output.continue_event(now, event_type, u32::from(event.duration)), event),
+            DtmfTick::Pause | DtmfTick::Done => return,
+        };
+        self.wire.send(leg, now, header, &event.to_bytes());
+    }
+}
+
+/// The next tick keeps the rhythm; a leg that is fed by another one is only looked after.
+fn next_tick(leg: &Leg, due: Instant, now: Instant) -> Option<Instant> {
+    if !leg.needs_tick() {
+        return None;
+    }
+    let fed = leg.takes_forwarded() && (leg.peer.is_some() || leg.echo) && !leg.comfort_due(now + TICK);
+    if fed {
+        return Some(now + COMFORT_AFTER);
+    }
+    let next = due + TICK;
+    Some(if now.saturating_duration_since(next) > MAX_LATENESS { now + TICK } else { next })
+}
+
+const _: () = assert!(CLOCK as usize / 50 == FRAME_SAMPLES);

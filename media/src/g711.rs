@@ -1,0 +1,169 @@
+//! G.711 by table: decoding, encoding and changing the flavour.
+
+use crate::frame::Codec;
+
+const DECODE_ULAW: [i16; 256] = build_decode_ulaw();
+const DECODE_ALAW: [i16; 256] = build_decode_alaw();
+const ULAW_TO_ALAW: [u8; 256] = build_ulaw_to_alaw();
+const ALAW_TO_ULAW: [u8; 256] = build_alaw_to_ulaw();
+
+/// One sample as 16-bit linear PCM.
+pub fn decode(codec: Codec, byte: u8) -> i16 {
+    match codec {
+        Codec::Pcmu => DECODE_ULAW[byte as usize],
+        Codec::Pcma => DECODE_ALAW[byte as usize],
+    }
+}
+
+/// One 16-bit linear sample as a G.711 byte.
+pub const fn encode(codec: Codec, sample: i16) -> u8 {
+    match codec {
+        Codec::Pcmu => encode_ulaw(sample),
+        Codec::Pcma => encode_alaw(sample),
+    }
+}
+
+/// The byte of the other flavour, or the byte itself when the flavour is the same.
+pub(crate) fn transcode(from: Codec, to: Codec, byte: u8) -> u8 {
+    match (from, to) {
+        (Codec::Pcmu, Codec::Pcma) => ULAW_TO_ALAW[byte as usize],
+        (Codec::Pcma, Codec::Pcmu) => ALAW_TO_ULAW[byte as usize],
+        _ => byte,
+    }
+}
+
+const fn decode_ulaw(byte: u8) -> i16 {
+    let byte = !byte;
+    let exponent = (byte >> 4) & 0x07;
+    let mantissa = (byte & 0x0f) as i32;
+    let magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84;
+    (if byte & 0x80 != 0 { -magnitude } else { magnitude }) as i16
+}
+
+const fn decode_alaw(byte: u8) -> i16 {
+    let byte = byte ^ 0x55;
+    let exponent = (byte >> 4) & 0x07;
+    let mantissa = (byte & 0x0f) as i32;
+    let magnitude = if exponent == 0 { (mantissa << 4) + 8 } else { ((mantissa << 4) + 0x108) << (exponent - 1) };
+    (if byte & 0x80 != 0 { magnitude } else { -magnitude }) as i16
+}
+
+const fn encode_ulaw(sample: i16) -> u8 {
+    let negative = sample < 0;
+    let mut magnitude = if negative { -(sample as i32) } else { sample as i32 };
+    if magnitude > 32_635 {
+        magnitude = 32_635;
+    }
+    magnitude += 0x84;
+    let exponent = 24 - (magnitude as u32).leading_zeros();
+    let mantissa = (magnitude >> (exponent + 3)) & 0x0f;
+    !((if negative { 0x80 } else { 0 }) | ((exponent as u8) << 4) | mantissa as u8)
+}
+
+const fn encode_alaw(sample: i16) -> u8 {
+    let negative = sample < 0;
+    let magnitude = if negative { -(sample as i32) - 1 } else { sample as i32 };
+    let magnitude = magnitude >> 4;
+    let code = if magnitude < 32 {
+        magnitude as u8 >> 1
+    } else {
+        let exponent = 32 - (magnitude as u32).leading_zeros() - 5;
+        ((exponent as u8) << 4) | ((magnitude >> exponent) & 0x0f) as u8
+    };
+    (code | if negative { 0 } else { 0x80 }) ^ 0x55
+}
+
+const fn build_decode_ulaw() -> [i16; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = decode_ulaw(byte as u8);
+        byte += 1;
+    }
+    table
+}
+
+const fn build_decode_alaw() -> [i16; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = decode_alaw(byte as u8);
+        byte += 1;
+    }
+    table
+}
+
+const fn build_ulaw_to_alaw() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = encode_alaw(decode_ulaw(byte as u8));
+        byte += 1;
+    }
+    table
+}
+
+const fn build_alaw_to_ulaw() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = encode_ulaw(decode_alaw(byte as u8));
+        byte += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values_of_the_recommendation() {
+        assert_eq!(decode(Codec::Pcmu, 0x00), -32_124);
+        assert_eq!(decode(Codec::Pcmu, 0x80), 32_124);
+        assert_eq!(decode(Codec::Pcmu, 0xff), 0);
+        assert_eq!(decode(Codec::Pcmu, 0x7f), 0);
+        assert_eq!(decode(Codec::Pcma, 0xd5), 8);
+        assert_eq!(decode(Codec::Pcma, 0x55), -8);
+        assert_eq!(decode(Codec::Pcma, 0xaa), 32_256);
+        assert_eq!(decode(Codec::Pcma, 0x2a), -32_256);
+    }
+
+    #[test]
+    fn every_byte_survives_its_own_flavour() {
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            for byte in 0..=255u8 {
+                let sample = decode(codec, byte);
+                assert_eq!(decode(codec, encode(codec, sample)), sample, "{codec:?} {byte:#04x}");
+            }
+        }
+    }
+
+    #[test]
+    fn encoding_error_stays_within_half_a_step() {
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            for sample in (-32_768..=32_767i32).step_by(7) {
+                let error = (i32::from(decode(codec, encode(codec, sample as i16))) - sample).abs();
+                let allowed = 16 + sample.abs() / 32 + if sample.abs() > 32_124 { 650 } else { 0 };
+                assert!(error <= allowed, "{codec:?} {sample}: {error} > {allowed}");
+            }
+        }
+    }
+
+    #[test]
+    fn changing_the_flavour_keeps_the_level() {
+        for byte in 0..=255u8 {
+            let sample = i32::from(decode(Codec::Pcmu, byte));
+            let other = i32::from(decode(Codec::Pcma, transcode(Codec::Pcmu, Codec::Pcma, byte)));
+            assert!((sample - other).abs() <= 16 + sample.abs() / 16, "{byte:#04x}: {sample} → {other}");
+            assert_eq!(transcode(Codec::Pcmu, Codec::Pcmu, byte), byte);
+        }
+    }
+
+    #[test]
+    fn silence_is_quiet() {
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            assert!(decode(codec, codec.silence()).abs() <= 8);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The handle by which the engine steers the media plane. Nothing here waits for sound.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime};
+
+use mio::net::UdpSocket;
+use mio::{Poll, Waker};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::command::{Command, Renegotiated};
+use crate::config::MediaConfig;
+use crate::event::{LegKey, MediaError, MediaEvent, MediaEvents};
+use crate::frame::FrameSink;
+use crate::orders::random_seed;
+use crate::output::OutputStream;
+use crate::player::Pcm8k;
+use crate::ports::PortPool;
+use crate::sdp::{self, Origin};
+use crate::stats::{LegStats, MediaStats, Totals, count};
+use crate::thread::{EventQueue, MediaThread, Parts, WAKER};
+use crate::webrtc_leg::{AnswerSettings, Identity, WebrtcLeg};
+use crate::wire::Wire;
+
+/// The media plane; clones share it. It ends with [`Media::shutdown`] or the last clone.
+#[derive(Clone)]
+pub struct Media {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Arc<MediaConfig>,
+    identity: Identity,
+    ports: PortPool,
+    totals: Arc<Totals>,
+    events: mpsc::Sender<MediaEvent>,
+    lanes: Vec<Lane>,
+    /// On which thread each leg lives.
+    places: Mutex<HashMap<LegKey, usize>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The way to one media thread.
+struct Lane {
+    commands: SyncSender<Command>,
+    waker: Arc<Waker>,
+    closing: Arc<Mutex<Vec<LegKey>>>,
+    /// What browsers of this thread are told.
+    candidates: Vec<SocketAddr>,
+}
+
+impl Media {
+    /// Binds the browsers' ports and starts the threads.
+    ///
+    /// # Errors
+    /// When a port cannot be bound or a thread not be started.
+    pub fn start(config: MediaConfig) -> io::Result<(Media, MediaEvents)> {
+        let config = Arc::new(config);
+        let totals = Arc::new(Totals::default());
+        let (events, receiver) = mpsc::channel(config.limits.events.max(1));
+        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+        for index in 0..config.threads.max(1) {
+            let (lane, thread) = start_thread(&config, index, &totals, &events)?;
+            lanes.push(lane);
+            threads.push(thread);
+        }
+        let inner = Inner {
+            identity: Identity::generate()?,
+            ports: PortPool::new(config.rtp_bind, &config.rtp_ports),
+            config,
+            totals,
+            events,
+            lanes,
+            places: Mutex::new(HashMap::new()),
+            threads: Mutex::new(threads),
+        };
+        Ok((Media { inner: Arc::new(inner) }, MediaEvents(receiver)))
+    }
+
+    /// Host candidates that browsers are told: the port is the one that was bound.
+    pub fn browser_candidates(&self) -> Vec<SocketAddr> {
+        self.inner.lanes.iter().flat_map(|lane| lane.candidates.clone()).collect()
+    }
+
+    /// Answers an agent's browser. The connection stays until [`Media::close`]; calls attach by [`Media::bridge`].
+    ///
+    /// # Errors
+    /// [`MediaError::Exists`], [`MediaError::Offer`], [`MediaError::Exhausted`], [`MediaError::Unavailable`].
+    pub async fn open_browser(&self, leg: LegKey, offer_sdp: String) -> Result<String, MediaError> {
+        let lane = self.inner.claim(leg)?;
+        let opened = self.connect_browser(lane, leg, &offer_sdp).await;
+        if opened.is_err() {
+            self.inner.forget(leg);
+        }
+        opened
+    }
+
+    /// A new offer for the same leg. The same page restarts ICE and keeps DTLS; a reloaded page gets a new
+    /// connection. Bridge, prompt and recording go on.
+    ///
+    /// # Errors
+    /// As [`Media::open_browser`], and [`MediaError::UnknownLeg`].
+    pub async fn browser_restart(&self, leg: LegKey, offer_sdp: String) -> Result<String, MediaError> {
+        let lane = self.inner.place(leg).ok_or(MediaError::UnknownLeg)?;
+        let (reply, answer) = oneshot::channel();
+        self.inner.send(lane, Command::Renegotiate { leg, offer: offer_sdp.clone(), reply })?;
+        match answer.await.map_err(|_| MediaError::Unavailable)?? {
+            Renegotiated::Answer(answer) => Ok(answer),
+            Renegotiated::NotSamePeer => self.connect_browser(lane, leg, &offer_sdp).await,
+        }
+    }
+
+    async fn connect_browser(&self, lane: usize, leg: LegKey, offer: &str) -> Result<String, MediaError> {
+        let inner = &self.inner;
+        if offer.len() > inner.config.limits.sdp_bytes {
+            return Err(MediaError::Offer);
+        }
+        let output = OutputStream::new(random_seed());
+        let settings = AnswerSettings {
+            identity: &inner.identity,
+            candidates: &inner.lanes[lane].candidates,
+            ssrc: output.ssrc(),
+            connect_timeout: inner.config.limits.connect_timeout,
+            consent_timeout: inner.config.limits.consent_timeout,
+        };
+        let (browser, answer) = WebrtcLeg::answer(Instant::now(), offer, &settings)?;
+        let (reply, opened) = oneshot::channel();
+        inner.send(lane, Command::Browser { leg, browser: Box::new(browser), output, reply })?;
+        opened.await.map_err(|_| MediaError::Unavailable)??;
+        Ok(answer)
+    }
+
+    /// A leg towards a carrier: the offer for the INVITE.
+    ///
+    /// # Errors
+    /// [`MediaError::Exists`], [`MediaError::Exhausted`], [`MediaError::Unavailable`].
+    pub async fn open_rtp(&self, leg: LegKey) -> Result<String, MediaError> {
+        self.open_carrier(leg, None).await
+    }
+
+    /// Answers a carrier's offer: a new leg for an incoming call, or a re-INVITE of an existing one.
+    ///
+    /// # Errors
+    /// [`MediaError::Sdp`] and those of [`Media::open_rtp`].
+    pub async fn answer_rtp(&self, leg: LegKey, remote_offer: String) -> Result<String, MediaError> {
+        let remote = sdp::parse(&remote_offer, self.inner.config.limits.sdp_bytes)?;
+        let Some(lane) = self.inner.place(leg) else { return self.open_carrier(leg, Some(remote)).await };
+        let (reply, answer) = oneshot::channel();
+        self.inner.send(lane, Command::Reoffer { leg, remote: Box::new(remote), reply })?;
+        answer.await.map_err(|_| MediaError::Unavailable)?
+    }
+
+    async fn open_carrier(&self, leg: LegKey, remote: Option<sdp::Remote>) -> Result<String, MediaError> {
+        let inner = &self.inner;
+        let lane = inner.claim(leg)?;
+        let opened = async {
+            let ports = inner.ports.take().map_err(|_| MediaError::Exhausted)?;
+            let rtp = SocketAddr::new(inner.config.rtp_advertised, ports.lease.port());
+            let origin = Origin { id: random_seed() >> 2, version: 1, rtp };
+            let description = match &remote {
+                Some(remote) => sdp::answer(&origin, remote),
+                None => sdp::offer(&origin),
+            };
+            let (reply, opened) = oneshot::channel();
+            let remote = remote.map(Box::new);
+            inner.send(lane, Command::Carrier { leg, ports: Box::new(ports), origin, remote, reply })?;
+            opened.await.map_err(|_| MediaError::Unavailable)??;
+            Ok(description)
+        }
+        .await;
+        if opened.is_err() {
+            inner.forget(leg);
+        }
+        opened
+    }
+
+    /// The far side's answer, early (18x) or final; errors come as [`MediaEvent::Failed`].
+    pub fn apply_answer(&self, leg: LegKey, sdp: String) {
+        match sdp::parse(&sdp, self.inner.config.limits.sdp_bytes) {
+            Ok(remote) => self.inner.order(leg, Command::Answer { leg, remote: Box::new(remote) }),
+            Err(error) => self.inner.fail(leg, MediaError::Sdp(error)),
+        }
+    }
+
+    /// Each side hears the other. Earlier bridges of either side end.
+    pub fn bridge(&self, a: LegKey, b: LegKey) {
+        self.inner.order(a, Command::Bridge { a, b });
+    }
+
+    /// Ends the bridge between exactly these two.
+    pub fn unbridge(&self, a: LegKey, b: LegKey) {
+        self.inner.order(a, Command::Unbridge { a, b });
+    }
+
+    /// The leg hears itself, instead of a bridged leg.
+    pub fn echo(&self, leg: LegKey, on: bool) {
+        self.inner.order(leg, Command::Echo { leg, on });
+    }
+
+    /// Plays a prompt to the leg instead of what it is bridged to. `token` comes back in
+    /// [`MediaEvent::PromptFinished`] unless the prompt repeats, is stopped or replaced.
+    pub fn play(&self, leg: LegKey, prompt: Arc<Pcm8k>, repeat: bool, token: u64) {
+        self.inner.order(leg, Command::Play { leg, prompt, repeat, token });
+    }
+
+    /// Ends the prompt; a bridged leg is heard again.
+    pub fn stop_play(&self, leg: LegKey) {
+        self.inner.order(leg, Command::StopPlay { leg });
+    }
+
+    /// Nothing the party says reaches bridge or recording; silence takes its place.
+    pub fn mute(&self, leg: LegKey, on: bool) {
+        self.inner.order(leg, Command::Mute { leg, on });
+    }
+
+    /// Sends `0-9 * # A-D` to the party as telephone-events (RFC 4733); other characters are skipped.
+    pub fn send_dtmf(&self, leg: LegKey, digits: String) {
+        self.inner.order(leg, Command::SendDtmf { leg, digits });
+    }
+
+    /// Every accepted audio packet of the party goes to `sink`; an earlier sink is finished.
+    pub fn record(&self, leg: LegKey, sink: Box<dyn FrameSink>) {
+        self.inner.order(leg, Command::Record { leg, sink });
+    }
+
+    /// Finishes the sink.
+    pub fn stop_record(&self, leg: LegKey) {
+        self.inner.order(leg, Command::StopRecord { leg });
+    }
+
+    /// Begins or ends a named stretch in the recording.
+    pub fn mark(&self, leg: LegKey, name: impl Into<String>, begin: bool) {
+        self.inner.order(leg, Command::Mark { leg, name: name.into(), begin });
+    }
+
+    /// Ends the leg: bridge, prompt and recording too. Never lost; an unknown leg is no error.
+    pub fn close(&self, leg: LegKey) {
+        let Some(lane) = self.inner.forget(leg) else { return };
+        let lane = &self.inner.lanes[lane];
+        if lane.commands.try_send(Command::Close { leg }).is_err() {
+            lane.closing.lock().unwrap_or_else(PoisonError::into_inner).push(leg);
+        }
+        let _ = lane.waker.wake();
+    }
+
+    /// Counters of the whole media plane.
+    pub fn stats(&self) -> MediaStats {
+        self.inner.totals.snapshot()
+    }
+
+    /// Counters of one leg, `None` when it is unknown.
+    pub async fn leg_stats(&self, leg: LegKey) -> Option<LegStats> {
+        let (reply, stats) = oneshot::channel();
+        self.inner.send(self.inner.place(leg)?, Command::LegStats { leg, reply }).ok()?;
+        stats.await.ok()?
+    }
+
+    /// Closes all legs, finishes all recordings and ends the threads.
+    pub fn shutdown(self) {
+        self.inner.stop();
+    }
+}
+
+impl Inner {
+    fn place(&self, leg: LegKey) -> Option<usize> {
+        self.places().get(&leg).copied()
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, HashMap<LegKey, usize>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the name for a new leg and chooses its thread.
+    fn claim(&self, leg: LegKey) -> Result<usize, MediaError> {
+        let mut places = self.places();
+        if places.contains_key(&leg) {
+            return Err(MediaError::Exists);
+        }
+        let lane = 0;
+        places.insert(leg, lane);
+        Ok(lane)
+    }
+
+    fn forget(&self, leg: LegKey) -> Option<usize> {
+        self.places().remove(&leg)
+    }
+
+    fn send(&self, lane: usize, command: Command) -> Result<(), MediaError> {
+        let lane = &self.lanes[lane];
+        if lane.commands.try_send(command).is_err() {
+            count(&self.totals.commands_lost, 1);
+            return Err(MediaError::Unavailable);
+        }
+        let _ = lane.waker.wake();
+        Ok(())
+    }
+
+    /// Sends a command that has no reply; a leg that is gone is no error, a full queue is reported.
+    fn order(&self, leg: LegKey, command: Command) {
+        let Some(lane) = self.place(leg) else { return };
+        if let Err(why) = self.send(lane, command) {
+            self.fail(leg, why);
+        }
+    }
+
+    fn fail(&self, leg: LegKey, why: MediaError) {
+        if self.events.try_send(MediaEvent::Failed { leg, why }).is_err() {
+            count(&self.totals.events_lost, 1);
+        }
+    }
+
+    fn stop(&self) {
+        for lane in &self.lanes {
+            let _ = lane.commands.send(Command::Shutdown);
+            let _ = lane.waker.wake();
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn start_thread(
+    config: &Arc<MediaConfig>,
+    index: usize,
+    totals: &Arc<Totals>,
+    events: &mpsc::Sender<MediaEvent>,
+) -> io::Result<(Lane, JoinHandle<()>)> {
+    let mut bind = config.webrtc_bind;
+    if bind.port() != 0 {
+        let port =
+            bind.port().checked_add(u16::try_from(index).unwrap_or(u16::MAX)).ok_or(io::ErrorKind::InvalidInput)?;
+        bind.set_port(port);
+    }
+    let browsers = UdpSocket::bind(bind)?;
+    let bound = browsers.local_addr()?;
+    let advertised =
+        if config.webrtc_advertised.is_empty() { vec![bound.ip()] } else { config.webrtc_advertised.clone() };
+    let candidates = advertised.into_iter().map(|address| SocketAddr::new(address, bound.port())).collect();
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+    let (sender, commands) = sync_channel(config.limits.commands.max(1));
+    let closing = Arc::new(Mutex::new(Vec::new()));
+    let thread = MediaThread::new(Parts {
+        config: config.clone(),
+        poll,
+        commands,
+        closing: closing.clone(),
+        wire: Wire { browsers, totals: totals.clone(), epoch: (Instant::now(), SystemTime::now()) },
+        events: EventQueue { sender: events.clone(), totals: totals.clone() },
+    })?;
+    let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || thread.run())?;
+    Ok((Lane { commands: sender, waker, closing, candidates }, thread))
+}

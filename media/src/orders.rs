@@ -1,0 +1,253 @@
+//! Commands carried out on a media thread. All are idempotent; an unknown leg is no error where the leg may
+//! have ended on its own.
+
+use std::time::Instant;
+
+use mio::net::UdpSocket;
+
+use crate::command::{Command, Renegotiated};
+use crate::event::{LegKey, MediaError};
+use crate::frame::FrameSink;
+use crate::latch::Latch;
+use crate::leg::{Carrier, Hearing, Leg, Transport};
+use crate::output::OutputStream;
+use crate::player::Player;
+use crate::ports::PortPair;
+use crate::sdp::{self, Origin, Remote};
+use crate::stats::{LegStats, count};
+use crate::thread::MediaThread;
+use crate::webrtc_leg::WebrtcLeg;
+
+impl MediaThread {
+    pub(crate) fn execute(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Browser { leg, browser, output, reply } => {
+                let _ = reply.send(self.open_browser(now, leg, browser, output));
+            }
+            Command::Renegotiate { leg, offer, reply } => {
+                let _ = reply.send(self.renegotiate(now, leg, &offer));
+            }
+            Command::Carrier { leg, ports, origin, remote, reply } => {
+                let _ = reply.send(self.open_carrier(now, leg, *ports, origin, remote.map(|remote| *remote)));
+            }
+            Command::Reoffer { leg, remote, reply } => {
+                let _ = reply.send(self.reoffer(now, leg, *remote));
+            }
+            Command::Answer { leg, remote } => self.apply_remote(now, leg, *remote),
+            Command::Bridge { a, b } => self.bridge(now, a, b),
+            Command::Unbridge { a, b } => self.unbridge(now, a, b),
+            Command::LegStats { leg, reply } => {
+                let _ = reply.send(self.leg(leg).map(|(_, leg)| stats_of(leg)));
+            }
+            Command::Close { leg } => self.close(leg),
+            Command::Shutdown => {}
+            other => self.on_leg(now, other),
+        }
+    }
+
+    /// Commands that concern one leg and answer nothing.
+    fn on_leg(&mut self, now: Instant, command: Command) {
+        let limit = self.config.limits.dtmf_digits;
+        let (Command::Echo { leg: key, .. }
+        | Command::Play { leg: key, .. }
+        | Command::StopPlay { leg: key }
+        | Command::Mute { leg: key, .. }
+        | Command::SendDtmf { leg: key, .. }
+        | Command::Record { leg: key, .. }
+        | Command::StopRecord { leg: key }
+        | Command::Mark { leg: key, .. }) = &command
+        else {
+            return;
+        };
+        let Some((slot, leg)) = self.leg(*key) else { return };
+        match command {
+            Command::Echo { on, .. } => leg.echo = on,
+            Command::Play { prompt, repeat, token, .. } => leg.player = Some(Player::new(prompt, repeat, token)),
+            Command::StopPlay { .. } => leg.player = None,
+            Command::Mute { on, .. } => leg.muted = on,
+            Command::SendDtmf { digits, .. } => leg.dtmf_out.push(&digits, limit),
+            Command::Record { sink, .. } => replace_sink(leg, Some(sink)),
+            Command::StopRecord { .. } => replace_sink(leg, None),
+            Command::Mark { name, begin, .. } => {
+                if let Some(sink) = &mut leg.sink {
+                    sink.mark(&name, begin, now);
+                }
+            }
+            _ => {}
+        }
+        self.wake_tick(slot, now);
+    }
+
+    fn open_browser(
+        &mut self,
+        now: Instant,
+        key: LegKey,
+        browser: Box<WebrtcLeg>,
+        output: OutputStream,
+    ) -> Result<(), MediaError> {
+        let (ufrag, password) = browser.credentials();
+        let slot = match self.leg(key) {
+            Some((slot, leg)) => {
+                // A reloaded page is a new receiver: the stream starts anew, bridge and recording go on.
+                leg.transport = Transport::Browser(browser);
+                leg.output = output;
+                leg.hearing = Hearing::Waiting { since: None };
+                slot
+            }
+            None => {
+                let leg = self.new_leg(now, key, Transport::Browser(browser), output);
+                self.insert(leg).map_err(|_| MediaError::Exhausted)?
+            }
+        };
+        self.demux.insert(slot, ufrag, password);
+        self.reschedule(slot, now);
+        Ok(())
+    }
+
+    fn renegotiate(&mut self, now: Instant, key: LegKey, offer: &str) -> Result<Renegotiated, MediaError> {
+        let (slot, leg) = self.leg(key).ok_or(MediaError::UnknownLeg)?;
+        let Transport::Browser(browser) = &mut leg.transport else { return Err(MediaError::UnknownLeg) };
+        if !browser.is_same_peer(offer) {
+            return Ok(Renegotiated::NotSamePeer);
+        }
+        let before = browser.credentials();
+        let answer = browser.renegotiate(now, offer)?;
+        let (ufrag, password) = browser.credentials();
+        if (&ufrag, &password) != (&before.0, &before.1) {
+            self.demux.insert(slot, ufrag, password);
+        }
+        self.reschedule(slot, now);
+        Ok(Renegotiated::Answer(answer))
+    }
+
+    fn open_carrier(
+        &mut self,
+        now: Instant,
+        key: LegKey,
+        ports: PortPair,
+        origin: Origin,
+        remote: Option<Remote>,
+    ) -> Result<(), MediaError> {
+        if self.slots.contains_key(&key) {
+            return Err(MediaError::Exists);
+        }
+        let carrier = Carrier {
+            rtp: UdpSocket::from_std(ports.rtp),
+            rtcp: UdpSocket::from_std(ports.rtcp),
+            _lease: ports.lease,
+            latch: Latch::new(self.config.limits.latch_window),
+            origin,
+            remote: None,
+        };
+        let output = OutputStream::new(random_seed());
+        let leg = self.new_leg(now, key, Transport::Carrier(Box::new(carrier)), output);
+        self.insert(leg).map_err(|_| MediaError::Exhausted)?;
+        match remote {
+            Some(remote) => self.apply_remote(now, key, remote),
+            None => {
+                let slot = self.slots[&key];
+                self.reschedule(slot, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn reoffer(&mut self, now: Instant, key: LegKey, remote: Remote) -> Result<String, MediaError> {
+        let (_, leg) = self.leg(key).ok_or(MediaError::UnknownLeg)?;
+        let Transport::Carrier(carrier) = &mut leg.transport else { return Err(MediaError::UnknownLeg) };
+        carrier.origin.version += 1;
+        let answer = sdp::answer(&carrier.origin, &remote);
+        self.apply_remote(now, key, remote);
+        Ok(answer)
+    }
+
+    fn apply_remote(&mut self, now: Instant, key: LegKey, remote: Remote) {
+        let Some((slot, leg)) = self.leg(key) else { return };
+        let Transport::Carrier(carrier) = &mut leg.transport else { return };
+        if !remote.rtp.ip().is_unspecified() {
+            carrier.latch.expect(now, remote.rtp);
+        }
+        carrier.remote = Some(remote);
+        leg.hearing = match leg.hearing {
+            Hearing::Waiting { since: None } => Hearing::Waiting { since: Some(now) },
+            // After a hold the count starts again.
+            Hearing::Heard { .. } => Hearing::Heard { last: now },
+            other => other,
+        };
+        self.wake_tick(slot, now);
+    }
+
+    fn new_leg(&mut self, now: Instant, key: LegKey, transport: Transport, output: OutputStream) -> Box<Leg> {
+        let origin = self.next_origin;
+        self.next_origin += 1;
+        Box::new(Leg::new(key, origin, transport, output, now + self.config.limits.rtcp_interval))
+    }
+
+    fn bridge(&mut self, now: Instant, a: LegKey, b: LegKey) {
+        let (Some(&a_slot), Some(&b_slot)) = (self.slots.get(&a), self.slots.get(&b)) else { return };
+        if a_slot == b_slot {
+            return;
+        }
+        for (slot, peer) in [(a_slot, b_slot), (b_slot, a_slot)] {
+            let former = self.legs[slot].as_mut().and_then(|leg| leg.peer.replace(peer));
+            if let Some(former) = former.filter(|former| *former != peer) {
+                if let Some(leg) = self.legs[former].as_mut()
+                    && leg.peer == Some(slot)
+                {
+                    leg.peer = None;
+                }
+                self.wake_tick(former, now);
+            }
+        }
+        self.wake_tick(a_slot, now);
+        self.wake_tick(b_slot, now);
+    }
+
+    fn unbridge(&mut self, now: Instant, a: LegKey, b: LegKey) {
+        let (Some(&a_slot), Some(&b_slot)) = (self.slots.get(&a), self.slots.get(&b)) else { return };
+        for (slot, peer) in [(a_slot, b_slot), (b_slot, a_slot)] {
+            if let Some(leg) = self.legs[slot].as_mut()
+                && leg.peer == Some(peer)
+            {
+                leg.peer = None;
+                leg.output.release();
+            }
+            self.wake_tick(slot, now);
+        }
+    }
+
+    pub(crate) fn close(&mut self, key: LegKey) {
+        let Some(mut leg) = self.remove(key) else { return };
+        replace_sink(&mut leg, None);
+        count(&self.wire.totals.lost, leg.reception.lost());
+        if let Transport::Browser(browser) = &mut leg.transport {
+            browser.close();
+            self.wire.flush(browser);
+        }
+    }
+}
+
+fn replace_sink(leg: &mut Leg, sink: Option<Box<dyn FrameSink>>) {
+    if let Some(mut former) = std::mem::replace(&mut leg.sink, sink) {
+        former.finish();
+    }
+}
+
+fn stats_of(leg: &Leg) -> LegStats {
+    LegStats {
+        packets_in: leg.reception.received(),
+        packets_out: leg.output.packets(),
+        lost: leg.reception.lost(),
+        jitter_ms: leg.reception.jitter_ms(),
+        dropped_by_source: leg.counters.dropped_source,
+        dropped_by_format: leg.counters.dropped_format,
+        send_errors: leg.counters.send_errors,
+        remote_lost: leg.counters.remote_lost,
+        remote_fraction_lost: leg.counters.remote_fraction_lost,
+    }
+}
+
+/// Random bits for SSRC and start values; they need to differ, not to be secret.
+pub(crate) fn random_seed() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| Instant::now().elapsed().as_nanos() as u64 ^ 0x9e37_79b9_7f4a_7c15)
+}

@@ -1,0 +1,351 @@
+//! Session descriptions of carriers' legs (RFC 4566/8866, RFC 3264): a small tolerant reader and a writer
+//! for one G.711 audio stream with telephone-event.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use thiserror::Error;
+
+use crate::frame::Codec;
+
+/// Payload type we offer for telephone-event (RFC 4733).
+pub(crate) const OFFERED_EVENT: u8 = 101;
+/// Media sections read from one description; more are ignored.
+const MAX_SECTIONS: usize = 16;
+/// Payload types read from one media line.
+const MAX_FORMATS: usize = 32;
+
+/// Why a description cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SdpError {
+    /// Longer than the limit.
+    #[error("the session description is too long")]
+    TooLong,
+    /// No `m=audio` with a port.
+    #[error("the session description has no usable audio stream")]
+    NoAudio,
+    /// Neither PCMU nor PCMA in the audio stream.
+    #[error("the far side speaks neither PCMU nor PCMA")]
+    NoCommonCodec,
+    /// No `c=` line with an IP address.
+    #[error("the session description names no address")]
+    NoAddress,
+    /// The audio stream demands encryption or another profile than RTP/AVP.
+    #[error("the audio stream's transport profile is not RTP/AVP")]
+    Profile,
+}
+
+/// Who may send, as the description's author sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+impl Direction {
+    fn parse(name: &str) -> Option<Direction> {
+        match name {
+            "sendrecv" => Some(Direction::SendRecv),
+            "sendonly" => Some(Direction::SendOnly),
+            "recvonly" => Some(Direction::RecvOnly),
+            "inactive" => Some(Direction::Inactive),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        }
+    }
+
+    /// The answer's direction to this offer (RFC 3264 §6.1).
+    fn answered(self) -> Direction {
+        match self {
+            Direction::SendOnly => Direction::RecvOnly,
+            Direction::RecvOnly => Direction::SendOnly,
+            other => other,
+        }
+    }
+
+    /// The author sends.
+    pub(crate) fn sends(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::SendOnly)
+    }
+
+    /// The author wants to receive.
+    pub(crate) fn receives(self) -> bool {
+        matches!(self, Direction::SendRecv | Direction::RecvOnly)
+    }
+}
+
+/// Payload types agreed upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Formats {
+    /// What we send.
+    pub(crate) codec: Codec,
+    /// Payload type of each flavour that the far side listed.
+    pub(crate) pcmu: Option<u8>,
+    pub(crate) pcma: Option<u8>,
+    /// telephone-event at 8000 Hz.
+    pub(crate) event: Option<u8>,
+}
+
+impl Formats {
+    pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
+        match codec {
+            Codec::Pcmu => self.pcmu,
+            Codec::Pcma => self.pcma,
+        }
+    }
+
+    /// Which flavour a received payload type is.
+    pub(crate) fn codec_of(&self, payload_type: u8) -> Option<Codec> {
+        if self.pcmu == Some(payload_type) {
+            Some(Codec::Pcmu)
+        } else if self.pcma == Some(payload_type) {
+            Some(Codec::Pcma)
+        } else {
+            None
+        }
+    }
+}
+
+/// What a far side's description says about its audio stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// Where it listens; the address 0.0.0.0 is hold in the old style (RFC 3264 §8.4).
+    pub(crate) rtp: SocketAddr,
+    pub(crate) rtcp: SocketAddr,
+    pub(crate) formats: Formats,
+    pub(crate) direction: Direction,
+    /// All media sections in order, for the answer: kind, protocol, first format; and which one is used.
+    sections: Vec<(String, String, String)>,
+    used: usize,
+}
+
+/// Identity of our description in `o=`; the version grows with each one sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) id: u64,
+    pub(crate) version: u64,
+    pub(crate) rtp: SocketAddr,
+}
+
+struct Section<'a> {
+    kind: &'a str,
+    port: u16,
+    protocol: &'a str,
+    formats: Vec<&'a str>,
+    address: Option<IpAddr>,
+    direction: Option<Direction>,
+    rtpmap: Vec<(u8, &'a str)>,
+    rtcp: Option<(u16, Option<IpAddr>)>,
+    rtcp_mux: bool,
+}
+
+/// Reads an offer or answer; takes the first audio section that is not rejected.
+///
+/// # Errors
+/// [`SdpError`] when no audio stream is usable; never panics.
+pub(crate) fn parse(text: &str, limit: usize) -> Result<Remote, SdpError> {
+    if text.len() > limit {
+        return Err(SdpError::TooLong);
+    }
+    let Session { address: session_address, direction: session_direction, sections } = parse_session(text);
+    let used =
+        sections.iter().position(|s| s.kind.eq_ignore_ascii_case("audio") && s.port != 0).ok_or(SdpError::NoAudio)?;
+    let audio = sections.get(used).ok_or(SdpError::NoAudio)?;
+    if !matches!(audio.protocol, "RTP/AVP" | "RTP/AVPF") {
+        return Err(SdpError::Profile);
+    }
+    let address = audio.address.or(session_address).ok_or(SdpError::NoAddress)?;
+    let (rtcp_port, rtcp_address) = match audio.rtcp {
+        _ if audio.rtcp_mux => (audio.port, None),
+        Some((port, address)) => (port, address),
+        None => (audio.port.wrapping_add(1), None),
+    };
+    let mut direction = audio.direction.or(session_direction).unwrap_or(Direction::SendRecv);
+    if address.is_unspecified() {
+        direction = if direction.sends() { Direction::SendOnly } else { Direction::Inactive };
+    }
+    Ok(Remote {
+        rtp: SocketAddr::new(address, audio.port),
+        rtcp: SocketAddr::new(rtcp_address.unwrap_or(address), rtcp_port),
+        formats: choose_formats(audio)?,
+        direction,
+        sections: sections.iter().map(owned_section).collect(),
+        used,
+    })
+}
+
+/// The formats of the first audio section with a port, whatever its transport profile.
+pub(crate) fn audio_formats(text: &str) -> Option<Formats> {
+    let session = parse_session(text);
+    let audio = session.sections.iter().find(|section| section.kind == "audio" && section.port != 0)?;
+    choose_formats(audio).ok()
+}
+
+struct Session<'a> {
+    address: Option<IpAddr>,
+    direction: Option<Direction>,
+    sections: Vec<Section<'a>>,
+}
+
+fn parse_session(text: &str) -> Session<'_> {
+    let mut session = Session { address: None, direction: None, sections: Vec::new() };
+    for line in text.lines() {
+        let Some((kind, value)) = line.trim_end().split_once('=') else { continue };
+        let kind = kind.trim();
+        if kind == "m" {
+            if session.sections.len() == MAX_SECTIONS {
+                break;
+            }
+            session.sections.extend(parse_media(value));
+            continue;
+        }
+        match (kind, session.sections.last_mut()) {
+            ("c", None) => session.address = parse_connection(value),
+            ("c", Some(section)) => section.address = parse_connection(value).or(section.address),
+            ("a", None) => session.direction = Direction::parse(value).or(session.direction),
+            ("a", Some(section)) => parse_attribute(section, value),
+            _ => {}
+        }
+    }
+    session
+}
+
+fn owned_section(section: &Section<'_>) -> (String, String, String) {
+    let format = section.formats.first().copied().unwrap_or("0");
+    (section.kind.to_owned(), section.protocol.to_owned(), format.to_owned())
+}
+
+fn parse_media(value: &str) -> Option<Section<'_>> {
+    let mut words = value.split_ascii_whitespace();
+    let kind = words.next()?;
+    let port = words.next()?.split('/').next()?.parse().ok()?;
+    let protocol = words.next()?;
+    Some(Section {
+        kind,
+        port,
+        protocol,
+        formats: words.take(MAX_FORMATS).collect(),
+        address: None,
+        direction: None,
+        rtpmap: Vec::new(),
+        rtcp: None,
+        rtcp_mux: false,
+    })
+}
+
+fn parse_connection(value: &str) -> Option<IpAddr> {
+    let mut words = value.split_ascii_whitespace();
+    let (network, _kind) = (words.next()?, words.next()?);
+    let address = words.next()?.split('/').next()?;
+    network.eq_ignore_ascii_case("IN").then(|| address.parse().ok())?
+}
+
+fn parse_attribute<'a>(section: &mut Section<'a>, value: &'a str) {
+    let (name, rest) = value.split_once(':').unwrap_or((value, ""));
+    match name.trim() {
+        "rtpmap" if section.rtpmap.len() < MAX_FORMATS => {
+            let Some((payload_type, encoding)) = rest.trim().split_once(char::is_whitespace) else { return };
+            if let Ok(payload_type) = payload_type.parse::<u8>() {
+                section.rtpmap.push((payload_type, encoding.trim()));
+            }
+        }
+        "rtcp" => {
+            let mut words = rest.split_ascii_whitespace();
+            if let Some(port) = words.next().and_then(|port| port.parse().ok()) {
+                section.rtcp = Some((port, words.nth(2).and_then(|address| address.parse().ok())));
+            }
+        }
+        "rtcp-mux" => section.rtcp_mux = true,
+        name => section.direction = Direction::parse(name).or(section.direction),
+    }
+}
+
+fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
+    let mut formats = Formats { codec: Codec::Pcmu, pcmu: None, pcma: None, event: None };
+    let mut chosen = None;
+    for payload_type in
+        audio.formats.iter().filter_map(|format| format.parse::<u8>().ok()).filter(|format| *format < 128)
+    {
+        let mapped = audio.rtpmap.iter().find(|(mapped, _)| *mapped == payload_type).map(|(_, encoding)| *encoding);
+        let encoding = mapped.unwrap_or(match payload_type {
+            0 => "PCMU/8000",
+            8 => "PCMA/8000",
+            _ => continue,
+        });
+        let mut parts = encoding.split('/');
+        let (name, rate) = (parts.next().unwrap_or(""), parts.next().unwrap_or("8000"));
+        if rate.trim() != "8000" || parts.next().is_some_and(|channels| channels.trim() != "1") {
+            continue;
+        }
+        if name.eq_ignore_ascii_case("PCMU") && formats.pcmu.is_none() {
+            formats.pcmu = Some(payload_type);
+            chosen = chosen.or(Some(Codec::Pcmu));
+        } else if name.eq_ignore_ascii_case("PCMA") && formats.pcma.is_none() {
+            formats.pcma = Some(payload_type);
+            chosen = chosen.or(Some(Codec::Pcma));
+        } else if name.eq_ignore_ascii_case("telephone-event") && formats.event.is_none() {
+            formats.event = Some(payload_type);
+        }
+    }
+    formats.codec = chosen.ok_or(SdpError::NoCommonCodec)?;
+    Ok(formats)
+}
+
+/// Our offer: both flavours of G.711, telephone-event, 20 ms packets.
+pub(crate) fn offer(origin: &Origin) -> String {
+    let mut text = head(origin);
+    let _ = write!(text, "m=audio {} RTP/AVP 0 8 {OFFERED_EVENT}\r\n", origin.rtp.port());
+    text.push_str("a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n");
+    tail(&mut text, Some(OFFERED_EVENT), Direction::SendRecv, origin);
+    text
+}
+
+/// Our answer to `remote`: its first G.711 flavour, its payload types, every other section rejected.
+pub(crate) fn answer(origin: &Origin, remote: &Remote) -> String {
+    let mut text = head(origin);
+    for (index, (kind, protocol, format)) in remote.sections.iter().enumerate() {
+        if index != remote.used {
+            let _ = write!(text, "m={kind} 0 {protocol} {format}\r\n");
+            continue;
+        }
+        let codec = remote.formats.codec;
+        let payload_type = remote.formats.payload_type(codec).unwrap_or(codec.payload_type());
+        let _ = write!(text, "m=audio {} {protocol} {payload_type}", origin.rtp.port());
+        if let Some(event) = remote.formats.event {
+            let _ = write!(text, " {event}");
+        }
+        let _ = write!(text, "\r\na=rtpmap:{payload_type} {}/8000\r\n", codec.name());
+        tail(&mut text, remote.formats.event, remote.direction.answered(), origin);
+    }
+    text
+}
+
+fn head(origin: &Origin) -> String {
+    let address = origin.rtp.ip();
+    let family = if address.is_ipv6() { "IP6" } else { "IP4" };
+    format!(
+        "v=0\r\no=ringback {} {} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n",
+        origin.id, origin.version
+    )
+}
+
+fn tail(text: &mut String, event: Option<u8>, direction: Direction, origin: &Origin) {
+    if let Some(event) = event {
+        let _ = write!(text, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n");
+    }
+    let rtcp = origin.rtp.port().wrapping_add(1);
+    let _ = write!(text, "a=ptime:20\r\na=rtcp:{rtcp}\r\na={}\r\n", direction.name());
+}
+
+#[cfg(test)]
+mod tests;

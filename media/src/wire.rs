@@ -1,0 +1,96 @@
+//! Putting packets on the wire, whatever the leg's transport is.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use mio::net::UdpSocket;
+
+use crate::leg::{Leg, Transport};
+use crate::output::CLOCK;
+use crate::rtcp::{self, Sent};
+use crate::rtp::{HEADER, RtpHeader};
+use crate::stats::{Totals, count};
+use crate::webrtc_leg::{Transmit, WebrtcLeg};
+
+/// Longest payload that is sent: 160 ms of G.711; beyond it lies no sensible packet.
+pub(crate) const MAX_PAYLOAD: usize = 1280;
+
+/// The thread's shared socket and counters.
+pub(crate) struct Wire {
+    pub(crate) browsers: UdpSocket,
+    pub(crate) totals: Arc<Totals>,
+    /// Wall clock for sender reports: a pair read together at the start.
+    pub(crate) epoch: (Instant, SystemTime),
+}
+
+impl Wire {
+    /// Sends one RTP packet to the leg's party. Failures are counted: sound is never sent twice.
+    pub(crate) fn send(&self, leg: &mut Leg, now: Instant, header: RtpHeader, payload: &[u8]) {
+        let sent = match &mut leg.transport {
+            Transport::Browser(browser) => {
+                browser.protect(now, header, payload).map(|transmit| self.send_to_browser(&transmit))
+            }
+            Transport::Carrier(carrier) => carrier.destination().map(|to| {
+                let mut datagram = [0u8; HEADER + MAX_PAYLOAD];
+                let length = HEADER + payload.len().min(MAX_PAYLOAD);
+                datagram[..HEADER].copy_from_slice(&header.to_bytes());
+                datagram[HEADER..length].copy_from_slice(&payload[..length - HEADER]);
+                carrier.rtp.send_to(&datagram[..length], to).map(drop)
+            }),
+        };
+        match sent {
+            Some(Ok(())) => count(&self.totals.packets_out, 1),
+            Some(Err(_)) => {
+                leg.counters.send_errors += 1;
+                count(&self.totals.send_errors, 1);
+            }
+            None => {}
+        }
+    }
+
+    /// Sends what the browser's connection wants sent: ICE and DTLS.
+    pub(crate) fn flush(&self, browser: &mut WebrtcLeg) {
+        while let Some(transmit) = browser.poll_transmit() {
+            if self.send_to_browser(&transmit).is_err() {
+                count(&self.totals.send_errors, 1);
+            }
+        }
+    }
+
+    /// Sends an RTCP report when there is something to report.
+    pub(crate) fn report(&self, leg: &mut Leg, now: Instant) {
+        let block = leg.reception.report();
+        let sent = (leg.output.packets() > 0).then(|| Sent {
+            wall: self.epoch.1 + now.saturating_duration_since(self.epoch.0),
+            timestamp: leg.output.timestamp_at(now),
+            packets: leg.output.packets(),
+            octets: leg.output.octets(),
+        });
+        if sent.is_none() && block.is_none() {
+            return;
+        }
+        let compound = rtcp::compound(leg.output.ssrc(), sent, block);
+        match &mut leg.transport {
+            Transport::Browser(browser) => {
+                if let Some(transmit) = browser.protect_reports(now, &compound) {
+                    let _ = self.send_to_browser(&transmit);
+                }
+            }
+            Transport::Carrier(carrier) => {
+                if let Some(to) = carrier.report_destination() {
+                    let _ = carrier.rtcp.send_to(&compound, to);
+                }
+            }
+        }
+    }
+
+    fn send_to_browser(&self, transmit: &Transmit) -> io::Result<()> {
+        self.browsers.send_to(&transmit.bytes, transmit.to).map(drop)
+    }
+}
+
+/// Samples of a payload of G.711.
+pub(crate) fn samples(payload: &[u8]) -> u32 {
+    u32::try_from(payload.len()).unwrap_or(CLOCK)
+}
