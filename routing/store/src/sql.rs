@@ -72,6 +72,14 @@ impl Conn {
         }
     }
 
+    /// The same with the first savepoint, in one exchange with the database.
+    pub(crate) async fn begin_group(&mut self) -> Result<(), sqlx::Error> {
+        match self.dialect() {
+            Dialect::Sqlite => self.script("BEGIN IMMEDIATE; SAVEPOINT one").await,
+            Dialect::Postgres => self.script("BEGIN; SAVEPOINT one").await,
+        }
+    }
+
     /// Statements without arguments, several at once if need be.
     pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
         match self {

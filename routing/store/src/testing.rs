@@ -20,7 +20,11 @@ use std::{
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::{Store, StoreConfig, StoreError};
+use crate::{
+    Dialect, Store, StoreConfig, StoreError,
+    migrate::{MIGRATIONS, Migration},
+    sql::sql,
+};
 
 /// Most the cluster may take to accept connections.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -79,6 +83,12 @@ impl Database {
     pub async fn open_at(&self, schema: i64) -> Result<Store, StoreError> {
         Store::open_at(&self.url, StoreConfig::default(), schema).await
     }
+}
+
+/// Number, and checksum on SQLite and on PostgreSQL, of every migration.
+pub fn migration_checksums() -> Vec<(i64, String, String)> {
+    let both = |one: &Migration| (one.version, one.checksum(Dialect::Sqlite), one.checksum(Dialect::Postgres));
+    MIGRATIONS.iter().map(both).collect()
 }
 
 struct Cluster {
@@ -207,4 +217,22 @@ fn binaries() -> io::Result<PathBuf> {
         .collect();
     found.sort();
     found.pop().map(|(_, bin)| bin).ok_or_else(|| io::Error::other("no initdb under /usr/lib/postgresql"))
+}
+
+impl Store {
+    /// Lets a SQLite file grow no further than `pages`, or than it has if that is more; None takes the limit away.
+    pub async fn limit_pages(&self, pages: Option<u32>) -> Result<(), StoreError> {
+        // The smallest limit SQLite takes is the present size.
+        let text = match pages {
+            Some(pages) => format!("PRAGMA max_page_count = {}", pages.max(1)),
+            None => "PRAGMA max_page_count = 1073741823".to_owned(),
+        };
+        self.write(move |conn| {
+            Box::pin(async move {
+                sql(sqlx::AssertSqlSafe(text)).once().all(conn).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
 }

@@ -235,17 +235,17 @@ impl Writer {
         fate
     }
 
-    /// A connection with a transaction begun. One that broke while idle (a database restarted) is replaced: nothing was
+    /// A connection with a transaction and its first savepoint begun. One that broke while idle (a database restarted) is replaced: nothing was
     /// asked of it yet, so nothing is in doubt.
     async fn begun(&mut self) -> Result<Conn, StoreError> {
         if let Some(mut conn) = self.conn.take() {
-            match conn.begin().await {
+            match conn.begin_group().await {
                 Ok(()) => return Ok(conn),
                 Err(error) => tracing::warn!(%error, "the ledger's connection broke and is opened anew"),
             }
         }
         let mut conn = self.connector.writer().await?;
-        conn.begin().await?;
+        conn.begin_group().await?;
         Ok(conn)
     }
 }
@@ -253,16 +253,17 @@ impl Writer {
 /// Runs each write in the transaction begun and commits what stands.
 async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
     let mut kept = 0;
-    for write in group {
-        conn.script("SAVEPOINT one").await?;
+    for (place, write) in group.iter_mut().enumerate() {
+        if place > 0 {
+            conn.script("RELEASE SAVEPOINT one; SAVEPOINT one").await?;
+        }
         match write.run(conn).await {
             Ok(()) => kept += 1,
             // The disk is as full for the others; failing them together is what they would get anyway.
             Err(full @ StoreError::DiskFull) => return Err(full),
             Err(_) => conn.script("ROLLBACK TO SAVEPOINT one").await?,
         }
-        conn.script("RELEASE SAVEPOINT one").await?;
     }
-    conn.script("COMMIT").await?;
+    conn.script("RELEASE SAVEPOINT one; COMMIT").await?;
     Ok(kept)
 }

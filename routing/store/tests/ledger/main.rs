@@ -1,6 +1,9 @@
 //! The ledger's promises, each kept on SQLite and on PostgreSQL.
 
+mod crash;
 mod evidence;
+mod load;
+mod schema;
 mod staff;
 mod support;
 mod turns;

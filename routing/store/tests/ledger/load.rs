@@ -1,0 +1,152 @@
+//! Many at once, too many, and no space: each answered truthfully.
+
+use ringback_routing::{contact::*, ids::*};
+use ringback_store::{testing::Database, *};
+
+use crate::{
+    on_both,
+    support::{raw::Raw, *},
+};
+
+on_both! {
+    eight_writers_at_once_lose_nothing
+    a_conflict_fails_alone_in_its_group
+    more_than_the_queue_holds_is_refused
+    what_waits_is_written_before_closing
+}
+
+const WRITERS: u128 = 8;
+const TURNS: u128 = 100;
+
+async fn eight_writers_at_once_lose_nothing(database: Database) {
+    let store = database.open().await.expect("open");
+    let tasks: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let tenant = tenant(&format!("t{writer}"));
+                let epoch = store.acquire_lease(&tenant, "n1", at(0)).await.expect("lease");
+                for number in 1..=TURNS {
+                    let id = writer << 32 | number;
+                    let mut one = contact(id, &format!("+1916{id}"));
+                    one.attempts.push(attempt(id, 1, AttemptState::Live));
+                    store.commit(turn(&tenant, epoch, vec![saved(&one), requested(id, 0)])).await.expect("commit");
+                    // Read at once what was just acknowledged, among all the writing.
+                    assert_eq!(store.contact(&tenant, one.id).await, Ok(Some(one)));
+                }
+                (tenant, epoch)
+            })
+        })
+        .collect();
+    for task in tasks {
+        let (tenant, _) = task.await.expect("no writer fails");
+        assert_eq!(store.load_open(&tenant).await.expect("load").0.len() as u128, TURNS);
+    }
+    let stats = store.stats();
+    assert_eq!(u128::from(stats.committed), WRITERS * (TURNS + 1));
+    assert_eq!((stats.refused, stats.failed, stats.waiting, stats.disk_full), (0, 0, 0, false));
+    assert!(stats.groups < stats.committed, "writes that wait together are committed together: {stats:?}");
+}
+
+async fn a_conflict_fails_alone_in_its_group(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let mut holder = contact(1, "+19165550101");
+    holder.attempts.push(attempt(1, 1, AttemptState::Live));
+    store.commit(turn(&a, epoch, vec![saved(&holder)])).await.expect("commit");
+    // On one thread all are queued before the writer wakes: one group.
+    let before = store.stats();
+    let writes = (2..=21u128).map(|id| {
+        let number = if id % 2 == 0 { "+19165550101".to_owned() } else { format!("+1916{id}") };
+        let mut one = contact(id, &number);
+        one.attempts.push(attempt(id, 1, AttemptState::Dialling));
+        let epoch = if id % 5 == 0 { epoch + 1 } else { epoch };
+        (id, store.commit(turn(&a, epoch, vec![saved(&one)])))
+    });
+    let answers = futures_of(writes).await;
+    for (id, answer) in answers {
+        match (id % 2, id % 5) {
+            (_, 0) => assert_eq!(answer, Err(StoreError::Fenced), "{id}"),
+            (0, _) => assert!(matches!(answer, Err(StoreError::Conflict(_))), "{id}: {answer:?}"),
+            _ => assert_eq!(answer, Ok(()), "{id}"),
+        }
+        let kept = store.contact(&a, ContactId(id)).await.expect("read").is_some();
+        assert_eq!(kept, answer.is_ok(), "{id}");
+    }
+    let stats = store.stats();
+    assert!(stats.groups - before.groups < 20, "{stats:?}");
+    assert_eq!((stats.committed - before.committed, stats.refused - before.refused), (8, 12));
+}
+
+/// Polls all from one task, so that they are queued together.
+async fn futures_of<T, F: Future<Output = T>>(futures: impl Iterator<Item = (u128, F)>) -> Vec<(u128, T)> {
+    let mut waiting: Vec<_> = futures.map(|(id, future)| (id, Box::pin(future))).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        waiting.retain_mut(|(id, future)| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(answer) => {
+                done.push((*id, answer));
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
+}
+
+async fn more_than_the_queue_holds_is_refused(database: Database) {
+    let config = StoreConfig { queue_limit: 4, group_limit: 2, ..StoreConfig::default() };
+    let store = Store::open(database.url(), config).await.expect("open");
+    let writes = (0..200u128).map(|number| {
+        let store = store.clone();
+        (number, async move { store.save_setting(None, &number.to_string(), "kept").await })
+    });
+    let mut refused = 0;
+    for (number, answer) in futures_of(writes).await {
+        match answer {
+            Ok(()) => assert_eq!(store.setting(None, &number.to_string()).await, Ok(Some("kept".into()))),
+            Err(StoreError::Full) => {
+                refused += 1;
+                assert_eq!(store.setting(None, &number.to_string()).await, Ok(None));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!((1..200).contains(&refused), "{refused} of 200 refused");
+    assert_eq!(store.save_setting(None, "later", "kept").await, Ok(()));
+}
+
+async fn what_waits_is_written_before_closing(database: Database) {
+    let store = database.open().await.expect("open");
+    let writes = (0..50u128).map(|number| {
+        let store = store.clone();
+        (number, async move { store.save_setting(None, &number.to_string(), "kept").await })
+    });
+    let (answers, ()) = tokio::join!(futures_of(writes), store.close());
+    let kept = answers.iter().filter(|(_, answer)| answer.is_ok()).count() as i64;
+    assert!(answers.iter().all(|(_, answer)| matches!(answer, Ok(()) | Err(StoreError::Closed))));
+    assert_eq!(kept, 50, "all were queued before the close");
+    let mut raw = Raw::connect(database.url()).await;
+    assert_eq!(raw.number("SELECT COUNT(*) FROM settings").await, kept);
+}
+
+/// A full disk by SQLite's own quota, which gives the same SQLITE_FULL as the operating system's ENOSPC.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_told_and_gets_over_it() {
+    let database = Database::sqlite().expect("folder");
+    let store = database.open().await.expect("open");
+    store.save_setting(None, "before", "kept").await.expect("save");
+    store.limit_pages(Some(0)).await.expect("the quota");
+    let big = "x".repeat(200_000);
+    assert_eq!(store.save_setting(None, "big", &big).await, Err(StoreError::DiskFull));
+    assert!(store.stats().disk_full);
+    assert_eq!(store.setting(None, "before").await, Ok(Some("kept".into())), "reading goes on");
+    assert_eq!(store.setting(None, "big").await, Ok(None));
+    store.limit_pages(None).await.expect("the quota");
+    assert_eq!(store.save_setting(None, "big", &big).await, Ok(()));
+    assert!(!store.stats().disk_full);
+    assert_eq!(store.setting(None, "big").await, Ok(Some(big)));
+}

@@ -1,0 +1,129 @@
+//! Opening: a fresh database, one of an earlier schema, one that this program must not touch.
+
+use ringback_store::{testing::Database, *};
+
+use crate::{
+    on_both,
+    support::{raw::Raw, *},
+};
+
+on_both! {
+    a_fresh_database_is_made_ready
+    an_earlier_schema_is_brought_up_to_date
+    a_schema_from_the_future_is_refused
+    a_migration_with_another_text_is_refused
+    two_may_open_at_once
+}
+
+/// A migration that was once released never changes; the next one does.
+const CHECKSUMS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "2551c8082e4645daaa7e77e2413864ba92e94d93dce682f4c43aa5ffebf0a41e",
+        "d035954f4442dc4222567c9796cb9a8b6cd8d3766d6a1b7dc5cd0d2db8dd2ce7",
+    ),
+    (
+        2,
+        "413d4503c05e2f5480869ed962d7d3b0e8049d4c446d656ff54f1278e4cd0adf",
+        "5876dbc030b096830afe97d199fce9602ec5f70feb83e4b528c6d69eb176c2ed",
+    ),
+];
+
+#[test]
+fn released_migrations_keep_their_text() {
+    let kept: Vec<_> = CHECKSUMS.iter().map(|(number, lite, pg)| (*number, lite.to_string(), pg.to_string())).collect();
+    assert_eq!(testing::migration_checksums(), kept);
+}
+
+async fn a_fresh_database_is_made_ready(database: Database) {
+    for _ in 0..2 {
+        let store = database.open().await.expect("open");
+        store.close().await;
+        assert_eq!(store.save_setting(None, "k", "v").await, Err(StoreError::Closed));
+        assert_eq!(store.setting(None, "k").await, Err(StoreError::Closed));
+    }
+    let mut raw = Raw::connect(database.url()).await;
+    let versions = raw.number("SELECT COUNT(*) FROM schema_migrations").await;
+    assert_eq!(versions, CHECKSUMS.len() as i64);
+}
+
+async fn an_earlier_schema_is_brought_up_to_date(database: Database) {
+    let store = database.open_at(1).await.expect("schema 1");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let one = contact(1, "+19165550101");
+    let mut write = turn(&a, epoch, vec![saved(&one), requested(1, 5)]);
+    write.journal.push(entry(1, 0));
+    store.commit(write).await.expect("commit");
+    store.save_recording(&a, &recording(5, &one, 10, None)).await.expect("recording");
+    assert!(store.tenant_config(&a).await.is_err(), "schema 1 keeps no configurations");
+    store.close().await;
+
+    let store = database.open().await.expect("upgrade");
+    assert_eq!(store.load_open(&a).await.expect("load").0, vec![one.clone()]);
+    assert_eq!(store.contact_facts(&a, one.id).await.expect("facts").len(), 1);
+    assert_eq!(store.journal(&a).await, Ok(vec![entry(1, 0)]));
+    assert_eq!(store.recordings_of(&a, one.id).await.expect("recordings").len(), 1);
+    assert_eq!(store.acquire_lease(&a, "n1", at(9)).await, Ok(epoch + 1), "epochs go on counting");
+    assert_eq!(store.save_tenant_config(&a, &serde_json::json!({}), "root", at(9)).await, Ok(1));
+}
+
+async fn a_schema_from_the_future_is_refused(database: Database) {
+    database.open().await.expect("open").close().await;
+    let mut raw = Raw::connect(database.url()).await;
+    raw.run("INSERT INTO schema_migrations VALUES (999, 'later', 'x', 0)").await.expect("insert");
+    assert!(matches!(database.open().await, Err(StoreError::Schema(why)) if why.contains("999")));
+}
+
+async fn a_migration_with_another_text_is_refused(database: Database) {
+    database.open().await.expect("open").close().await;
+    let mut raw = Raw::connect(database.url()).await;
+    raw.run("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1").await.expect("update");
+    assert!(matches!(database.open().await, Err(StoreError::Schema(why)) if why.contains("migration 1")));
+}
+
+async fn two_may_open_at_once(database: Database) {
+    let (one, two) = tokio::join!(database.open(), database.open());
+    let (one, two) = (one.expect("open"), two.expect("open"));
+    let a = tenant("a");
+    assert_eq!(one.acquire_lease(&a, "n1", at(0)).await, Ok(1));
+    assert_eq!(two.acquire_lease(&a, "n2", at(0)).await, Ok(2));
+    let refused = one.commit(turn(&a, 1, vec![saved(&contact(1, "+19165550101"))])).await;
+    assert_eq!(refused, Err(StoreError::Fenced));
+}
+
+#[tokio::test]
+async fn an_unusable_url_is_told_without_its_password() {
+    for url in ["", "mysql://x", "sqlite://", "postgres://user:sesame@[bad/db"] {
+        let error = Store::open(url, StoreConfig::default()).await.expect_err("refused");
+        assert!(matches!(error, StoreError::Schema(_)), "{url}");
+        assert!(!error.to_string().contains("sesame"));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_and_its_companions_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("new/deep/ledger.sqlite");
+    let store = Store::open(&format!("sqlite://{}", path.display()), StoreConfig::default()).await.expect("open");
+    store.save_setting(None, "k", "v").await.expect("save");
+    for name in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let mode = std::fs::metadata(path.with_file_name(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_is_a_ledger_of_its_own() {
+    let database = Database::sqlite().expect("folder");
+    let store = database.open().await.expect("open");
+    store.save_setting(None, "k", "before").await.expect("save");
+    let path = database.folder().expect("folder").join("backup.sqlite");
+    store.backup(&path).await.expect("backup");
+    assert!(store.backup(&path).await.is_err(), "an existing file is not overwritten");
+    store.save_setting(None, "k", "after").await.expect("save");
+    let copy = Store::open(&format!("sqlite://{}", path.display()), StoreConfig::default()).await.expect("open");
+    assert_eq!(copy.setting(None, "k").await, Ok(Some("before".into())));
+}
