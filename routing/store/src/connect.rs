@@ -20,6 +20,9 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; more than the ledger has.
 const STATEMENT_CACHE: usize = 256;
 
+/// Bytes the write-ahead log may keep after a burst.
+const WAL_KEPT: &str = "67108864";
+
 /// Knows how to open the writer's connection, the first time and after a failure.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
@@ -51,6 +54,7 @@ impl Connector {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(config.busy_timeout)
+                    .pragma("journal_size_limit", WAL_KEPT)
                     // What a savepoint keeps to undo a write stays in memory; written out, it doubled the cost of a turn.
                     .pragma("temp_store", "memory")
                     .statement_cache_capacity(STATEMENT_CACHE)

@@ -58,11 +58,19 @@ pub struct StoreConfig {
     pub read_connections: u32,
     /// How long SQLite waits for another process that holds the file, such as a backup.
     pub busy_timeout: Duration,
+    /// A transaction that takes longer is given up and its connection replaced; a database that hangs must not hang us.
+    pub write_timeout: Duration,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { queue_limit: 1024, group_limit: 64, read_connections: 4, busy_timeout: Duration::from_secs(5) }
+        Self {
+            queue_limit: 1024,
+            group_limit: 64,
+            read_connections: 4,
+            busy_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -105,7 +113,7 @@ impl Store {
         let connector = Connector::new(url, &config)?;
         let conn = connector.migrated(schema).await?;
         let readers = connector.readers(&config);
-        let writer = writer::start(conn, connector.clone(), config.queue_limit, config.group_limit);
+        let writer = writer::start(conn, connector.clone(), &config);
         Ok(Self { connector, writer, readers })
     }
 

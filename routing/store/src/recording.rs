@@ -166,14 +166,10 @@ impl Store {
         let rows = sql("SELECT c.id, c.doc_version, c.doc, c.recorded_at FROM contacts c
              WHERE c.tenant = $1 AND c.recorded_at >= $2 AND c.recorded_at < $3 AND (c.recorded_at, c.id) < ($4, $5)
                AND c.customer_search LIKE $6 ESCAPE '!'
-               AND ($7 IS NULL OR EXISTS (SELECT 1 FROM recordings r
-                    WHERE r.tenant = c.tenant AND r.contact = c.id AND r.agent = $7))
-               AND ($8 IS NULL OR EXISTS (SELECT 1 FROM recordings r
-                    WHERE r.tenant = c.tenant AND r.contact = c.id AND r.queue = $8))
-               AND ($9 IS NULL OR EXISTS (SELECT 1 FROM recordings r
-                    WHERE r.tenant = c.tenant AND r.contact = c.id AND r.number_key = $9))
-               AND ($10 IS NULL OR EXISTS (SELECT 1 FROM recordings r
-                    WHERE r.tenant = c.tenant AND r.contact = c.id AND r.number_last4 LIKE $10 ESCAPE '!'))
+               AND ($7 IS NULL OR c.id IN (SELECT contact FROM recordings WHERE tenant = $1 AND agent = $7))
+               AND ($8 IS NULL OR c.id IN (SELECT contact FROM recordings WHERE tenant = $1 AND queue = $8))
+               AND ($9 IS NULL OR c.id IN (SELECT contact FROM recordings WHERE tenant = $1 AND number_key = $9))
+               AND ($10 IS NULL OR c.id IN (SELECT contact FROM recordings WHERE tenant = $1 AND number_last4 LIKE $10 ESCAPE '!'))
              ORDER BY c.recorded_at DESC, c.id DESC LIMIT $11")
         .id(tenant)
         .int(search.from.map_or(i64::MIN, Timestamp::as_millis))

@@ -13,11 +13,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    StoreConfig,
     connect::Connector,
     error::StoreError,
     sql::{Conn, Dialect},
@@ -138,11 +140,11 @@ impl WriterHandle {
 }
 
 /// Starts the writer on a connection that is open and migrated.
-pub(crate) fn start(conn: Conn, connector: Connector, queue_limit: usize, group_limit: usize) -> WriterHandle {
-    let (queue, jobs) = mpsc::channel(queue_limit.max(1));
+pub(crate) fn start(conn: Conn, connector: Connector, config: &StoreConfig) -> WriterHandle {
+    let (queue, jobs) = mpsc::channel(config.queue_limit.max(1));
     let counters = Arc::new(Counters::default());
-    let writer = Writer { conn: Some(conn), connector, counters: counters.clone() };
-    tokio::spawn(writer.work(jobs, group_limit.max(1)));
+    let writer = Writer { conn: Some(conn), connector, counters: counters.clone(), timeout: config.write_timeout };
+    tokio::spawn(writer.work(jobs, config.group_limit.max(1)));
     WriterHandle { queue, counters }
 }
 
@@ -151,6 +153,7 @@ struct Writer {
     conn: Option<Conn>,
     connector: Connector,
     counters: Arc<Counters>,
+    timeout: Duration,
 }
 
 impl Writer {
@@ -218,16 +221,19 @@ impl Writer {
 
     /// Ok with the number of writes kept; Err when the whole group is lost.
     async fn transaction(&mut self, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
-        let mut conn = self.begun().await?;
-        let fate = fill(&mut conn, group).await;
+        let late = || StoreError::Io(Arc::from("the transaction took too long"));
+        let mut conn = tokio::time::timeout(self.timeout, self.begun()).await.map_err(|_| late())??;
+        // Given up halfway, the connection is dropped with whatever it was doing.
+        let fate = tokio::time::timeout(self.timeout, fill(&mut conn, group)).await.map_err(|_| late())?;
         match &fate {
             Ok(_) => self.conn = Some(conn),
-            Err(error) => {
+            Err(error) if error.taints_connection() => {
+                tracing::warn!(%error, "the ledger's connection is in doubt and is opened anew");
+            }
+            Err(_) => {
                 // SQLite undoes the transaction by itself on some errors; then there is nothing to roll back.
                 let undone = conn.script("ROLLBACK").await;
-                if error.taints_connection() || (undone.is_err() && conn.dialect() == Dialect::Postgres) {
-                    tracing::warn!(%error, "the ledger's connection is in doubt and is opened anew");
-                } else {
+                if undone.is_ok() || conn.dialect() == Dialect::Sqlite {
                     self.conn = Some(conn);
                 }
             }
@@ -235,12 +241,13 @@ impl Writer {
         fate
     }
 
-    /// A connection with a transaction and its first savepoint begun. One that broke while idle (a database restarted) is replaced: nothing was
-    /// asked of it yet, so nothing is in doubt.
+    /// A connection with a transaction and its first savepoint begun. A PostgreSQL that was restarted shows only now:
+    /// nothing was asked of it yet, so nothing is in doubt and a second connection is tried at once.
     async fn begun(&mut self) -> Result<Conn, StoreError> {
         if let Some(mut conn) = self.conn.take() {
             match conn.begin_group().await {
                 Ok(()) => return Ok(conn),
+                Err(error) if conn.dialect() == Dialect::Sqlite => return Err(error.into()),
                 Err(error) => tracing::warn!(%error, "the ledger's connection broke and is opened anew"),
             }
         }

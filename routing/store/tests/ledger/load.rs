@@ -1,5 +1,7 @@
 //! Many at once, too many, and no space: each answered truthfully.
 
+use std::time::Duration;
+
 use ringback_routing::{contact::*, ids::*};
 use ringback_store::{testing::Database, *};
 
@@ -13,6 +15,7 @@ on_both! {
     a_conflict_fails_alone_in_its_group
     more_than_the_queue_holds_is_refused
     what_waits_is_written_before_closing
+    a_database_that_is_held_does_not_hold_us
 }
 
 const WRITERS: u128 = 8;
@@ -131,6 +134,75 @@ async fn what_waits_is_written_before_closing(database: Database) {
     assert_eq!(kept, 50, "all were queued before the close");
     let mut raw = Raw::connect(database.url()).await;
     assert_eq!(raw.number("SELECT COUNT(*) FROM settings").await, kept);
+}
+
+async fn a_database_that_is_held_does_not_hold_us(database: Database) {
+    let short = Duration::from_millis(200);
+    let config = StoreConfig { busy_timeout: short, write_timeout: short * 2, ..StoreConfig::default() };
+    let store = Store::open(database.url(), config).await.expect("open");
+    store.save_setting(None, "before", "kept").await.expect("save");
+    let mut raw = Raw::connect(database.url()).await;
+    let hold = match store.dialect() {
+        Dialect::Sqlite => "BEGIN IMMEDIATE",
+        Dialect::Postgres => "BEGIN; LOCK TABLE settings IN EXCLUSIVE MODE",
+    };
+    raw.run(hold).await.expect("lock");
+    assert!(matches!(store.save_setting(None, "meanwhile", "?").await, Err(StoreError::Io(_))));
+    assert_eq!(store.setting(None, "before").await, Ok(Some("kept".into())), "readers do not wait for writers");
+    raw.run("ROLLBACK").await.expect("unlock");
+    assert_eq!(store.save_setting(None, "after", "kept").await, Ok(()));
+    assert_eq!(store.setting(None, "meanwhile").await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_dropped_its_connections_is_found_again() {
+    let Some(database) = Database::postgres().await.expect("PostgreSQL") else { return };
+    let store = database.open().await.expect("open");
+    store.save_setting(None, "before", "kept").await.expect("save");
+    store.setting(None, "before").await.expect("a reader's connection");
+    let mut raw = Raw::connect(database.url()).await;
+    let ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    raw.run(ours).await.expect("terminate");
+    assert_eq!(store.save_setting(None, "after", "kept").await, Ok(()));
+    assert_eq!(store.setting(None, "before").await, Ok(Some("kept".into())));
+}
+
+/// `RINGBACK_TEST_SMALL_DISK` names a folder on a file system of a few megabytes, such as a tmpfs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a small file system of its own"]
+async fn a_disk_that_is_really_full_is_told_and_gets_over_it() {
+    let folder = std::path::PathBuf::from(std::env::var("RINGBACK_TEST_SMALL_DISK").expect("a small file system"));
+    let url = format!("sqlite://{}", folder.join("ledger.sqlite").display());
+    let store = Store::open(&url, StoreConfig::default()).await.expect("open");
+    let (ballast, chunk) = (folder.join("ballast"), "x".repeat(100_000));
+    let mut kept = 0;
+    for number in 0.. {
+        match store.save_setting(None, &number.to_string(), &chunk).await {
+            Ok(()) => kept = number,
+            Err(error) => {
+                assert_eq!(error, StoreError::DiskFull);
+                break;
+            }
+        }
+        if number == 3 {
+            // Take nearly all that is left at once.
+            let mut file = std::fs::File::create(&ballast).expect("ballast");
+            while std::io::Write::write_all(&mut file, chunk.as_bytes()).is_ok() {}
+        }
+    }
+    assert!(store.stats().disk_full);
+    for number in 0..=kept {
+        assert_eq!(store.setting(None, &number.to_string()).await, Ok(Some(chunk.clone())), "acknowledged: {number}");
+    }
+    assert_eq!(store.setting(None, &(kept + 1).to_string()).await, Ok(None));
+    assert_eq!(store.save_setting(None, "still", &chunk).await, Err(StoreError::DiskFull));
+    std::fs::remove_file(&ballast).expect("space");
+    assert_eq!(store.save_setting(None, "again", &chunk).await, Ok(()));
+    assert!(!store.stats().disk_full);
+    store.close().await;
+    let store = Store::open(&url, StoreConfig::default()).await.expect("open again");
+    assert_eq!(store.setting(None, "again").await, Ok(Some(chunk)));
 }
 
 /// A full disk by SQLite's own quota, which gives the same SQLITE_FULL as the operating system's ENOSPC.
