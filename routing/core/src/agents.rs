@@ -1,7 +1,5 @@
 //! Agents: who is configured, who is there, in which state, and whether the browser can hear.
 
-use std::collections::BTreeMap;
-
 use crate::{
     agent::*,
     config::AgentConfig,
@@ -229,7 +227,9 @@ impl Core {
             RequestedState::NotReady { reason } if !self.config.reason_codes.contains(reason) => {
                 return Err(Rejection::UnknownCode);
             }
-            RequestedState::Ready if desk.record.session.is_none() || desk.leaving => {
+            RequestedState::Ready | RequestedState::NotReady { .. }
+                if desk.record.session.is_none() || desk.leaving =>
+            {
                 return Err(Rejection::WrongState);
             }
             _ => {}
@@ -286,7 +286,7 @@ impl Core {
         self.save_agent(id);
         if leaving {
             self.take_seat_away(now, id);
-        } else if absent && desk_is_on(&self.agents, id) {
+        } else if absent {
             self.set_state(now, id, AgentState::Offline);
         } else if let Some(next) = next {
             self.set_state(now, id, next.into());
@@ -295,6 +295,10 @@ impl Core {
 
     fn take_seat_away(&mut self, now: Timestamp, id: &AgentId) {
         self.set_state(now, id, AgentState::Offline);
+        if let Some(kept) = self.agents.get(id).and_then(|desk| desk.earmark) {
+            self.drop_channel(now, kept);
+            self.list_contact(kept);
+        }
         self.unlist_agent(id);
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
         let Some(mut desk) = self.agents.remove(id) else { return };
@@ -309,10 +313,6 @@ impl Core {
         }
         self.outbox.removed.insert(id.clone(), desk.record);
     }
-}
-
-fn desk_is_on(agents: &BTreeMap<AgentId, Desk>, id: &AgentId) -> bool {
-    agents.get(id).is_some_and(|desk| desk.record.state != AgentState::Offline)
 }
 
 impl From<RequestedState> for AgentState {

@@ -237,7 +237,7 @@ impl Core {
                 contact(id).is_some_and(|entry| matches!(entry.channel, ChannelHold::Asked { .. }))
             }
             Timer::NumberRetry(id) => contact(id).is_some_and(|entry| entry.channel == ChannelHold::Refused),
-            Timer::CoolOffOver(id) | Timer::Escalation(id) => {
+            Timer::CoolOffOver(id) => {
                 contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Queued { .. }))
             }
             Timer::OfferLapse(id) => matches!(state(id), Some(SegmentState::Offered { .. })),

@@ -250,6 +250,12 @@ impl Core {
         match found.state {
             SegmentState::AgentLost { .. } => self.agent_not_back(now, id),
             SegmentState::Connecting { .. } => {
+                if let Some(leg) =
+                    contact.live_leg().filter(|_| self.timers.get(&Timer::AnnouncementGuard(id)).is_some())
+                {
+                    // Cut short: the next agent's customer hears all of it again.
+                    self.deed(now, Deed::Mark { leg, mark: MarkKind::Announcement, begin: false });
+                }
                 self.timers.cancel(&Timer::AnnouncementGuard(id));
                 self.timers.cancel(&Timer::PressOne(id));
                 self.lose_agent(now, id, segment);

@@ -188,7 +188,6 @@ impl Core {
             Timer::ChannelReply(contact) => self.channel_reply_missing(now, contact),
             Timer::NumberRetry(contact) => self.number_retry(contact),
             Timer::CoolOffOver(contact) => self.cool_off_over(now, contact),
-            Timer::Escalation(contact) => self.escalate(now, contact),
             Timer::OfferLapse(contact) => self.offer_lapsed(now, contact),
             Timer::RingGuard(contact) => self.ring_guard(now, contact),
             Timer::AnnouncementGuard(contact) => self.announcement_guard(now, contact),

@@ -116,7 +116,6 @@ impl Core {
                 bucket.waiting.remove(&place);
                 bucket.on_line.remove(&place);
                 self.timers.cancel(&Timer::CoolOffOver(id));
-                self.timers.cancel(&Timer::Escalation(id));
             }
             ContactState::Active { .. } => queue.active -= 1,
             ContactState::Closed { .. } => {}
@@ -141,7 +140,6 @@ impl Core {
                 queue.line.insert(place_of(&entry.contact));
                 self.list_contact(id);
                 self.watch_cool_off(now, id);
-                self.watch_escalation(now, id);
             }
             ContactState::Active { .. } => queue.active += 1,
             ContactState::Closed { .. } => {}
@@ -184,7 +182,7 @@ impl Core {
         for (agent, desk) in &mut self.agents {
             if bucket.is_served_by(&desk.config) {
                 desk.buckets.push(id);
-                if let Some(idle) = desk.listed {
+                if let Some(idle) = desk.listed.filter(|_| desk.earmark.is_none()) {
                     bucket.free.insert((idle, agent.clone()));
                 }
             }

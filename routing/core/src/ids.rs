@@ -135,19 +135,23 @@ fn read_id(prefix: &str, text: &str) -> Result<u128, BadId> {
 #[derive(Debug, Clone)]
 pub struct IdSource {
     state: u64,
+    last: u128,
 }
 
 impl IdSource {
     /// `seed` must be new at every start or restore (from the operating system's CSPRNG) and is kept in the journal.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self { state: seed, last: 0 }
     }
 
-    /// The next raw id at `now`; wrap it in the newtype wanted.
+    /// The next raw id at `now`; wrap it in the newtype wanted. Later ones are greater, also within a millisecond and
+    /// when the clock was set back, so that who asks first is first in line.
     pub fn mint(&mut self, now: Timestamp) -> u128 {
         let time = (now.as_millis().max(0) as u128 & ((1 << 48) - 1)) << 80;
-        let noise = u128::from(self.next()) << 16 | u128::from(self.next() & 0xffff);
-        time | noise
+        let noise = u128::from(self.next());
+        let fresh = time | noise << 15;
+        self.last = if fresh >> 80 > self.last >> 80 { fresh } else { self.last.wrapping_add(1 + (noise >> 24)) };
+        self.last
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014): every seed gives a full-period, well-mixed sequence.
@@ -186,5 +190,16 @@ mod tests {
         let now = Timestamp::from_millis(1_700_000_000_000);
         assert_eq!(a.mint(now), b.mint(now));
         assert_ne!(a.mint(now), IdSource::new(10).mint(now));
+    }
+
+    #[test]
+    fn later_ids_are_greater_whatever_the_clock_does() {
+        let (mut ids, mut last) = (IdSource::new(4), 0);
+        for step in 0..10_000 {
+            let now = Timestamp::from_millis(1_700_000_000_000 + step / 100 - (step % 7));
+            let next = ids.mint(now);
+            assert!(next > last);
+            last = next;
+        }
     }
 }

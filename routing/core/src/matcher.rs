@@ -270,10 +270,6 @@ impl Core {
         self.watch_cool_off(now, id);
     }
 
-    pub(crate) fn watch_escalation(&mut self, _now: Timestamp, _id: ContactId) {}
-
-    pub(crate) fn escalate(&mut self, _now: Timestamp, _id: ContactId) {}
-
     /// Writes the agent's presence down where it differs from the one shown last.
     fn show_presence(&mut self, now: Timestamp, agent: &AgentId) {
         let Some((presence, reason)) = self.agents.get(agent).map(|desk| self.presence(desk)) else { return };

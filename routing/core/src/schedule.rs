@@ -88,7 +88,12 @@ impl Core {
             Reason::Closed { .. } | Reason::NumberInCall => Reason::JustRequested,
             kept => kept.clone(),
         };
-        if !openness(&self.config, now).is_open() {
+        let open = openness(&self.config, now).is_open();
+        if open == self.floor.shut {
+            // The clock was set: the edge of the hours was passed without its timer.
+            self.hours_edge(now);
+        }
+        if !open {
             self.reschedule_closed(now, id);
             return;
         }

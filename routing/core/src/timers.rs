@@ -22,8 +22,6 @@ pub(crate) enum Timer {
     NumberRetry(ContactId),
     /// An agent's cool-off for this contact is over. Owner: a Queued contact.
     CoolOffOver(ContactId),
-    /// Waited long enough: the next target, or a higher priority. Owner: a Queued contact.
-    Escalation(ContactId),
     /// The offer lapses. Owner: the contact's Offered segment.
     OfferLapse(ContactId),
     /// Nothing was heard of a dialled leg for longer than it may ring. Owner: a Dialling attempt.

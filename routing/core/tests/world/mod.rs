@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate and uses a part of it")]
 
+pub mod engine;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveTime, Weekday};
