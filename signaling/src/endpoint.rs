@@ -1,0 +1,489 @@
+//! The handle [`Signaling`] and the one task behind it, which feeds the [`Stack`] and carries out what it wants.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{
+    config::{SignalingConfig, SignalingLimits, Transport, TrunkConfig},
+    dialog::{Local, Peer},
+    entropy::Entropy,
+    event::{CallKey, CallRequest, SignalingEvent, StaleCall, StoredDialog, TrunkState},
+    guard::Guard,
+    stack::{Admission, LocalOf, Output, Stack},
+    transport::{Arrival, Shared, Tally, tcp, udp},
+};
+
+/// Arrivals handled before outputs are carried out and timers looked at.
+const BATCH: usize = 64;
+
+/// How long calls that are being ended at shutdown may take.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Peers whose local address is remembered while the server listens on all of its addresses.
+const MAX_ROUTES: usize = 4_096;
+
+/// Signaling could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot bind SIP {transport:?} to {address}: {error}")]
+    Bind { transport: Transport, address: SocketAddr, error: io::Error },
+    #[error("no UDP socket for the UDP trunk {0}")]
+    NoUdp(String),
+}
+
+/// Too much is waiting already: the call was not placed, and may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("signaling is busy")]
+pub struct Busy;
+
+/// What went through the sockets since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub received: u64,
+    /// Dropped unread: source not allowed.
+    pub strangers: u64,
+    /// Dropped unread: above the rate of one source.
+    pub flooding: u64,
+    /// Not SIP.
+    pub unreadable: u64,
+    /// Dropped because we did not keep up.
+    pub overflow: u64,
+    /// Connections refused or cut for slowness, silence or number.
+    pub cut: u64,
+    pub calls: u64,
+    pub transactions: u64,
+}
+
+enum Command {
+    Place(Box<CallRequest>),
+    Ring(CallKey, u16, Option<String>),
+    Accept(CallKey, String),
+    Reject(CallKey, u16),
+    HangUp(CallKey),
+    Reinvite(CallKey, String),
+    AcceptReinvite(CallKey, String),
+    Terminate(Box<StoredDialog>),
+    Watch(StaleCall),
+    SetTrunks(Vec<TrunkConfig>),
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// A handle on the SIP side of the server; clones share it. When all are dropped, calls are ended and sockets closed.
+#[derive(Clone)]
+pub struct Signaling {
+    commands: mpsc::Sender<Command>,
+    view: Arc<View>,
+}
+
+/// What the handle may read without asking the task.
+struct View {
+    trunks: RwLock<Vec<TrunkState>>,
+    sizes: RwLock<(usize, usize)>,
+    tally: Arc<Tally>,
+    udp: Option<SocketAddr>,
+    tcp: Option<SocketAddr>,
+}
+
+impl Signaling {
+    /// Binds the sockets and starts to look after the trunks.
+    pub async fn start(config: SignalingConfig) -> Result<(Self, mpsc::Receiver<SignalingEvent>), StartError> {
+        let udp_trunk = config.trunks.iter().find(|trunk| trunk.transport == Transport::Udp);
+        if let (None, Some(trunk)) = (config.udp_bind, udp_trunk) {
+            return Err(StartError::NoUdp(trunk.id.clone()));
+        }
+        let bound = |transport, address| move |error| StartError::Bind { transport, address, error };
+        let udp = match config.udp_bind {
+            Some(address) => Some(UdpSocket::bind(address).await.map_err(bound(Transport::Udp, address))?),
+            None => None,
+        };
+        let tcp = match config.tcp_bind {
+            Some(address) => Some(TcpListener::bind(address).await.map_err(bound(Transport::Tcp, address))?),
+            None => None,
+        };
+        let (udp_address, tcp_address) =
+            (udp.as_ref().and_then(|udp| udp.local_addr().ok()), tcp.as_ref().and_then(|tcp| tcp.local_addr().ok()));
+        let (commands, command_receiver) = mpsc::channel(config.limits.command_queue.max(2));
+        let (events, event_receiver) = mpsc::channel(config.limits.event_queue.max(1));
+        let (arrivals, arrival_receiver) = mpsc::channel(config.limits.receive_queue.max(1));
+        let limits = Arc::new(config.limits.clone());
+        let guard = Arc::new(Mutex::new(Guard::new(config.accept_inbound_from.clone(), &limits)));
+        let shared = Shared { guard, limits: limits.clone(), arrivals, tally: Arc::default() };
+        let view = Arc::new(View {
+            trunks: RwLock::default(),
+            sizes: RwLock::default(),
+            tally: shared.tally.clone(),
+            udp: udp_address,
+            tcp: tcp_address,
+        });
+        let local_of = local_of(&config, udp_address, tcp_address);
+        let mut stack = Stack::new(config.user_agent, config.limits, config.timers, Entropy::Os, local_of);
+        stack.set_trunks(Instant::now(), config.trunks);
+        let census = tcp::Census::default();
+        let udp = udp.map(Arc::new);
+        let mut tasks = Vec::new();
+        tasks.extend(udp.clone().map(|socket| tokio::spawn(udp::read(socket, shared.clone()))));
+        tasks.extend(tcp.map(|listener| tokio::spawn(tcp::listen(listener, shared.clone(), census.clone()))));
+        let endpoint = Endpoint {
+            stack,
+            shared,
+            udp,
+            census,
+            connections: HashMap::new(),
+            pending: VecDeque::new(),
+            view: view.clone(),
+            limits,
+            tasks,
+            closing: false,
+        };
+        tokio::spawn(endpoint.run(command_receiver, arrival_receiver, events));
+        Ok((Self { commands, view }, event_receiver))
+    }
+
+    /// Places a call. Its first event is `Dialog`; whatever goes wrong later comes as `Failed`.
+    pub fn place_call(&self, request: CallRequest) -> Result<(), Busy> {
+        // The other half of the queue is for ending what runs.
+        if self.commands.capacity() * 2 < self.commands.max_capacity() {
+            return Err(Busy);
+        }
+        self.commands.try_send(Command::Place(Box::new(request))).map_err(|_| Busy)
+    }
+
+    /// Sends a provisional to an incoming call, with SDP for early media.
+    pub fn ring(&self, key: CallKey, status: u16, sdp: Option<String>) {
+        self.command(Command::Ring(key, status, sdp));
+    }
+
+    /// Answers an incoming call; `Answered` follows when the far side has acknowledged.
+    pub fn accept(&self, key: CallKey, sdp: String) {
+        self.command(Command::Accept(key, sdp));
+    }
+
+    /// Refuses an incoming call with a status of 400 to 699.
+    pub fn reject(&self, key: CallKey, status: u16) {
+        self.command(Command::Reject(key, status));
+    }
+
+    /// Ends a call in any state: CANCEL, BYE or 487. An unknown key is harmless.
+    pub fn hang_up(&self, key: CallKey) {
+        self.command(Command::HangUp(key));
+    }
+
+    /// Offers a changed session within an answered call; the answer comes as `RemoteAnswer`.
+    pub fn reinvite(&self, key: CallKey, sdp: String) {
+        self.command(Command::Reinvite(key, sdp));
+    }
+
+    /// Answers `RemoteSdp`. Without it the offer is refused after `limits.reinvite_patience` and the session stays.
+    pub fn accept_reinvite(&self, key: CallKey, sdp: String) {
+        self.command(Command::AcceptReinvite(key, sdp));
+    }
+
+    /// After a crash: CANCEL when early, BYE when confirmed. Ends with `Failed` or `Ended` of the stored key.
+    pub fn terminate_stored(&self, stored: StoredDialog) {
+        self.command(Command::Terminate(Box::new(stored)));
+    }
+
+    /// After a crash: a late answer to a call of unknown state is acknowledged and ended.
+    pub fn watch_stale(&self, stale: StaleCall) {
+        self.command(Command::Watch(stale));
+    }
+
+    /// Replaces the trunks; calls that run are not touched.
+    pub fn set_trunks(&self, trunks: Vec<TrunkConfig>) {
+        self.command(Command::SetTrunks(trunks));
+    }
+
+    pub fn trunk_states(&self) -> Vec<TrunkState> {
+        self.view.trunks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn counters(&self) -> Counters {
+        let tally = &self.view.tally;
+        let (calls, transactions) = *self.view.sizes.read().unwrap_or_else(PoisonError::into_inner);
+        Counters {
+            received: tally.received.load(Ordering::Relaxed),
+            strangers: tally.strangers.load(Ordering::Relaxed),
+            flooding: tally.flooding.load(Ordering::Relaxed),
+            unreadable: tally.unreadable.load(Ordering::Relaxed),
+            overflow: tally.overflow.load(Ordering::Relaxed),
+            cut: tally.cut.load(Ordering::Relaxed),
+            calls: calls as u64,
+            transactions: transactions as u64,
+        }
+    }
+
+    /// The UDP socket's address.
+    pub fn udp_addr(&self) -> Option<SocketAddr> {
+        self.view.udp
+    }
+
+    /// The TCP listener's address.
+    pub fn tcp_addr(&self) -> Option<SocketAddr> {
+        self.view.tcp
+    }
+
+    /// Ends every call and closes the sockets; returns after at most three seconds.
+    pub async fn shutdown(self) {
+        let (done, finished) = oneshot::channel();
+        if self.commands.send(Command::Shutdown(done)).await.is_ok() {
+            let _ = finished.await;
+        }
+    }
+
+    fn command(&self, command: Command) {
+        if self.commands.try_send(command).is_err() {
+            tracing::error!("the signaling command queue is full or closed; a command is lost");
+        }
+    }
+}
+
+/// How the stack names itself: the advertised host, else the bound address, else the address the peer is reached from.
+fn local_of(config: &SignalingConfig, udp: Option<SocketAddr>, tcp: Option<SocketAddr>) -> LocalOf {
+    let advertised = config.advertised.clone();
+    let routes: Mutex<HashMap<IpAddr, IpAddr>> = Mutex::default();
+    Box::new(move |peer| {
+        let bound = match peer.transport {
+            Transport::Udp => udp,
+            Transport::Tcp => tcp,
+        };
+        let port = bound.map_or(5060, |bound| bound.port());
+        if let Some(advertised) = &advertised {
+            return Local::new(&advertised.host, advertised.port.unwrap_or(port));
+        }
+        let known = bound.map(|bound| bound.ip()).filter(|ip| !ip.is_unspecified());
+        let ip = known.unwrap_or_else(|| {
+            let mut routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
+            if routes.len() >= MAX_ROUTES {
+                routes.clear();
+            }
+            *routes.entry(peer.address.ip()).or_insert_with(|| route_to(peer.address))
+        });
+        Local::new(&ip.to_canonical().to_string(), port)
+    })
+}
+
+/// The local address the system would send from; nothing is sent.
+fn route_to(peer: SocketAddr) -> IpAddr {
+    let any: IpAddr = if peer.is_ipv4() { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
+    let probe = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect(peer)?;
+        socket.local_addr()
+    });
+    probe.map_or(any, |address| address.ip())
+}
+
+struct Connection {
+    id: u64,
+    writer: mpsc::Sender<tcp::Write>,
+}
+
+struct Endpoint {
+    stack: Stack,
+    shared: Shared,
+    udp: Option<Arc<UdpSocket>>,
+    census: tcp::Census,
+    connections: HashMap<SocketAddr, Connection>,
+    /// Events not yet taken over by the channel.
+    pending: VecDeque<SignalingEvent>,
+    view: Arc<View>,
+    limits: Arc<SignalingLimits>,
+    tasks: Vec<JoinHandle<()>>,
+    closing: bool,
+}
+
+impl Endpoint {
+    async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut arrivals: mpsc::Receiver<Arrival>,
+        events: mpsc::Sender<SignalingEvent>,
+    ) {
+        let mut done = None;
+        let mut end: Option<Instant> = None;
+        loop {
+            self.carry_out().await;
+            if end.is_some_and(|end| Instant::now() >= end || self.stack.is_quiet()) {
+                break;
+            }
+            let far = Instant::now() + Duration::from_secs(3_600);
+            let deadline = self.stack.next_deadline().unwrap_or(far).min(end.unwrap_or(far));
+            tokio::select! {
+                command = commands.recv(), if end.is_none() => match command {
+                    Some(Command::Shutdown(reply)) => {
+                        done = Some(reply);
+                        end = Some(self.begin_shutdown());
+                    }
+                    Some(command) => self.on_command(command),
+                    None => end = Some(self.begin_shutdown()),
+                },
+                Some(arrival) = arrivals.recv() => {
+                    self.on_arrival(arrival);
+                    for _ in 1..BATCH {
+                        let Ok(arrival) = arrivals.try_recv() else { break };
+                        self.on_arrival(arrival);
+                    }
+                }
+                () = tokio::time::sleep_until(deadline.into()) => self.stack.on_timeout(Instant::now()),
+                permit = events.reserve(), if !self.pending.is_empty() => match permit {
+                    Ok(permit) => {
+                        if let Some(event) = self.pending.pop_front() {
+                            permit.send(event);
+                        }
+                    }
+                    // Nobody listens any more.
+                    Err(_) => {
+                        self.pending.clear();
+                        if end.is_none() {
+                            end = Some(self.begin_shutdown());
+                        }
+                    }
+                }
+            }
+        }
+        self.close(&events);
+        drop(done);
+    }
+
+    fn begin_shutdown(&mut self) -> Instant {
+        self.closing = true;
+        self.stack.set_admission(Admission::Closed);
+        self.stack.hang_up_all(Instant::now());
+        Instant::now() + SHUTDOWN_PATIENCE
+    }
+
+    fn close(mut self, events: &mpsc::Sender<SignalingEvent>) {
+        for event in self.pending.drain(..) {
+            if events.try_send(event).is_err() {
+                break;
+            }
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        let now = Instant::now();
+        let stack = &mut self.stack;
+        match command {
+            Command::Place(request) => stack.place_call(now, &request),
+            Command::Ring(key, status, sdp) => stack.ring(now, key, status, sdp),
+            Command::Accept(key, sdp) => stack.accept(now, key, sdp),
+            Command::Reject(key, status) => stack.reject(now, key, status),
+            Command::HangUp(key) => stack.hang_up(now, key),
+            Command::Reinvite(key, sdp) => stack.reinvite(now, key, sdp),
+            Command::AcceptReinvite(key, sdp) => stack.accept_reinvite(now, key, sdp),
+            Command::Terminate(stored) => stack.terminate_stored(now, &stored),
+            Command::Watch(stale) => stack.watch_stale(now, stale),
+            Command::SetTrunks(trunks) => stack.set_trunks(now, trunks),
+            // Handled in the loop, which owns the reply.
+            Command::Shutdown(_) => {}
+        }
+    }
+
+    fn on_arrival(&mut self, arrival: Arrival) {
+        let now = Instant::now();
+        match arrival {
+            Arrival::Message { from, parsed } => self.stack.receive(now, from, parsed),
+            Arrival::Accepted { from, id, writer } => {
+                self.connections.insert(from.address, Connection { id, writer });
+            }
+            Arrival::Closed { peer, id } => {
+                if self.connections.get(&peer.address).is_some_and(|connection| connection.id == id) {
+                    self.connections.remove(&peer.address);
+                }
+            }
+            Arrival::Unsent { clients } => {
+                for client in clients {
+                    self.stack.transport_failed(now, client);
+                }
+            }
+            Arrival::Resolved { trunk, addresses } => self.stack.resolved(now, &trunk, addresses),
+        }
+    }
+
+    async fn carry_out(&mut self) {
+        let mut trunks_changed = false;
+        while let Some(output) = self.stack.poll_output() {
+            match output {
+                Output::Send { peer, bytes, client } => self.send(peer, bytes, client).await,
+                Output::Event(event) => {
+                    trunks_changed |= matches!(event, SignalingEvent::Trunk(_));
+                    self.pending.push_back(event);
+                }
+                Output::Resolve { trunk, host, port } => self.resolve(trunk, host, port),
+                Output::Admit(address) => self.shared.with_guard(|guard| guard.admit(address)),
+                Output::Dismiss(address) => self.shared.with_guard(|guard| guard.dismiss(address)),
+            }
+        }
+        let full = self.closing || self.pending.len() >= self.limits.event_queue;
+        self.stack.set_admission(if full { Admission::Closed } else { Admission::Open });
+        let mut states = self.view.trunks.write().unwrap_or_else(PoisonError::into_inner);
+        if trunks_changed || states.len() != self.stack.trunk_count() {
+            *states = self.stack.trunk_states();
+        }
+        *self.view.sizes.write().unwrap_or_else(PoisonError::into_inner) = self.stack.sizes();
+    }
+
+    async fn send(&mut self, peer: Peer, bytes: Bytes, client: Option<u64>) {
+        let sent = match (peer.transport, &self.udp) {
+            (Transport::Udp, Some(socket)) => socket.send_to(&bytes, peer.address).await.is_ok(),
+            (Transport::Udp, None) => false,
+            (Transport::Tcp, _) => self.send_tcp(peer.address, tcp::Write { bytes, client }),
+        };
+        if let (false, Some(client)) = (sent, client) {
+            self.stack.transport_failed(Instant::now(), client);
+        }
+    }
+
+    /// Queues bytes on the connection to an address, opening one when there is none.
+    fn send_tcp(&mut self, address: SocketAddr, write: tcp::Write) -> bool {
+        let write = match self.connections.get(&address) {
+            Some(connection) => match connection.writer.try_send(write) {
+                Ok(()) => return true,
+                // A peer that does not read is not worth a second connection.
+                Err(mpsc::error::TrySendError::Full(_)) => return false,
+                Err(mpsc::error::TrySendError::Closed(write)) => write,
+            },
+            None => write,
+        };
+        let (writer, writes) = mpsc::channel(self.limits.connection_queue.max(1));
+        let id = tcp::next_id();
+        let queued = writer.try_send(write).is_ok();
+        let connecting = tcp::connect(address, id, writer.clone(), writes, self.shared.clone(), self.census.clone());
+        tokio::spawn(connecting);
+        self.connections.insert(address, Connection { id, writer });
+        queued
+    }
+
+    fn resolve(&self, trunk: String, host: String, port: u16) {
+        let arrivals = self.shared.arrivals.clone();
+        let (v4, v6) = match self.udp.as_ref().and_then(|udp| udp.local_addr().ok()) {
+            Some(bound) => (bound.is_ipv4() || bound.ip().is_unspecified(), bound.is_ipv6()),
+            None => (true, true),
+        };
+        tokio::spawn(async move {
+            let found = tokio::net::lookup_host((host.as_str(), port)).await;
+            let addresses: Vec<SocketAddr> = match found {
+                Ok(found) => found.filter(|a| (a.is_ipv4() && v4) || (a.is_ipv6() && v6)).collect(),
+                Err(error) => {
+                    tracing::warn!(%trunk, %error, "the trunk's host cannot be resolved");
+                    Vec::new()
+                }
+            };
+            let _ = arrivals.send(Arrival::Resolved { trunk, addresses }).await;
+        });
+    }
+}
