@@ -65,10 +65,10 @@ const fn encode_alaw(sample: i16) -> u8 {
     let magnitude = if negative { -(sample as i32) - 1 } else { sample as i32 };
     let magnitude = magnitude >> 4;
     let code = if magnitude < 32 {
-        magnitude as u8 >> 1
+        magnitude as u8
     } else {
-        let exponent = 32 - (magnitude as u32).leading_zeros() - 5;
-        ((exponent as u8) << 4) | ((magnitude >> exponent) & 0x0f) as u8
+        let exponent = 28 - (magnitude as u32).leading_zeros();
+        ((exponent as u8) << 4) | ((magnitude >> (exponent - 1)) & 0x0f) as u8
     };
     (code | if negative { 0 } else { 0x80 }) ^ 0x55
 }

@@ -21,6 +21,8 @@ mod rtp;
 mod sdp;
 mod stats;
 mod stun;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod thread;
 mod webrtc_leg;
 mod wire;

@@ -264,7 +264,7 @@ mod tests {
             sent.push(out.local(ms(base, i * 20), 0, 160, 160));
         }
         for i in 0..10u64 {
-            let packet = input(7, 65_530u16.wrapping_add(i as u16), u32::MAX - 300 + i as u32 * 160);
+            let packet = input(7, 65_530u16.wrapping_add(i as u16), (u32::MAX - 300).wrapping_add(i as u32 * 160));
             sent.push(forward(&mut out, ms(base, 207 + i * 20), 1, packet).unwrap());
         }
         out.release();
@@ -325,7 +325,7 @@ mod tests {
         let mut out = OutputStream::new(u64::MAX);
         let mut seen = std::collections::HashSet::new();
         let mut noise = 12345u32;
-        for i in 0..20_000u64 {
+        for i in 0..3000u64 {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let at = ms(base, i * 5);
             let header = if noise >> 28 == 0 {
@@ -341,9 +341,6 @@ mod tests {
             if let Some(header) = header {
                 seen.insert(header.sequence);
                 assert_eq!(header.ssrc, out.ssrc());
-            }
-            if seen.len() > 30_000 {
-                break;
             }
         }
         assert_eq!(seen.len() as u64, out.packets());

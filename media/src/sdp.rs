@@ -277,11 +277,12 @@ fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
         audio.formats.iter().filter_map(|format| format.parse::<u8>().ok()).filter(|format| *format < 128)
     {
         let mapped = audio.rtpmap.iter().find(|(mapped, _)| *mapped == payload_type).map(|(_, encoding)| *encoding);
-        let encoding = mapped.unwrap_or(match payload_type {
-            0 => "PCMU/8000",
-            8 => "PCMA/8000",
-            _ => continue,
-        });
+        let encoding = match (mapped, payload_type) {
+            (Some(encoding), _) => encoding,
+            (None, 0) => "PCMU/8000",
+            (None, 8) => "PCMA/8000",
+            (None, _) => continue,
+        };
         let mut parts = encoding.split('/');
         let (name, rate) = (parts.next().unwrap_or(""), parts.next().unwrap_or("8000"));
         if rate.trim() != "8000" || parts.next().is_some_and(|channels| channels.trim() != "1") {

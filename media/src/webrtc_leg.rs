@@ -422,7 +422,7 @@ fn build(now: Instant, settings: &AnswerSettings<'_>) -> rtc::shared::error::Res
     Ok(connection)
 }
 
-fn g711_engine() -> rtc::shared::error::Result<MediaEngine> {
+pub(crate) fn g711_engine() -> rtc::shared::error::Result<MediaEngine> {
     let mut engine = MediaEngine::default();
     for (mime, payload_type) in
         [(MIME_TYPE_PCMU, 0), (MIME_TYPE_PCMA, 8), (MIME_TYPE_TELEPHONE_EVENT, EVENT_PAYLOAD_TYPE)]
@@ -433,7 +433,7 @@ fn g711_engine() -> rtc::shared::error::Result<MediaEngine> {
     Ok(engine)
 }
 
-fn g711_codec(mime: &str) -> RTCRtpCodec {
+pub(crate) fn g711_codec(mime: &str) -> RTCRtpCodec {
     RTCRtpCodec {
         mime_type: mime.to_owned(),
         clock_rate: 8000,

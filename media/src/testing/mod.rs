@@ -1,0 +1,44 @@
+//! Peers for tests and the load generator: a carrier that speaks RTP, a browser that speaks WebRTC, and tones.
+//!
+//! All of them are driven by their owner: nothing here starts a thread or sleeps, so that one thread can run many.
+
+mod browser_peer;
+mod rtp_peer;
+pub mod tone;
+
+use std::time::Instant;
+
+pub use browser_peer::BrowserPeer;
+pub use rtp_peer::RtpPeer;
+
+use crate::frame::Codec;
+
+/// An RTP packet as a peer received it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// When it was read from the socket.
+    pub at: Instant,
+    pub marker: bool,
+    pub payload_type: u8,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub ssrc: u32,
+    pub payload: Vec<u8>,
+}
+
+impl Received {
+    /// The packet as linear samples; empty for anything but G.711's static payload types.
+    pub fn samples(&self) -> Vec<i16> {
+        let codec = match self.payload_type {
+            0 => Codec::Pcmu,
+            8 => Codec::Pcma,
+            _ => return Vec::new(),
+        };
+        self.payload.iter().map(|byte| crate::g711::decode(codec, *byte)).collect()
+    }
+}
+
+/// Joins the audio of packets in the given order.
+pub fn samples(packets: &[Received]) -> Vec<i16> {
+    packets.iter().flat_map(Received::samples).collect()
+}

@@ -1,0 +1,5 @@
+//! Legs on loopback: real sockets, real SRTP, tones measured by Goertzel.
+
+mod browser;
+mod carrier;
+mod rig;
