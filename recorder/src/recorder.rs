@@ -140,7 +140,8 @@ pub(crate) struct Shared {
     pub(crate) config: RecorderConfig,
     pub(crate) opened: Mutex<Vec<Opened>>,
     pub(crate) stopping: AtomicBool,
-    pub(crate) events: mpsc::Sender<RecorderEvent>,
+    /// For refusals; taken away by the shutdown, so that the engine's `recv` ends.
+    refusals: Mutex<Option<mpsc::Sender<RecorderEvent>>>,
     pub(crate) counts: Counts,
 }
 
@@ -183,12 +184,14 @@ impl Recorder {
             config,
             opened: Mutex::new(Vec::new()),
             stopping: AtomicBool::new(false),
-            events,
+            refusals: Mutex::new(Some(events.clone())),
             counts: Counts::default(),
         });
         let join = {
             let shared = shared.clone();
-            std::thread::Builder::new().name("recorder".into()).spawn(move || writer::run(&shared, &*volume))?
+            std::thread::Builder::new()
+                .name("recorder".into())
+                .spawn(move || writer::run(&shared, &events, &*volume))?
         };
         let writer = join.thread().clone();
         Ok((Self { shared, writer, join: Arc::new(Mutex::new(Some(join))) }, RecorderEvents(receiver)))
@@ -200,7 +203,9 @@ impl Recorder {
         if let Err(why) = self.may_open(&spec) {
             tracing::error!(recording = %spec.name, why, "recording refused");
             self.shared.counts.failed.fetch_add(1, Ordering::Relaxed);
-            let _ = self.shared.events.try_send(RecorderEvent::Failed { key: spec.key, why: why.into() });
+            if let Some(events) = &*self.shared.refusals.lock().unwrap_or_else(PoisonError::into_inner) {
+                let _ = events.try_send(RecorderEvent::Failed { key: spec.key, why: why.into() });
+            }
             return Box::new(Deaf);
         }
         let inbox = Inbox::new(self.shared.config.queue_frames);
@@ -241,6 +246,7 @@ impl Recorder {
     pub fn shutdown(&self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.writer.unpark();
+        self.shared.refusals.lock().unwrap_or_else(PoisonError::into_inner).take();
         let join = self.join.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(join) = join
             && join.join().is_err()

@@ -93,3 +93,40 @@ pub fn find(samples: &[i16], rate: u32, freq: f64, window_ms: u32) -> Tone {
         .collect();
     Tone { level: level(samples, rate, freq), reference, span, weak }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u32 = 8_000;
+
+    fn sine(freq: f64, amplitude: f64, samples: usize) -> Vec<i16> {
+        let step = std::f64::consts::TAU * freq / f64::from(RATE);
+        (0..samples).map(|n| (amplitude * 32_767.0 * (step * n as f64).sin()) as i16).collect()
+    }
+
+    #[test]
+    fn a_tone_has_its_amplitude_and_others_none() {
+        let samples = sine(440.0, 0.5, 8_000);
+        assert!((level(&samples, RATE, 440.0) - 0.5).abs() < 0.001);
+        assert!(level(&samples, RATE, 1_000.0) < 0.001);
+        assert!((rms(&samples) - 0.5 / 2f64.sqrt()).abs() < 0.001);
+        assert!((peak(&samples) - 0.5).abs() < 0.001);
+        assert_eq!((level(&[], RATE, 440.0), rms(&[])), (0.0, 0.0));
+    }
+
+    #[test]
+    fn the_span_begins_and_ends_with_the_tone_and_a_hole_shows() {
+        let mut samples = vec![0; 1_600];
+        samples.extend(sine(1_000.0, 0.3, 16_000));
+        samples.extend([0; 800]);
+        let whole = find(&samples, RATE, 1_000.0, 10);
+        assert_eq!((whole.span, whole.weak.len()), (Some((200.0, 2_200.0)), 0));
+        samples[8_000..8_160].fill(0);
+        let holed = find(&samples, RATE, 1_000.0, 10);
+        assert_eq!(holed.weak.iter().map(|weak| weak.at_ms).collect::<Vec<_>>(), [1_000.0, 1_010.0]);
+        assert_eq!(windows_below(&samples, RATE, 1_000.0, 10, 0.1).len(), 20 + 10 + 2);
+        assert_eq!(find(&samples, RATE, 2_000.0, 10).span, None);
+        assert_eq!(find(&[0; 8_000], RATE, 1_000.0, 10).span, None);
+    }
+}

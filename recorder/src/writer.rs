@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::{
     recorder::{Opened, RecorderEvent, Shared},
@@ -23,6 +23,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 struct Writer<'a> {
     shared: &'a Shared,
+    engine: &'a mpsc::Sender<RecorderEvent>,
     volume: &'a dyn Volume,
     open: Vec<Open>,
     /// Exchanged with each inbox in turn.
@@ -47,9 +48,10 @@ enum Disk {
 }
 
 /// Runs until the recorder is shut down and every recording is closed.
-pub(crate) fn run(shared: &Shared, volume: &dyn Volume) {
+pub(crate) fn run(shared: &Shared, engine: &mpsc::Sender<RecorderEvent>, volume: &dyn Volume) {
     let mut writer = Writer {
         shared,
+        engine,
         volume,
         open: Vec::new(),
         spare: Batch::default(),
@@ -193,7 +195,7 @@ impl Writer<'_> {
     /// Hands over events as far as the engine takes them. There are at most two for each recording.
     fn tell(&mut self) {
         while let Some(event) = self.events.pop_front() {
-            match self.shared.events.try_send(event) {
+            match self.engine.try_send(event) {
                 Ok(()) => {}
                 Err(TrySendError::Full(event)) => {
                     self.events.push_front(event);

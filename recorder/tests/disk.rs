@@ -158,15 +158,18 @@ fn a_call_that_ends_on_a_full_disk_keeps_its_beginning() {
     let dir = tempfile::tempdir().unwrap();
     let (recorder, mut events, _budget) = small(dir.path(), 20_000);
     let mut caller = Caller::new(recorder.open(spec(1, "rc_end")));
-    caller.say_slowly(300);
+    caller.say(40);
+    until("the beginning is written", || recorder.stats().bytes_written > 0);
+    caller.say_slowly(260);
     wait_for(&mut events, |event| matches!(event, RecorderEvent::DiskFull { .. }));
     caller.sink.finish();
     let summary = finished(&mut events);
     let (_, _, samples) = read_all(&dir.path().join(&summary.path)).unwrap();
-    assert!(samples.len() > 4_000 && samples.len() < 10_000, "{}", samples.len());
+    assert!(samples.len() > 6_000 && samples.len() < 10_000, "{}", samples.len());
     assert_eq!(samples.len() as u64, summary.samples);
     let hole = summary.marks.iter().find(|mark| mark.name == LOSS).expect("a mark");
-    assert_eq!((hole.begin_ms, hole.end_ms.unwrap() / 100), (summary.duration_ms, 60));
+    assert!(hole.begin_ms >= 780 && hole.begin_ms <= summary.duration_ms, "{hole:?}");
+    assert!(hole.end_ms.unwrap().abs_diff(6_000) <= 20, "{hole:?}");
     recorder.shutdown();
 }
 
