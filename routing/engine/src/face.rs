@@ -2,86 +2,84 @@
 
 use std::sync::Arc;
 
+use ringback_media::LegKey;
 use ringback_routing::{
+    agent::Health,
     config::TenantConfig,
     event::{Event, Receipt},
-    ids::{AgentId, ContactId, RecordingId, SessionId, TenantId},
+    ids::{AgentId, ContactId, IdSource, SessionId, TenantId, TrunkId},
     view::{AgentView, Availability, BoardView, StatusView},
 };
-use tokio::sync::watch;
+use ringback_store::Store;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::error::{EngineError, PhoneError, RecordingError};
+use crate::{
+    alarms::{Alarm, Alarms},
+    error::{EngineError, PhoneError},
+    owner::{Ask, Letter},
+    phones::Phone,
+    plant::{Door, Plant},
+};
 
 /// A cheap handle; all clones speak to the same engine.
 #[derive(Clone)]
-pub struct Engine {}
-
-/// What of a contact's recordings is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordingView {
-    /// Customer left, agents right.
-    Call,
-    Leg(RecordingId),
+pub struct Engine {
+    pub(crate) plant: Arc<Plant>,
 }
 
-/// A WAV that is rendered as it is read.
-pub struct AudioFile {}
-
-impl AudioFile {
-    /// Bytes, header included.
-    pub fn len(&self) -> u64 {
-        0
-    }
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-    /// Bytes `from..to`, clamped to the file. Blocking: call it from a blocking thread.
-    pub fn read_range(&self, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
-        let _ = (from, to);
-        Ok(Vec::new())
-    }
-}
+const GONE: EngineError = EngineError::Unavailable { why: "the server is stopping" };
 
 impl Engine {
     /// Takes an event. `Ok` means durable: the change is committed before the answer is given.
     pub async fn submit(&self, tenant: &TenantId, event: Event) -> Result<Receipt, EngineError> {
-        let _ = (tenant, event);
-        Err(EngineError::NoSuchTenant)
+        let event = self.with_known_health(tenant, event);
+        let (reply, answer) = oneshot::channel();
+        self.door(tenant)?.pages.try_send(Letter { event, reply }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => EngineError::Unavailable { why: "too many requests are waiting" },
+            mpsc::error::TrySendError::Closed(_) => GONE,
+        })?;
+        answer.await.map_err(|_| GONE)?
+    }
+
+    /// The tab speaks for itself, the server for the connection.
+    fn with_known_health(&self, tenant: &TenantId, event: Event) -> Event {
+        match event {
+            Event::AgentHealth { agent, session, health } => {
+                let health = self.plant.books.phones().tab_says(tenant, &agent, &session, health);
+                Event::AgentHealth { agent, session, health }
+            }
+            other => other,
+        }
     }
 
     pub async fn availability(&self, tenant: &TenantId) -> Result<Availability, EngineError> {
-        let _ = tenant;
-        Err(EngineError::NoSuchTenant)
+        self.ask(tenant, Ask::Availability).await
     }
 
     /// `None`: no such contact is open; a closed one is in the ledger.
     pub async fn status_view(&self, tenant: &TenantId, contact: ContactId) -> Result<Option<StatusView>, EngineError> {
-        let _ = (tenant, contact);
-        Err(EngineError::NoSuchTenant)
+        self.ask(tenant, |reply| Ask::Status(contact, reply)).await
     }
 
     pub async fn agent_view(&self, tenant: &TenantId, agent: &AgentId) -> Result<Option<AgentView>, EngineError> {
-        let _ = (tenant, agent);
-        Err(EngineError::NoSuchTenant)
+        self.ask(tenant, |reply| Ask::Agent(agent.clone(), reply)).await
     }
 
     pub async fn board_view(&self, tenant: &TenantId, waiting_limit: usize) -> Result<Option<BoardView>, EngineError> {
-        let _ = (tenant, waiting_limit);
-        Err(EngineError::NoSuchTenant)
+        self.ask(tenant, |reply| Ask::Board(waiting_limit, reply)).await
     }
 
     pub async fn config(&self, tenant: &TenantId) -> Result<Arc<TenantConfig>, EngineError> {
-        let _ = tenant;
-        Err(EngineError::NoSuchTenant)
+        self.ask(tenant, Ask::Config).await
     }
 
     /// Ticks after every committed turn; whoever shows a view asks for it again then.
     pub fn watch(&self, tenant: &TenantId) -> Option<watch::Receiver<u64>> {
-        let _ = tenant;
-        None
+        self.plant.doors.get(tenant).map(|door| door.version.subscribe())
     }
 
     /// The agent's browser offers its connection (`restart`: again, for the same session); the answer goes back to it.
+    /// The connection belongs to the agent: a new tab takes it over with whatever call is on it.
     pub async fn phone_offer(
         &self,
         tenant: &TenantId,
@@ -90,12 +88,43 @@ impl Engine {
         sdp: String,
         restart: bool,
     ) -> Result<String, PhoneError> {
-        let _ = (tenant, agent, session, sdp, restart);
-        Err(PhoneError::NoSuchAgent)
+        let view = self.agent_view(tenant, agent).await.map_err(|_| PhoneError::NoSuchAgent)?;
+        let view = view.ok_or(PhoneError::NoSuchAgent)?;
+        if view.session.as_ref() != Some(session) {
+            return Err(PhoneError::NotTheOwner);
+        }
+        let known = self.plant.books.phones().get(tenant, agent).map(|phone| phone.key);
+        tracing::debug!(%agent, restart, again = known.is_some(), "a browser offers its connection");
+        let media = &self.plant.media;
+        let bad = |error: ringback_media::MediaError| PhoneError::BadOffer { why: error.to_string() };
+        let Some(key) = known else {
+            let key = self.new_key()?;
+            let phone = Phone { key, session: session.clone(), connected: false, muted: false, tab: Health::default() };
+            self.plant.books.phones().insert(tenant, agent, phone);
+            let answer = media.open_browser(key, sdp).await;
+            if answer.is_err() {
+                self.plant.books.phones().remove(tenant, agent);
+            }
+            return answer.map_err(bad);
+        };
+        let answer = media.browser_restart(key, sdp).await.map_err(bad)?;
+        if let Some(phone) = self.plant.books.phones().get_mut(tenant, agent) {
+            phone.session = session.clone();
+            phone.connected = false;
+        }
+        Ok(answer)
     }
 
+    /// The agent signed out: the connection is closed, unless another session has it by now.
     pub async fn phone_close(&self, tenant: &TenantId, agent: &AgentId, session: &SessionId) {
-        let _ = (tenant, agent, session);
+        let gone = {
+            let mut phones = self.plant.books.phones();
+            let owned = phones.get(tenant, agent).is_some_and(|phone| phone.session == *session);
+            owned.then(|| phones.remove(tenant, agent)).flatten()
+        };
+        if let Some(phone) = gone {
+            self.plant.media.close(phone.key);
+        }
     }
 
     /// While muted nothing of the agent reaches the customer.
@@ -106,13 +135,22 @@ impl Engine {
         contact: ContactId,
         on: bool,
     ) -> Result<(), PhoneError> {
-        let _ = (tenant, agent, contact, on);
-        Err(PhoneError::NoSuchCall)
+        self.in_call(tenant, agent, contact)?;
+        let key = {
+            let mut phones = self.plant.books.phones();
+            let phone = phones.get_mut(tenant, agent).ok_or(PhoneError::NoSuchCall)?;
+            phone.muted = on;
+            phone.key
+        };
+        self.plant.media.mute(key, on);
+        if let Some(door) = self.plant.doors.get(tenant) {
+            door.version.send_modify(|version| *version += 1);
+        }
+        Ok(())
     }
 
     pub async fn is_muted(&self, tenant: &TenantId, agent: &AgentId) -> bool {
-        let _ = (tenant, agent);
-        false
+        self.plant.books.phones().get(tenant, agent).is_some_and(|phone| phone.muted)
     }
 
     /// Sends digits (0-9, *, #, A-D) to the customer's side by RFC 4733.
@@ -123,17 +161,65 @@ impl Engine {
         contact: ContactId,
         digits: String,
     ) -> Result<(), PhoneError> {
-        let _ = (tenant, agent, contact, digits);
-        Err(PhoneError::NoSuchCall)
+        self.in_call(tenant, agent, contact)?;
+        let customer = {
+            let book = self.plant.books.legs();
+            book.customer_leg(tenant, contact).and_then(|leg| book.media_of(leg))
+        };
+        self.plant.media.send_dtmf(customer.ok_or(PhoneError::NoSuchCall)?, digits);
+        Ok(())
     }
 
-    pub async fn recording_audio(
+    fn in_call(&self, tenant: &TenantId, agent: &AgentId, contact: ContactId) -> Result<(), PhoneError> {
+        let book = self.plant.books.legs();
+        let attached = book.agent_leg(tenant, agent).is_some_and(|(_, leg)| leg.contact == contact);
+        if attached { Ok(()) } else { Err(PhoneError::NoSuchCall) }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.plant.store
+    }
+
+    pub fn trunk_states(&self) -> Vec<ringback_signaling::TrunkState> {
+        self.plant.signaling.trunk_states()
+    }
+
+    /// What is wrong right now and why.
+    pub fn alarms(&self) -> Vec<(Alarm, String)> {
+        self.plant.alarms.raised()
+    }
+
+    /// Whether new requests are acknowledged.
+    pub fn is_ready(&self) -> bool {
+        !self.alarms().iter().any(|(alarm, _)| matches!(alarm, Alarm::LedgerRefuses | Alarm::Draining))
+    }
+
+    /// (trunk, channels, channels in use)
+    pub fn trunk_usage(&self) -> Vec<(TrunkId, usize, usize)> {
+        self.plant.books.channels().usage()
+    }
+
+    pub fn alarm_book(&self) -> Arc<Alarms> {
+        self.plant.alarms.clone()
+    }
+
+    fn door(&self, tenant: &TenantId) -> Result<&Door, EngineError> {
+        self.plant.doors.get(tenant).ok_or(EngineError::NoSuchTenant)
+    }
+
+    async fn ask<T>(
         &self,
         tenant: &TenantId,
-        contact: ContactId,
-        view: RecordingView,
-    ) -> Result<AudioFile, RecordingError> {
-        let _ = (tenant, contact, view);
-        Err(RecordingError::NotFound)
+        question: impl FnOnce(oneshot::Sender<T>) -> Ask,
+    ) -> Result<T, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.door(tenant)?.asks.send(question(reply)).await.map_err(|_| GONE)?;
+        answer.await.map_err(|_| GONE)
+    }
+
+    fn new_key(&self) -> Result<LegKey, PhoneError> {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|_| PhoneError::Full)?;
+        Ok(LegKey(IdSource::new(u64::from_le_bytes(seed)).mint(self.plant.clock.now())))
     }
 }

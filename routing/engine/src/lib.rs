@@ -1,9 +1,36 @@
 //! Drives the pure core: events in, changes committed, commands carried out.
 //!
-//! One owner task per tenant holds the tenant's core. Everything else reaches it through [`Engine`], a cheap handle.
+//! One owner task per tenant holds the tenant's core ([`owner`](self)); its hands carry out the core's commands on what
+//! the tenants share (SIP, media, recorder); listeners turn what those report into events again. Everything outside
+//! reaches it through [`Engine`], a cheap handle.
 
+mod alarms;
+mod boot;
+mod channels;
+mod clock;
+mod config;
+mod dialogs;
+mod drain;
 mod error;
 mod face;
+mod hands;
+mod legs;
+mod listen;
+mod metrics;
+mod names;
+mod owner;
+mod phones;
+mod plant;
+mod playback;
+mod prompts;
+mod recordings;
+mod turn;
 
+pub use alarms::{Alarm, Alarms};
+pub use boot::StartError;
+pub use config::{EngineConfig, EngineLimits, TenantSetup};
 pub use error::{EngineError, PhoneError, RecordingError};
-pub use face::{AudioFile, Engine, RecordingView};
+pub use face::Engine;
+pub use playback::{AudioFile, Peaks, PlacedMark, RecordingView};
+pub use prompts::{Prompt, PromptLibrary};
+pub use turn::digest;

@@ -1,0 +1,290 @@
+//! Carries out what the core commanded, one tenant's deeds in their order.
+
+use std::{sync::Arc, time::Duration};
+
+use ringback_media::LegKey;
+use ringback_routing::{
+    contact::AttemptResult,
+    event::Event,
+    ids::*,
+    output::{Command, Deed, MarkKind, Party, PromptName},
+    time::{Millis, Timestamp},
+};
+use ringback_signaling::{CallKey, CallRequest};
+use tokio::sync::mpsc;
+
+use crate::{
+    legs::{DialogStage, Leg, LegKind},
+    names::SipNames,
+    plant::Plant,
+    recordings,
+};
+
+pub(crate) struct Hands {
+    pub tenant: TenantId,
+    pub plant: Arc<Plant>,
+}
+
+impl Hands {
+    pub async fn run(self, mut deeds: mpsc::Receiver<Command>) {
+        while let Some(command) = deeds.recv().await {
+            tracing::debug!(tenant = %self.tenant, id = %command.id, "deed {}", name_of(&command.deed));
+            self.carry_out(command.deed).await;
+        }
+    }
+
+    async fn carry_out(&self, deed: Deed) {
+        let media = &self.plant.media;
+        match deed {
+            Deed::ReserveChannel { contact, number_key, trunks } => {
+                self.reserve(contact, &number_key, &trunks).await;
+            }
+            Deed::ReleaseChannel { contact } => self.release_channel(contact),
+            Deed::PresentOffer { .. } => self.plant.metrics.offers.add(1),
+            // The pages read both from the agent's and the customer's view.
+            Deed::RevokeOffer { .. } | Deed::NotifyCustomer { .. } => {}
+            Deed::PlaceLeg { leg, contact, trunk, number, ring_timeout, .. } => {
+                self.place(leg, contact, trunk, number, ring_timeout).await;
+            }
+            Deed::ReleaseLeg { leg } => self.release_leg(leg),
+            Deed::AttachAgent { leg, contact, agent, session } => self.attach(leg, contact, agent, session),
+            Deed::DetachAgent { leg } => self.detach(leg),
+            Deed::PlayPrompt { leg, prompt, language, repeat, then_tell } => {
+                self.play(leg, prompt, &language, repeat, then_tell).await;
+            }
+            Deed::StopPrompt { leg } => self.with_media(leg, |key| media.stop_play(key)),
+            Deed::Bridge { a, b } => self.bridge(a, b),
+            Deed::Unbridge { a, b } => self.unbridge(a, b),
+            Deed::StartRecording { leg, contact, recording, party, contact_started } => {
+                self.start_recording(leg, contact, recording, party, contact_started);
+            }
+            Deed::StopRecording { leg } => self.with_media(leg, |key| media.stop_record(key)),
+            Deed::Mark { leg, mark, begin } => self.with_media(leg, |key| media.mark(key, mark_name(mark), begin)),
+        }
+    }
+
+    fn with_media(&self, leg: LegId, act: impl FnOnce(LegKey)) {
+        let key = self.plant.books.legs().media_of(leg);
+        if let Some(key) = key {
+            act(key);
+        }
+    }
+
+    async fn reserve(&self, contact: ContactId, number_key: &str, trunks: &[TrunkId]) {
+        let answer =
+            self.plant.books.channels().reserve(&self.tenant, contact, number_key, trunks, self.plant.clock.now());
+        let event = match answer {
+            Ok(trunk) => Event::ChannelGranted { contact, trunk },
+            Err(reason) => {
+                let retry_after = Millis(i64::try_from(self.plant.limits.channel_retry.as_millis()).unwrap_or(2000));
+                Event::ChannelDenied { contact, reason, retry_after }
+            }
+        };
+        self.plant.tell(&self.tenant, event).await;
+    }
+
+    fn release_channel(&self, contact: ContactId) {
+        {
+            let mut book = self.plant.books.legs();
+            let leg = book.customer_leg(&self.tenant, contact);
+            if let Some(Leg { kind: LegKind::Customer { owes_channel, .. }, .. }) =
+                leg.and_then(|leg| book.get_mut(leg))
+            {
+                *owes_channel = true;
+                return;
+            }
+        }
+        self.plant.books.channels().release(&self.tenant, contact);
+    }
+
+    async fn place(&self, leg: LegId, contact: ContactId, trunk: TrunkId, number: String, ring_timeout: Millis) {
+        let key = LegKey(leg.0);
+        let sdp = match self.plant.media.open_rtp(key).await {
+            Ok(sdp) => sdp,
+            Err(error) => {
+                tracing::error!(%leg, %error, "no media for a call that was to be placed");
+                self.place_failed(leg).await;
+                return;
+            }
+        };
+        let kind = LegKind::Customer { dialog: DialogStage::Calling, owes_channel: false, early: false };
+        let entry = Leg { tenant: self.tenant.clone(), contact, kind, media: key, recording: None, bridged: None };
+        self.plant.books.legs().insert(leg, entry);
+        let names = SipNames::of(leg, &self.plant.node);
+        let request = CallRequest {
+            key: CallKey(leg.0),
+            trunk: trunk.as_str().to_owned(),
+            to_user: number,
+            caller_id: self.plant.caller_ids.get(&self.tenant).cloned(),
+            display_name: None,
+            sdp,
+            ring_timeout: Duration::from_millis(u64::try_from(ring_timeout.0).unwrap_or(0)),
+            call_id: names.call_id,
+            from_tag: names.from_tag,
+            branch: names.branch,
+            extra_headers: Vec::new(),
+        };
+        if let Err(error) = self.plant.signaling.place_call(request) {
+            tracing::error!(%leg, %error, "the call could not be handed to the SIP endpoint");
+            self.plant.books.legs().remove(leg);
+            self.plant.media.close(key);
+            self.place_failed(leg).await;
+            return;
+        }
+        self.plant.metrics.calls_placed.add(1);
+    }
+
+    async fn place_failed(&self, leg: LegId) {
+        self.plant.metrics.deeds_failed.add(1);
+        let event = Event::LegFailed { leg, result: AttemptResult::Failed, sip_status: None };
+        self.plant.tell(&self.tenant, event).await;
+    }
+
+    /// The dialog's end is reported by the SIP endpoint; the books are closed then.
+    fn release_leg(&self, leg: LegId) {
+        let known = self.plant.books.legs().media_of(leg);
+        if let Some(key) = known {
+            self.plant.media.stop_record(key);
+            self.plant.signaling.hang_up(CallKey(leg.0));
+        }
+    }
+
+    fn attach(&self, leg: LegId, contact: ContactId, agent: AgentId, session: SessionId) {
+        let key = {
+            let mut phones = self.plant.books.phones();
+            phones.get_mut(&self.tenant, &agent).map(|phone| {
+                phone.muted = false;
+                phone.key
+            })
+        };
+        let Some(key) = key else {
+            tracing::warn!(%leg, %agent, "an agent without a phone was to be attached");
+            self.plant.metrics.deeds_failed.add(1);
+            return;
+        };
+        let mut book = self.plant.books.legs();
+        // The same leg again: the agent's tab changed, the media connection is the same.
+        if let Some(Leg { kind: LegKind::Agent { session: of, .. }, .. }) = book.get_mut(leg) {
+            *of = session;
+            return;
+        }
+        let kind = LegKind::Agent { agent, session };
+        book.insert(
+            leg,
+            Leg { tenant: self.tenant.clone(), contact, kind, media: key, recording: None, bridged: None },
+        );
+        drop(book);
+        self.plant.media.mute(key, false);
+    }
+
+    fn detach(&self, leg: LegId) {
+        let gone = self.plant.books.legs().remove(leg);
+        if let Some(gone) = gone {
+            self.plant.media.stop_record(gone.media);
+            self.plant.media.stop_play(gone.media);
+            if let Some(other) = gone.bridged.and_then(|other| self.plant.books.legs().media_of(other)) {
+                self.plant.media.unbridge(gone.media, other);
+            }
+            self.plant.media.mute(gone.media, false);
+        }
+    }
+
+    async fn play(&self, leg: LegId, prompt: PromptName, language: &str, repeat: bool, then_tell: bool) {
+        let found = self.plant.prompts.find(&self.tenant, prompt, language).cloned();
+        let (key, token) = {
+            let mut book = self.plant.books.legs();
+            let Some(key) = book.media_of(leg) else { return };
+            (key, book.prompt_token(leg, then_tell && found.is_some()))
+        };
+        match found {
+            Some(found) => self.plant.media.play(key, found.samples, repeat, token),
+            None => {
+                tracing::warn!(tenant = %self.tenant, ?prompt, language, "there is no such prompt; silence is played");
+                if then_tell {
+                    self.plant.tell(&self.tenant, Event::PromptFinished { leg }).await;
+                }
+            }
+        }
+    }
+
+    fn bridge(&self, a: LegId, b: LegId) {
+        let mut book = self.plant.books.legs();
+        let keys = (book.media_of(a), book.media_of(b));
+        for (leg, other) in [(a, b), (b, a)] {
+            if let Some(leg) = book.get_mut(leg) {
+                leg.bridged = Some(other);
+            }
+        }
+        drop(book);
+        if let (Some(key_a), Some(key_b)) = keys {
+            self.plant.media.bridge(key_a, key_b);
+            self.plant.metrics.bridges.add(1);
+        }
+    }
+
+    fn unbridge(&self, a: LegId, b: LegId) {
+        let mut book = self.plant.books.legs();
+        let keys = (book.media_of(a), book.media_of(b));
+        for leg in [a, b] {
+            if let Some(leg) = book.get_mut(leg) {
+                leg.bridged = None;
+            }
+        }
+        drop(book);
+        if let (Some(key_a), Some(key_b)) = keys {
+            self.plant.media.unbridge(key_a, key_b);
+        }
+    }
+
+    fn start_recording(
+        &self,
+        leg: LegId,
+        contact: ContactId,
+        recording: RecordingId,
+        party: Party,
+        contact_started: Timestamp,
+    ) {
+        let key = {
+            let mut book = self.plant.books.legs();
+            let Some(entry) = book.get_mut(leg) else { return };
+            entry.recording = Some(recording);
+            let key = entry.media;
+            book.recording_opened(recording, self.tenant.clone(), leg);
+            key
+        };
+        let now = self.plant.clock.now();
+        let opening = recordings::Opening { leg, contact, recording, party, started: contact_started, now };
+        let opened = recordings::open(&self.plant, &self.tenant, opening);
+        self.plant.media.record(key, opened);
+    }
+}
+
+fn mark_name(mark: MarkKind) -> &'static str {
+    match mark {
+        MarkKind::Announcement => "announcement",
+        MarkKind::Hold => "hold",
+        MarkKind::Pause => "pause",
+        MarkKind::Transfer => "transfer",
+    }
+}
+
+fn name_of(deed: &Deed) -> &'static str {
+    match deed {
+        Deed::ReserveChannel { .. } => "reserve_channel",
+        Deed::ReleaseChannel { .. } => "release_channel",
+        Deed::PresentOffer { .. } => "present_offer",
+        Deed::RevokeOffer { .. } => "revoke_offer",
+        Deed::PlaceLeg { .. } => "place_leg",
+        Deed::ReleaseLeg { .. } => "release_leg",
+        Deed::AttachAgent { .. } => "attach_agent",
+        Deed::DetachAgent { .. } => "detach_agent",
+        Deed::PlayPrompt { .. } => "play_prompt",
+        Deed::StopPrompt { .. } => "stop_prompt",
+        Deed::Bridge { .. } => "bridge",
+        Deed::Unbridge { .. } => "unbridge",
+        Deed::StartRecording { .. } => "start_recording",
+        Deed::StopRecording { .. } => "stop_recording",
+        Deed::Mark { .. } => "mark",
+        Deed::NotifyCustomer { .. } => "notify_customer",
+    }
+}

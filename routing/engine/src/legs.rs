@@ -1,0 +1,131 @@
+//! The book of legs: which leg of the core is which dialog, which media leg and which recording.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ringback_media::LegKey;
+use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId};
+
+/// One leg as long as it lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Leg {
+    pub tenant: TenantId,
+    pub contact: ContactId,
+    pub kind: LegKind,
+    pub media: LegKey,
+    pub recording: Option<RecordingId>,
+    /// The leg this one is connected with.
+    pub bridged: Option<LegId>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum LegKind {
+    Customer {
+        dialog: DialogStage,
+        /// The core gave the channel back while the dialog was still being taken down: it is free when that is over,
+        /// for a number is in one dialog at a time.
+        owes_channel: bool,
+        /// The agent hears the far side before the answer.
+        early: bool,
+    },
+    Agent {
+        agent: AgentId,
+        session: SessionId,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DialogStage {
+    Calling,
+    Ringing,
+    Answered,
+}
+
+/// All living legs of this process, and the prompts whose end somebody waits for.
+#[derive(Debug, Default)]
+pub(crate) struct LegBook {
+    legs: HashMap<LegId, Leg>,
+    tells: HashMap<u64, (TenantId, LegId)>,
+    recordings: HashMap<u128, (TenantId, LegId)>,
+    next_token: u64,
+}
+
+impl LegBook {
+    pub fn insert(&mut self, id: LegId, leg: Leg) {
+        self.legs.insert(id, leg);
+    }
+
+    pub fn get(&self, id: LegId) -> Option<&Leg> {
+        self.legs.get(&id)
+    }
+
+    pub fn get_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&id)
+    }
+
+    pub fn remove(&mut self, id: LegId) -> Option<Leg> {
+        self.tells.retain(|_, (_, leg)| *leg != id);
+        self.legs.remove(&id)
+    }
+
+    pub fn media_of(&self, id: LegId) -> Option<LegKey> {
+        self.legs.get(&id).map(|leg| leg.media)
+    }
+
+    /// The customer's leg of a contact.
+    pub fn customer_leg(&self, tenant: &TenantId, contact: ContactId) -> Option<LegId> {
+        let found =
+            |leg: &Leg| leg.contact == contact && leg.tenant == *tenant && matches!(leg.kind, LegKind::Customer { .. });
+        self.legs.iter().find(|(_, leg)| found(leg)).map(|(id, _)| *id)
+    }
+
+    /// The contact an agent's phone is attached to.
+    pub fn agent_leg(&self, tenant: &TenantId, agent: &AgentId) -> Option<(LegId, &Leg)> {
+        let found =
+            |leg: &Leg| leg.tenant == *tenant && matches!(&leg.kind, LegKind::Agent { agent: of, .. } if of == agent);
+        self.legs.iter().find(|(_, leg)| found(leg)).map(|(id, leg)| (*id, leg))
+    }
+
+    /// The media leg of the agent attached to a contact.
+    pub fn agent_media(&self, tenant: &TenantId, contact: ContactId) -> Option<LegKey> {
+        let found =
+            |leg: &&Leg| leg.contact == contact && leg.tenant == *tenant && matches!(leg.kind, LegKind::Agent { .. });
+        self.legs.values().find(found).map(|leg| leg.media)
+    }
+
+    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeSet<LegId> {
+        self.legs.iter().filter(|(_, leg)| leg.tenant == *tenant).map(|(id, _)| *id).collect()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&LegId, &Leg)> {
+        self.legs.iter()
+    }
+
+    pub fn calls(&self) -> usize {
+        self.legs.values().filter(|leg| matches!(leg.kind, LegKind::Customer { .. })).count()
+    }
+
+    /// A token under which the end of a prompt is recognised; `tell`: the core wants to hear of it.
+    pub fn prompt_token(&mut self, leg: LegId, tell: bool) -> u64 {
+        self.next_token += 1;
+        if let (true, Some(tenant)) = (tell, self.legs.get(&leg).map(|leg| leg.tenant.clone())) {
+            self.tells.insert(self.next_token, (tenant, leg));
+        }
+        self.next_token
+    }
+
+    pub fn prompt_ended(&mut self, token: u64) -> Option<(TenantId, LegId)> {
+        self.tells.remove(&token)
+    }
+
+    pub fn recording_opened(&mut self, recording: RecordingId, tenant: TenantId, leg: LegId) {
+        self.recordings.insert(recording.0, (tenant, leg));
+    }
+
+    pub fn recording_closed(&mut self, key: u128) -> Option<(TenantId, LegId)> {
+        self.recordings.remove(&key)
+    }
+
+    pub fn recordings_open(&self) -> usize {
+        self.recordings.len()
+    }
+}

@@ -1,0 +1,249 @@
+//! Turns what SIP, media and recorder report into the core's events.
+
+use std::sync::Arc;
+
+use ringback_media::{LegKey, MediaEvent, MediaEvents};
+use ringback_recorder::{RecorderEvent, RecorderEvents};
+use ringback_routing::{
+    contact::AttemptResult,
+    event::Event,
+    ids::{LegId, TenantId, TrunkId},
+};
+use ringback_signaling::{CallKey, FailureCause, SignalingEvent};
+use tokio::sync::mpsc;
+
+use crate::{
+    alarms::Alarm,
+    legs::{DialogStage, Leg, LegKind},
+    plant::Plant,
+    recordings,
+};
+
+pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<SignalingEvent>) {
+    while let Some(event) = events.recv().await {
+        match event {
+            SignalingEvent::Provisional { key, status, sdp } => provisional(&plant, key, status, sdp).await,
+            SignalingEvent::Dialog(dialog) => {
+                let leg = LegId(dialog.key.0);
+                let tenant = plant.books.legs().get(leg).map(|leg| leg.tenant.clone());
+                if let Some(tenant) = tenant {
+                    plant.dialogs.save(tenant, leg, dialog, plant.clock.now()).await;
+                }
+            }
+            SignalingEvent::Answered { key, sdp } => answered(&plant, key, sdp).await,
+            SignalingEvent::Failed { key, status, cause, .. } => {
+                failed(&plant, key, result_of(cause), status).await;
+            }
+            SignalingEvent::Ended { key, .. } => ended(&plant, key).await,
+            SignalingEvent::RemoteSdp { key, sdp } => remote_sdp(&plant, key, sdp).await,
+            SignalingEvent::RemoteAnswer { key, sdp } => plant.media.apply_answer(LegKey(key.0), sdp),
+            SignalingEvent::Dtmf { key, digit } => dtmf(&plant, LegKey(key.0), digit).await,
+            SignalingEvent::Trunk(state) => {
+                plant.books.channels().set_up(&TrunkId::new(&state.id), state.up);
+                let states = plant.signaling.trunk_states();
+                match states.iter().all(|trunk| !trunk.up) && !states.is_empty() {
+                    true => plant.alarms.raise(Alarm::TrunksDown, "no trunk answers OPTIONS"),
+                    false => plant.alarms.clear(Alarm::TrunksDown),
+                }
+            }
+            // No tenant has a number to be called at yet.
+            SignalingEvent::Incoming { key, .. } => plant.signaling.reject(key, 404),
+        }
+    }
+}
+
+fn result_of(cause: FailureCause) -> AttemptResult {
+    match cause {
+        FailureCause::Busy => AttemptResult::Busy,
+        FailureCause::NoAnswer => AttemptResult::NoAnswer,
+        FailureCause::Rejected => AttemptResult::Rejected,
+        FailureCause::Unreachable => AttemptResult::Unreachable,
+        FailureCause::Failed => AttemptResult::Failed,
+        FailureCause::Cancelled => AttemptResult::Cancelled,
+    }
+}
+
+/// Moves the customer's leg on; None when the leg is not known or was further already.
+fn advance(plant: &Plant, leg: LegId, to: DialogStage) -> Option<TenantId> {
+    let mut book = plant.books.legs();
+    let entry = book.get_mut(leg)?;
+    let LegKind::Customer { dialog, .. } = &mut entry.kind else { return None };
+    let forward = matches!(
+        (*dialog, to),
+        (DialogStage::Calling, DialogStage::Ringing)
+            | (DialogStage::Calling | DialogStage::Ringing, DialogStage::Answered)
+    );
+    forward.then(|| {
+        *dialog = to;
+        entry.tenant.clone()
+    })
+}
+
+async fn provisional(plant: &Plant, key: CallKey, status: u16, sdp: Option<String>) {
+    let leg = LegId(key.0);
+    if let Some(sdp) = sdp {
+        plant.media.apply_answer(LegKey(key.0), sdp);
+        early_media(plant, leg, true);
+    }
+    if status < 180 {
+        return;
+    }
+    if let Some(tenant) = advance(plant, leg, DialogStage::Ringing) {
+        plant.tell(&tenant, Event::LegRinging { leg }).await;
+    }
+}
+
+/// Before the answer the agent may hear what the carrier says ("the number you have dialled …"), muted; the answer
+/// ends that, because the announcement comes first.
+fn early_media(plant: &Plant, leg: LegId, on: bool) {
+    let (customer, agent) = {
+        let mut book = plant.books.legs();
+        let Some(entry) = book.get_mut(leg) else { return };
+        let LegKind::Customer { early, .. } = &mut entry.kind else { return };
+        if *early == on {
+            return;
+        }
+        *early = on;
+        let (customer, tenant, contact) = (entry.media, entry.tenant.clone(), entry.contact);
+        let Some(agent) = book.agent_media(&tenant, contact) else { return };
+        (customer, agent)
+    };
+    plant.media.mute(agent, on);
+    if on {
+        plant.media.stop_play(agent);
+        plant.media.bridge(customer, agent);
+    } else {
+        plant.media.unbridge(customer, agent);
+    }
+}
+
+async fn answered(plant: &Plant, key: CallKey, sdp: String) {
+    let leg = LegId(key.0);
+    early_media(plant, leg, false);
+    plant.media.apply_answer(LegKey(key.0), sdp);
+    if let Some(tenant) = advance(plant, leg, DialogStage::Answered) {
+        plant.metrics.calls_answered.add(1);
+        plant.tell(&tenant, Event::LegAnswered { leg }).await;
+    }
+}
+
+async fn failed(plant: &Plant, key: CallKey, result: AttemptResult, sip_status: Option<u16>) {
+    let leg = LegId(key.0);
+    if let Some(gone) = close_books(plant, leg).await {
+        plant.metrics.calls_failed.add(1);
+        plant.tell(&gone.tenant, Event::LegFailed { leg, result, sip_status }).await;
+    }
+}
+
+async fn ended(plant: &Plant, key: CallKey) {
+    let leg = LegId(key.0);
+    if let Some(gone) = close_books(plant, leg).await {
+        plant.tell(&gone.tenant, Event::LegEnded { leg }).await;
+    }
+}
+
+/// The dialog is over: media, channel and stored dialog go with it.
+async fn close_books(plant: &Plant, leg: LegId) -> Option<Leg> {
+    let gone = plant.books.legs().remove(leg);
+    plant.media.close(LegKey(leg.0));
+    let gone = gone?;
+    plant.dialogs.remove(gone.tenant.clone(), leg).await;
+    if let LegKind::Customer { owes_channel: true, .. } = gone.kind {
+        plant.books.channels().release(&gone.tenant, gone.contact);
+    }
+    Some(gone)
+}
+
+/// The far side changed its session (hold, address, codec): media answers, SIP carries it.
+async fn remote_sdp(plant: &Plant, key: CallKey, sdp: String) {
+    match plant.media.answer_rtp(LegKey(key.0), sdp).await {
+        Ok(answer) => plant.signaling.accept_reinvite(key, answer),
+        Err(error) => {
+            tracing::warn!(leg = %LegId(key.0), %error, "the far side's new session is not acceptable; the old one stays");
+            plant.signaling.reject(key, 488);
+        }
+    }
+}
+
+async fn dtmf(plant: &Plant, key: LegKey, digit: char) {
+    let leg = LegId(key.0);
+    let tenant = plant.books.legs().get(leg).map(|leg| leg.tenant.clone());
+    if let Some(tenant) = tenant {
+        plant.tell(&tenant, Event::DtmfReceived { leg, digit }).await;
+    }
+}
+
+pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
+    while let Some(event) = events.recv().await {
+        match event {
+            MediaEvent::Connected { leg } => phone_connected(&plant, leg, true).await,
+            MediaEvent::Disconnected { leg, .. } => phone_connected(&plant, leg, false).await,
+            MediaEvent::Failed { leg, why } => media_failed(&plant, leg, &why.to_string()).await,
+            MediaEvent::Silent { leg } => media_failed(&plant, leg, "no audio arrives").await,
+            MediaEvent::Dtmf { leg, digit } => dtmf(&plant, leg, digit).await,
+            MediaEvent::PromptFinished { token, .. } => {
+                let waiting = plant.books.legs().prompt_ended(token);
+                if let Some((tenant, leg)) = waiting {
+                    plant.tell(&tenant, Event::PromptFinished { leg }).await;
+                }
+            }
+            MediaEvent::Heard { .. } => {}
+        }
+    }
+}
+
+async fn media_failed(plant: &Plant, key: LegKey, why: &str) {
+    let owner = plant.books.phones().owner_of(key);
+    if owner.is_some() {
+        phone_connected(plant, key, false).await;
+    } else if plant.books.legs().get(LegId(key.0)).is_some() {
+        tracing::warn!(leg = %LegId(key.0), why, "the call's media failed; it is released");
+        plant.signaling.hang_up(CallKey(key.0));
+    }
+}
+
+async fn phone_connected(plant: &Plant, key: LegKey, connected: bool) {
+    let found = {
+        let mut phones = plant.books.phones();
+        let owner = phones.owner_of(key);
+        owner.and_then(|(tenant, agent)| {
+            let phone = phones.get_mut(&tenant, &agent)?;
+            let changed = phone.connected != connected;
+            phone.connected = connected;
+            changed.then(|| (tenant, agent, phone.session.clone()))
+        })
+    };
+    let Some((tenant, agent, session)) = found else { return };
+    if connected {
+        plant.tell_health(&tenant, &agent).await;
+    } else {
+        plant.tell(&tenant, Event::AgentMediaLost { agent: agent.clone(), session }).await;
+        plant.tell_health(&tenant, &agent).await;
+    }
+}
+
+pub(crate) async fn recorder(plant: Arc<Plant>, mut events: RecorderEvents) {
+    while let Some(event) = events.recv().await {
+        match event {
+            RecorderEvent::Finished { key, summary } => {
+                let known = plant.books.legs().recording_closed(key);
+                if let Some((tenant, leg)) = known {
+                    tokio::spawn(recordings::finished(plant.clone(), tenant, leg, summary));
+                }
+            }
+            RecorderEvent::Failed { key, why } => {
+                plant.metrics.recordings_failed.add(1);
+                plant.alarms.raise(Alarm::RecordingsRefused, why);
+                plant.books.legs().recording_closed(key);
+            }
+            RecorderEvent::DiskLow { free_bytes } => {
+                plant.alarms.raise(Alarm::DiskLow, format!("{} MiB free for recordings", free_bytes >> 20));
+            }
+            RecorderEvent::DiskFull { why } => plant.alarms.raise(Alarm::RecordingsRefused, why),
+            RecorderEvent::DiskOk { .. } => {
+                plant.alarms.clear(Alarm::DiskLow);
+                plant.alarms.clear(Alarm::RecordingsRefused);
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The owner of one tenant's core: the only task that touches it.
+//!
+//! Mail comes in three bounded boxes (pages, legs, questions); a turn takes what waits, commits, answers. Deeds leave
+//! through a backlog, so that the owner never waits for the hands while the hands wait for the owner.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ringback_routing::{
+    Core,
+    config::{AgentConfig, TenantConfig},
+    core::Start,
+    event::{Event, Receipt, Rejection},
+    ids::{AgentId, ContactId, TenantId},
+    output::Command,
+    time::Timestamp,
+    view::{AgentView, Availability, BoardView, StatusView},
+};
+use ringback_store::{Store, StoreError, TurnWrite};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    alarms::{Alarm, Alarms},
+    clock::Clock,
+    config::EngineLimits,
+    error::EngineError,
+    metrics::Metrics,
+    turn::{Turn, start_body},
+};
+
+/// An event from a page, whose sender waits for the answer.
+pub(crate) struct Letter {
+    pub event: Event,
+    pub reply: oneshot::Sender<Result<Receipt, EngineError>>,
+}
+
+/// A question about the present; answered between turns.
+pub(crate) enum Ask {
+    Availability(oneshot::Sender<Availability>),
+    Status(ContactId, oneshot::Sender<Option<StatusView>>),
+    Agent(AgentId, oneshot::Sender<Option<AgentView>>),
+    Board(usize, oneshot::Sender<Option<BoardView>>),
+    Config(oneshot::Sender<Arc<TenantConfig>>),
+}
+
+/// The ends the owner reads from.
+pub(crate) struct Boxes {
+    pub pages: mpsc::Receiver<Letter>,
+    pub legs: mpsc::Receiver<Event>,
+    pub asks: mpsc::Receiver<Ask>,
+}
+
+/// What the owner was given at start.
+pub(crate) struct OwnerSetup {
+    pub config: TenantConfig,
+    pub agents: Vec<AgentConfig>,
+    pub epoch: i64,
+    pub clock: Clock,
+    pub store: Store,
+    pub limits: EngineLimits,
+    pub alarms: Arc<Alarms>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// What the owner does next.
+enum Step {
+    /// A deed went to the hands.
+    Deed,
+    Ask(Ask),
+    Leg(Event),
+    Page(Letter),
+    /// A timer of the core, or the end of a pause.
+    Due,
+}
+
+pub(crate) struct Owner {
+    tenant: TenantId,
+    setup: OwnerSetup,
+    core: Core,
+    boxes: Boxes,
+    deeds: mpsc::Sender<Command>,
+    backlog: VecDeque<Command>,
+    /// Leg events whose turn did not commit; they come first in the next.
+    retry: VecDeque<Event>,
+    /// Set after a failed commit: nothing is taken before.
+    paused_until: Option<tokio::time::Instant>,
+    needs_reload: bool,
+    /// Of the journal, counted anew in every epoch.
+    seq: u64,
+    last: Timestamp,
+    version: watch::Sender<u64>,
+}
+
+impl Owner {
+    /// Restores the core from the ledger and commits what settling the past decided.
+    pub async fn open(
+        setup: OwnerSetup,
+        boxes: Boxes,
+        deeds: mpsc::Sender<Command>,
+        version: watch::Sender<u64>,
+    ) -> Result<Self, StoreError> {
+        let tenant = setup.config.id.clone();
+        let now = setup.clock.now();
+        let (core, body) = restore(&setup, &tenant, now).await?;
+        let mut owner = Self {
+            tenant,
+            core,
+            boxes,
+            deeds,
+            backlog: VecDeque::new(),
+            retry: VecDeque::new(),
+            paused_until: None,
+            needs_reload: false,
+            seq: 0,
+            last: now,
+            version,
+            setup,
+        };
+        let mut turn = Turn::default();
+        turn.start(&mut owner.core, &mut owner.seq, now, body);
+        owner.commit(turn).await?;
+        Ok(owner)
+    }
+
+    /// Runs until every sender of the boxes is gone.
+    pub async fn run(mut self) {
+        while let Some(step) = self.next_step().await {
+            match step {
+                Step::Deed => {}
+                Step::Ask(ask) => self.answer(ask),
+                Step::Leg(event) => self.turn(Some(event), None).await,
+                Step::Page(letter) if self.paused_until.is_some() => refuse(letter),
+                Step::Page(letter) => self.turn(None, Some(letter)).await,
+                Step::Due => {
+                    self.paused_until = None;
+                    self.turn(None, None).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for whatever comes first; None when the server ends.
+    async fn next_step(&mut self) -> Option<Step> {
+        let paused = self.paused_until;
+        let due = match paused {
+            Some(until) => Some(until),
+            None => self.core.next_deadline().map(|at| self.setup.clock.instant_of(at)),
+        };
+        let room = self.backlog.len() < self.setup.limits.waiting_deeds;
+        tokio::select! {
+            biased;
+            permit = self.deeds.reserve(), if !self.backlog.is_empty() => {
+                let permit = permit.ok()?;
+                self.backlog.pop_front().map(|deed| permit.send(deed));
+                Some(Step::Deed)
+            }
+            ask = self.boxes.asks.recv() => ask.map(Step::Ask),
+            event = self.boxes.legs.recv(), if paused.is_none() => event.map(Step::Leg),
+            letter = self.boxes.pages.recv(), if room => letter.map(Step::Page),
+            () = sleep_until(due), if due.is_some() => Some(Step::Due),
+        }
+    }
+
+    async fn turn(&mut self, leg_event: Option<Event>, letter: Option<Letter>) {
+        self.retry.extend(leg_event);
+        if self.needs_reload && !self.reload().await {
+            letter.into_iter().for_each(refuse);
+            return;
+        }
+        let now = self.now();
+        let mut turn = Turn::default();
+        if self.core.next_deadline().is_some_and(|due| due <= now) {
+            turn.timeout(&mut self.core, &mut self.seq, now);
+        }
+        let mut leg_events = std::mem::take(&mut self.retry);
+        let mut letters = Vec::from_iter(letter);
+        self.gather(&mut leg_events, &mut letters);
+        for event in &leg_events {
+            if let Err(rejection) = turn.event(&mut self.core, &mut self.seq, now, event.clone()) {
+                tracing::debug!(tenant = %self.tenant, %rejection, "a leg's event came too late to matter");
+            }
+        }
+        let answers: Vec<(Result<Receipt, Rejection>, _)> = letters
+            .into_iter()
+            .map(|letter| (turn.event(&mut self.core, &mut self.seq, now, letter.event), letter.reply))
+            .collect();
+        if turn.is_empty() {
+            return;
+        }
+        let outcome = self.commit(turn).await;
+        if let Err(error) = &outcome {
+            self.commit_failed(error, leg_events);
+        }
+        for (answer, reply) in answers {
+            // A caller who went away does not need the answer.
+            let _ = reply.send(match &outcome {
+                Ok(()) => answer.map_err(EngineError::Rejected),
+                Err(error) => Err(EngineError::Unavailable { why: why(error) }),
+            });
+        }
+    }
+
+    fn gather(&mut self, leg_events: &mut VecDeque<Event>, letters: &mut Vec<Letter>) {
+        let limit = self.setup.limits.events_per_turn;
+        while leg_events.len() + letters.len() < limit {
+            let Ok(event) = self.boxes.legs.try_recv() else { break };
+            leg_events.push_back(event);
+        }
+        while leg_events.len() + letters.len() < limit {
+            let Ok(letter) = self.boxes.pages.try_recv() else { break };
+            letters.push(letter);
+        }
+    }
+
+    async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
+        let started = std::time::Instant::now();
+        let Turn { journal, changes, commands } = turn;
+        let write = TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes };
+        self.setup.store.commit(write).await?;
+        self.setup.metrics.turn(started.elapsed());
+        self.setup.alarms.clear(Alarm::LedgerRefuses);
+        self.backlog.extend(commands);
+        self.version.send_modify(|version| *version += 1);
+        Ok(())
+    }
+
+    /// The core now believes what the ledger does not: it is restored before the next turn.
+    fn commit_failed(&mut self, error: &StoreError, leg_events: VecDeque<Event>) {
+        tracing::error!(tenant = %self.tenant, %error, "a turn did not commit; nothing of it was acknowledged");
+        self.setup.alarms.raise(Alarm::LedgerRefuses, why(error));
+        self.setup.metrics.commit_failures.add(1);
+        self.needs_reload = true;
+        self.retry = leg_events;
+        self.paused_until = Some(tokio::time::Instant::now() + self.setup.limits.commit_retry);
+    }
+
+    async fn reload(&mut self) -> bool {
+        let now = self.now();
+        let restored = match restore(&self.setup, &self.tenant, now).await {
+            Ok((core, body)) => {
+                self.core = core;
+                let mut turn = Turn::default();
+                turn.start(&mut self.core, &mut self.seq, now, body);
+                self.commit(turn).await
+            }
+            Err(error) => Err(error),
+        };
+        match restored {
+            Ok(()) => self.needs_reload = false,
+            Err(error) => {
+                let waiting = std::mem::take(&mut self.retry);
+                self.commit_failed(&error, waiting);
+            }
+        }
+        !self.needs_reload
+    }
+
+    fn now(&mut self) -> Timestamp {
+        self.last = self.last.max(self.setup.clock.now());
+        self.last
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        let now = self.now();
+        // Whoever asked and went away does not need the answer.
+        match ask {
+            Ask::Availability(reply) => drop(reply.send(self.core.availability(now))),
+            Ask::Status(contact, reply) => drop(reply.send(self.core.status_view(now, contact))),
+            Ask::Agent(agent, reply) => drop(reply.send(self.core.agent_view(now, &agent))),
+            Ask::Board(limit, reply) => drop(reply.send(self.core.board_view(now, limit))),
+            Ask::Config(reply) => drop(reply.send(Arc::new(self.core.config().clone()))),
+        }
+    }
+}
+
+async fn restore(setup: &OwnerSetup, tenant: &TenantId, now: Timestamp) -> Result<(Core, String), StoreError> {
+    let (contacts, agents) = setup.store.load_open(tenant).await?;
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(|_| StoreError::Io("no randomness from the operating system".into()))?;
+    let start = Start {
+        seed: u64::from_le_bytes(seed),
+        config: setup.config.clone(),
+        agent_configs: setup.agents.clone(),
+        contacts,
+        agents,
+    };
+    let body = start_body(&start);
+    Ok((Core::restore(now, start), body))
+}
+
+fn refuse(letter: Letter) {
+    drop(letter.reply.send(Err(EngineError::Unavailable { why: "the ledger does not take writes at the moment" })));
+}
+
+fn why(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::DiskFull => "the disk is full",
+        StoreError::Full => "too many writes are waiting",
+        StoreError::Fenced => "another node has taken over this tenant",
+        _ => "the ledger does not take writes at the moment",
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at).await;
+    }
+}

@@ -1,0 +1,98 @@
+//! What all tenants' hands work with: the SIP endpoint, the media threads, the recorder, and the books about them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ringback_media::Media;
+use ringback_recorder::Recorder;
+use ringback_routing::{
+    event::Event,
+    ids::{AgentId, TenantId},
+};
+use ringback_signaling::Signaling;
+use ringback_store::Store;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    alarms::Alarms,
+    channels::Channels,
+    clock::Clock,
+    config::EngineLimits,
+    dialogs::DialogWriter,
+    legs::LegBook,
+    metrics::Metrics,
+    owner::{Ask, Letter},
+    phones::Phones,
+    prompts::PromptLibrary,
+};
+
+/// The ends that lead to one tenant's owner.
+pub(crate) struct Door {
+    pub pages: mpsc::Sender<Letter>,
+    pub legs: mpsc::Sender<Event>,
+    pub asks: mpsc::Sender<Ask>,
+    pub version: watch::Sender<u64>,
+}
+
+pub(crate) struct Plant {
+    pub node: String,
+    pub clock: Clock,
+    pub store: Store,
+    pub signaling: Signaling,
+    pub media: Media,
+    pub recorder: Recorder,
+    pub recordings_root: std::path::PathBuf,
+    pub prompts: PromptLibrary,
+    pub caller_ids: BTreeMap<TenantId, String>,
+    pub limits: EngineLimits,
+    pub alarms: Arc<Alarms>,
+    pub metrics: Arc<Metrics>,
+    pub dialogs: DialogWriter,
+    pub doors: BTreeMap<TenantId, Door>,
+    pub books: Arc<Books>,
+}
+
+/// The books, each under its own short-lived lock; never two at once.
+#[derive(Default)]
+pub(crate) struct Books {
+    legs: Mutex<LegBook>,
+    phones: Mutex<Phones>,
+    channels: Mutex<Channels>,
+}
+
+impl Books {
+    pub fn new(channels: Channels) -> Self {
+        Self { channels: Mutex::new(channels), ..Self::default() }
+    }
+
+    // A panic while a lock was held leaves the book as it was: its methods change it in one step.
+    pub fn legs(&self) -> MutexGuard<'_, LegBook> {
+        self.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    pub fn phones(&self) -> MutexGuard<'_, Phones> {
+        self.phones.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    pub fn channels(&self) -> MutexGuard<'_, Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plant {
+    /// Tells a tenant's core what happened on a leg. Waits while its box is full; never loses.
+    pub async fn tell(&self, tenant: &TenantId, event: Event) {
+        if let Some(door) = self.doors.get(tenant) {
+            // The owner ends only when the server does.
+            let _ = door.legs.send(event).await;
+        }
+    }
+
+    /// The agent's health as it is now, told to the core.
+    pub async fn tell_health(&self, tenant: &TenantId, agent: &AgentId) {
+        let known = self.books.phones().get(tenant, agent).map(|phone| (phone.session.clone(), phone.health()));
+        if let Some((session, health)) = known {
+            self.tell(tenant, Event::AgentHealth { agent: agent.clone(), session, health }).await;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One turn: waiting events go through the core, their changes commit in one transaction, then callers are answered.
+//!
+//! This file is the arithmetic of a turn without its waiting: what the core said, as the ledger and the callers need it.
+
+use ringback_routing::{
+    Core,
+    core::Start,
+    event::{Event, Receipt, Rejection},
+    output::{Change, Command, Output},
+    time::Timestamp,
+};
+use ringback_store::{JournalEntry, JournalKind};
+use sha2::{Digest, Sha256};
+
+/// What one turn brought forth so far.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    pub journal: Vec<JournalEntry>,
+    pub changes: Vec<Change>,
+    pub commands: Vec<Command>,
+}
+
+impl Turn {
+    /// Feeds one event and drains the core.
+    pub fn event(
+        &mut self,
+        core: &mut Core,
+        seq: &mut u64,
+        now: Timestamp,
+        event: Event,
+    ) -> Result<Receipt, Rejection> {
+        let body = to_json(&event);
+        let answer = core.handle(now, event);
+        self.drain(core, seq, now, JournalKind::Event, body);
+        answer
+    }
+
+    /// Lets the core's timers up to `now` run and drains it.
+    pub fn timeout(&mut self, core: &mut Core, seq: &mut u64, now: Timestamp) {
+        core.handle_timeout(now);
+        self.drain(core, seq, now, JournalKind::Timeout, String::new());
+    }
+
+    /// A core just restored from `start`: what settling the past brought forth.
+    pub fn start(&mut self, core: &mut Core, seq: &mut u64, now: Timestamp, start_body: String) {
+        self.drain(core, seq, now, JournalKind::Start, start_body);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.journal.is_empty()
+    }
+
+    fn drain(&mut self, core: &mut Core, seq: &mut u64, at: Timestamp, kind: JournalKind, body: String) {
+        let outputs: Vec<Output> = std::iter::from_fn(|| core.poll_output()).collect();
+        let outputs_digest = digest(&outputs);
+        *seq += 1;
+        self.journal.push(JournalEntry { at, seq: *seq, kind, body, outputs_digest });
+        for output in outputs {
+            match output {
+                Output::Change(change) => self.changes.push(change),
+                Output::Command(command) => self.commands.push(command),
+            }
+        }
+    }
+}
+
+/// SHA-256 over the JSON of all outputs of a drain, in hexadecimal: replay compares it byte for byte.
+pub fn digest(outputs: &[Output]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(to_json(&outputs));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The journal's form of a start.
+pub(crate) fn start_body(start: &Start) -> String {
+    to_json(start)
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> String {
+    // The core's types have string keys and no foreign serialisers: there is nothing in them that could fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
