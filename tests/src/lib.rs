@@ -1,6 +1,7 @@
 //! What proves Ringback from outside: the house rules as tests (`tidy`), the [`replay`] of journals and the load generator.
 //! The end-to-end scenarios with foreign SIP peers and a real browser are in `tests/e2e`; `tests/run` runs everything.
 
+pub mod load;
 pub mod replay;
 
 #[cfg(test)]

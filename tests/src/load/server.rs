@@ -1,0 +1,234 @@
+//! The server under load: a process of its own with a configuration and a folder of its own.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::{TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use ringback_routing::{config::AgentConfig, ids::AgentId};
+use ringback_store::{Store, StoreConfig};
+
+use super::{Failure, Options, http};
+
+pub(super) const PASSWORD: &str = "load generator";
+pub(super) const TENANT: &str = "sacramento";
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(40);
+/// Linux counts CPU time in hundredths of a second (USER_HZ).
+const TICK: Duration = Duration::from_millis(10);
+
+pub(super) struct Server {
+    child: Mutex<Child>,
+    folder: tempfile::TempDir,
+    pub(super) port: u16,
+}
+
+/// What the process has used up to now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    pub(super) cpu: Duration,
+    pub(super) rss_kb: i64,
+    pub(super) descriptors: i64,
+}
+
+impl Server {
+    pub(super) async fn start(options: &Options, carrier: u16) -> Result<Self, Failure> {
+        if !options.server.is_file() {
+            return Err(format!(
+                "no server at {}: build it first (cargo build --release -p ringback)",
+                options.server.display()
+            )
+            .into());
+        }
+        let folder = tempfile::tempdir()?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let config = folder.path().join("ringback.toml");
+        fs::write(&config, configuration(folder.path(), port, carrier, options.calls)?)?;
+        add_users(&options.server, &config, folder.path(), options.calls).await?;
+        let log = fs::File::create(folder.path().join("log"))?;
+        let child = Command::new(&options.server)
+            .args(["serve", "--config"])
+            .arg(&config)
+            .env("RUST_LOG", "warn")
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()?;
+        let server = Self { child: Mutex::new(child), folder, port };
+        server.wait_until_ready().await?;
+        Ok(server)
+    }
+
+    async fn wait_until_ready(&self) -> Result<(), Failure> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            if let Ok(answer) = http::get(self.port, "/readyz").await
+                && answer.status == 200
+            {
+                return Ok(());
+            }
+            if Instant::now() > deadline || !self.is_running() {
+                return Err(format!("the server did not become ready:\n{}", self.log()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.child.lock().is_ok_and(|mut child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.lock().map_or(0, |child| child.id())
+    }
+
+    pub(super) fn usage(&self) -> Result<Usage, Failure> {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        let stat = fs::read_to_string(process.join("stat"))?;
+        // The name in parentheses may hold blanks; after it utime and stime are the 12th and 13th fields.
+        let (_, rest) = stat.rsplit_once(") ").ok_or("an unusual /proc/…/stat")?;
+        let field = |n: usize| rest.split(' ').nth(n).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+        let status = fs::read_to_string(process.join("status"))?;
+        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+        Ok(Usage {
+            cpu: TICK * (field(11) + field(12)),
+            rss_kb: rss.unwrap_or(0),
+            descriptors: fs::read_dir(process.join("fd"))?.count() as i64,
+        })
+    }
+
+    /// Files of sound, finished or being written.
+    pub(super) fn recordings(&self) -> usize {
+        count_wavs(&self.folder.path().join("recordings"))
+    }
+
+    pub(super) async fn stop(self) -> Result<(), Failure> {
+        let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        while status.success() && self.is_running() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(mut child) = self.child.lock() {
+            // Already gone after a clean stop; then both do nothing.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn count_wavs(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                count_wavs(&path)
+            } else {
+                usize::from(name.ends_with(".wav") || name.ends_with(".wav.part"))
+            }
+        })
+        .sum()
+}
+
+/// So many agents that each holds one call.
+async fn add_users(binary: &Path, config: &Path, folder: &Path, agents: usize) -> Result<(), Failure> {
+    let mut add = Command::new(binary)
+        .args(["user", "add", "--config"])
+        .arg(config)
+        .args(["--tenant", TENANT, "--role", "agent", "--name", "Agent 0", &user_id(0)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    add.stdin.take().ok_or("no input")?.write_all(format!("{PASSWORD}\n").as_bytes())?;
+    if !add.wait()?.success() {
+        return Err("user add failed".into());
+    }
+    // The others share the first one's password digest: hashing is slow on purpose.
+    let store =
+        Store::open(&format!("sqlite://{}", folder.join("ringback.db").display()), StoreConfig::default()).await?;
+    let first = store.user_for_login(&user_id(0)).await?.ok_or("the user is not in the ledger")?;
+    for number in 1..agents {
+        let mut user = first.clone();
+        user.id = AgentId::new(user_id(number));
+        user.name = format!("Agent {number}");
+        user.agent = user.agent.map(|agent| AgentConfig { id: user.id.clone(), name: user.name.clone(), ..agent });
+        store.create_user(&user).await?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+pub(super) fn user_id(number: usize) -> String {
+    format!("agent{number}")
+}
+
+fn configuration(folder: &Path, port: u16, carrier: u16, calls: usize) -> Result<String, Failure> {
+    let sip = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    let webrtc = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    let last = 20_000 + calls * 4 + 100;
+    let folder = folder.display();
+    Ok(format!(
+        r#"
+[server]
+http = ["127.0.0.1:{port}"]
+public_url = "http://localhost:{port}"
+data_dir = "{folder}"
+drain_seconds = 1
+[sip]
+udp = "127.0.0.1:{sip}"
+[media]
+webrtc = "127.0.0.1:{webrtc}"
+rtp = "127.0.0.1"
+rtp_ports = "20000-{last}"
+[recorder]
+dir = "{folder}/recordings"
+min_free_mib = 1
+[limits]
+logins_per_minute = 1000000
+callbacks_per_minute = 1000000
+callbacks_per_number_per_hour = 1000000
+public_api_per_minute = 1000000
+staff_api_per_minute = 1000000
+[[trunk]]
+id = "carrier"
+host = "127.0.0.1"
+port = {carrier}
+channels = {calls}
+caller_id = "+19165550000"
+options_seconds = 5
+[[tenant]]
+id = "{TENANT}"
+name = "Sacramento County"
+timezone = "America/Los_Angeles"
+auth = "none"
+[tenant.callback]
+enabled = true
+max_attempts = 3
+failed_spacing_seconds = 2
+guard_seconds = 2
+[tenant.policy]
+offer_seconds = 60
+[[tenant.hours]]
+days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from = "00:00"
+to = "00:00"
+"#
+    ))
+}
