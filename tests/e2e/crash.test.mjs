@@ -146,6 +146,6 @@ test('SIGTERM: no new dialling, the live call goes on to its end, files are clos
 async function backAtTheDesk(desk) {
   const go = desk.button('Go available');
   const accept = desk.button('Accept');
-  await go.or(accept).or(desk.page.getByText('Available', { exact: true })).first().waitFor({ timeout: 30_000 });
+  await go.or(accept).or(desk.page.getByText('You are available')).first().waitFor({ timeout: 30_000 });
   if (await go.isVisible()) await go.click();
 }

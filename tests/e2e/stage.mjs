@@ -139,7 +139,7 @@ export class Desk {
 
   async goAvailable() {
     await this.button('Go available').click();
-    await until(async () => (await this.page.getByText('Available', { exact: true }).count()) > 0, 'the page to say Available', { within: 20_000 });
+    await until(async () => this.page.getByText('You are available').isVisible(), 'the page to say that the agent is available', { within: 20_000 });
   }
 
   async offered(within = 15_000) {
