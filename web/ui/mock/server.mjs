@@ -96,9 +96,19 @@ function api(request, path, url, scene, now, streams, response) {
     return json({ items: scene.recordings === 'none' ? [] : data.recordings(now), next: scene.recordings === 'none' ? null : 'more' })
   }
   if (path.endsWith('/peaks')) return json(data.peaks(Number(url.searchParams.get('buckets') ?? 800)))
-  if (path.endsWith('/audio')) return { type: 'audio/wav', body: tone(362) }
+  if (path.endsWith('/audio')) return audio(request)
   if (method !== 'GET') return { status: 204, type: 'text/plain', body: '' }
   return problem(404, 'not_found')
+}
+
+let wav = null
+function audio(request) {
+  wav ??= tone(362)
+  const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '')
+  if (!range) return { type: 'audio/wav', body: wav, headers: { 'accept-ranges': 'bytes' } }
+  const [from, to] = [Number(range[1]), range[2] ? Number(range[2]) : wav.length - 1]
+  const headers = { 'accept-ranges': 'bytes', 'content-range': `bytes ${from}-${to}/${wav.length}` }
+  return { status: 206, type: 'audio/wav', body: wav.subarray(from, to + 1), headers }
 }
 
 function callMe(url, scene, now) {

@@ -24,6 +24,8 @@ export class Phone {
   /** What went wrong, in words, when `state` is "failed". */
   problem = $state<string | null>(null)
   muted = $state(false)
+  /** A live microphone, not silenced by the system. */
+  heard = $state(false)
   rtt = $state<number | null>(null)
   /** Share of packets lost in the last seconds, 0 to 1. */
   loss = $state(0)
@@ -95,7 +97,7 @@ export class Phone {
     await this.#listen()
     await this.#connection?.getSenders()[0]?.replaceTrack(this.#microphone?.getAudioTracks()[0] ?? null)
     if (old !== this.#microphone) for (const track of old.getTracks()) track.stop()
-    this.changed()
+    this.#note()
   }
 
   async aimSpeaker(): Promise<void> {
@@ -127,8 +129,8 @@ export class Phone {
     const track = this.#microphone.getAudioTracks()[0]
     if (track) {
       track.enabled = !this.muted
-      track.onended = () => void this.renew().catch(() => this.changed())
-      track.onmute = track.onunmute = () => this.changed()
+      track.onended = () => void this.renew().catch(() => this.#note())
+      track.onmute = track.onunmute = () => this.#note()
     }
     this.#measureMicrophone()
     void sound.look()
@@ -220,6 +222,11 @@ export class Phone {
 
   #set(state: PhoneState): void {
     this.state = state
+    this.#note()
+  }
+
+  #note(): void {
+    this.heard = this.microphoneLive
     this.changed()
   }
 

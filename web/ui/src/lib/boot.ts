@@ -8,7 +8,10 @@ import { theme } from './theme.svelte'
 export function start<B extends Boot>(page: Component<{ boot: B }>): void {
   const place = document.getElementById('app') ?? document.body
   const boot = JSON.parse(document.getElementById('boot')?.textContent ?? '{}') as B
-  const accent = (boot as { tenant?: { accent?: string } | null }).tenant?.accent
+  // A page without a tenant in its boot data may still carry one's stylesheet.
+  const accent =
+    (boot as { tenant?: { accent?: string } | null }).tenant?.accent ??
+    getComputedStyle(document.documentElement).getPropertyValue('--accent').trim()
   theme.apply()
   if (accent) setAccent(accent)
   if (boot.server_time) clock.sync(boot.server_time)

@@ -1,6 +1,7 @@
 /** Our own line icons on a 24 × 24 grid, two units of stroke, round ends. One path each. */
 export const icons = {
   alert: 'M12 4 2.8 20h18.4zM12 10v4.5M12 17.5v.01',
+  auto: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 3v18M12 7.5h7M12 12h9M12 16.5h7',
   bell: 'M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4',
   calendar: 'M4 6h16v14H4zM4 10h16M8 3.5v4M16 3.5v4',
   check: 'M4.5 12.5 10 18 19.5 7',

@@ -23,8 +23,8 @@
     button { font: 600 16px/1 inherit; font-family: inherit; cursor: pointer; border: 0 }
     .launch { position: fixed; z-index: 2147483000; right: max(16px, env(safe-area-inset-right)); bottom: max(16px, env(safe-area-inset-bottom));
       display: inline-flex; align-items: center; gap: 10px; min-height: 52px; padding: 0 22px 0 18px; font-size: 16px; font-weight: 600;
-      border-radius: 999px; background: var(--accent, #1d4ed8); color: var(--on, #fff); box-shadow: 0 1px 2px rgb(0 0 0 / .1), 0 8px 24px rgb(0 0 0 / .22) }
-    .launch:focus-visible { outline: 3px solid var(--accent, #1d4ed8); outline-offset: 3px }
+      border-radius: 999px; background: var(--ringback-accent); color: var(--ringback-on-accent); box-shadow: 0 1px 2px rgb(0 0 0 / .1), 0 8px 24px rgb(0 0 0 / .22) }
+    .launch:focus-visible { outline: 3px solid var(--ringback-accent); outline-offset: 3px }
     svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round }
     dialog { padding: 0; border: 1px solid light-dark(#e4e7ec, #2a313c); border-radius: 16px; overflow: hidden; background: light-dark(#f6f7f9, #0e1116);
       width: min(440px, calc(100vw - 24px)); height: min(var(--height, 640px), calc(100dvh - 24px)); max-width: none; max-height: none;
@@ -54,9 +54,20 @@
     return svg
   }
 
-  function build(): void {
+  /** White or ink, whichever reads better on the colour (WCAG relative luminance). */
+  function readableOn(hex: string): string {
+    const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => {
+      const share = parseInt(hex.slice(at, at + 2), 16) / 255
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? '#0b1220' : '#fff'
+  }
+
+  function build(accent: string): void {
     const host = document.createElement('ringback-call-me')
     host.lang = lang
+    host.style.setProperty('--ringback-accent', accent)
+    host.style.setProperty('--ringback-on-accent', readableOn(accent))
     const root = host.attachShadow({ mode: 'open' })
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(STYLE)
@@ -121,8 +132,9 @@
 
   fetch(`${origin}/api/v1/t/${encodeURIComponent(script.dataset.tenant)}/availability`, { credentials: 'omit' })
     .then((response) => (response.ok ? response.json() : null))
-    .then((answer: { availability?: { enabled?: boolean } } | null) => {
-      if (answer?.availability?.enabled) whenReady(build)
+    .then((answer: { availability?: { enabled?: boolean }; tenant?: { accent?: string } } | null) => {
+      const accent = /^#[0-9a-f]{6}$/i.exec(answer?.tenant?.accent ?? '')?.[0] ?? '#1d4ed8'
+      if (answer?.availability?.enabled) whenReady(() => build(accent))
     })
     // Not reachable: a page without the button is better than a button that does nothing.
     .catch(() => {})
