@@ -9,7 +9,6 @@
 //! One invariant: the media thread never waits for the disk. What the disk cannot take is silence in the recording, a
 //! mark over it and a count.
 
-mod g711;
 pub mod integrity;
 mod recorder;
 mod recording;
@@ -26,7 +25,7 @@ mod writer;
 
 /// What the media plane hands over.
 pub mod frame {
-    pub use ringback_media::{Codec, Frame, FrameSink};
+    pub use ringback_media::{Codec, Frame, FrameSink, g711::decode};
 }
 
 pub use recorder::{Recorder, RecorderConfig, RecorderEvent, RecorderEvents, RecorderStats, RecordingSpec};

@@ -120,6 +120,7 @@ pub struct RecorderStats {
     pub open: usize,
     pub finished: u64,
     pub failed: u64,
+    /// PCM bytes of the recordings, open ones included.
     pub bytes_written: u64,
     /// Never arrived or found a queue full, in finished recordings.
     pub lost_frames: u64,

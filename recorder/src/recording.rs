@@ -10,8 +10,7 @@ use std::{
 };
 
 use crate::{
-    frame::Codec,
-    g711,
+    frame::{Codec, decode},
     integrity::Chain,
     recorder::RecordingSpec,
     summary::{Mark, Sidecar, Stage, Summary, milliseconds},
@@ -91,6 +90,11 @@ impl Recording {
         self.spec.key
     }
 
+    /// Samples in the file.
+    pub(crate) fn samples(&self) -> u64 {
+        self.summary.samples
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.output, Output::Waiting { .. })
     }
@@ -124,7 +128,7 @@ impl Recording {
         if self.paused {
             self.decoded.resize(payload.len(), 0);
         } else {
-            g711::decode(codec, payload, &mut self.decoded);
+            self.decoded.extend(payload.iter().map(|&byte| decode(codec, byte)));
         }
         let (rtp_timestamp, sequence, ssrc) = rtp;
         let arrival = Arrival { at, rtp_timestamp, sequence, ssrc, samples: &self.decoded };

@@ -133,13 +133,14 @@ impl Writer<'_> {
 
     fn finish(&mut self, index: usize, end: Duration) {
         let Open { recording, .. } = self.open.swap_remove(index);
-        let key = recording.key();
+        let (key, before) = (recording.key(), recording.samples());
         let (volume, may_write) = (self.volume, !self.reserve_touched());
         match catch_unwind(AssertUnwindSafe(|| recording.finish(volume, end, may_write))) {
             Ok(Ok(summary)) => {
                 let counts = &self.shared.counts;
                 counts.open.fetch_sub(1, Ordering::Relaxed);
                 counts.finished.fetch_add(1, Ordering::Relaxed);
+                counts.bytes_written.fetch_add((summary.samples - before) * 2, Ordering::Relaxed);
                 counts.lost_frames.fetch_add(summary.lost_frames, Ordering::Relaxed);
                 self.events.push_back(RecorderEvent::Finished { key, summary });
             }

@@ -104,7 +104,7 @@ fn check_hole(dir: &Path, summary: &ringback_recorder::Summary, frames: u64) {
     assert!(end > begin);
     let lead = samples.iter().take_while(|&&sample| sample == 0).count();
     for (index, &sample) in samples.iter().enumerate().skip(lead).take(frames as usize * 160 - 200 - lead) {
-        let spoken = if (index - lead) / 20 % 2 == 0 { SQUARE } else { -SQUARE };
+        let spoken = if ((index - lead) / 20).is_multiple_of(2) { SQUARE } else { -SQUARE };
         let wanted = if (begin..end).contains(&index) { 0 } else { spoken };
         assert_eq!(sample, wanted, "at sample {index}, hole {begin}..{end}");
     }

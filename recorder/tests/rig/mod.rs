@@ -13,7 +13,7 @@ use ringback_recorder::{
 
 /// µ-law bytes that decode to ±8,316: half a period of 20 samples each, a 200 Hz square wave.
 pub fn square(number: usize) -> [u8; 160] {
-    std::array::from_fn(|n| if (number * 160 + n) / 20 % 2 == 0 { 0x9f } else { 0x1f })
+    std::array::from_fn(|n| if ((number * 160 + n) / 20).is_multiple_of(2) { 0x9f } else { 0x1f })
 }
 
 /// Speaks into a sink, one frame every 20 ms of its own time.
@@ -107,7 +107,7 @@ pub fn recorder(dir: &Path) -> (Recorder, RecorderEvents) {
 
 /// The decoded square wave of `frames` frames.
 pub fn square_samples(frames: usize) -> Vec<i16> {
-    (0..frames * 160).map(|n| if n / 20 % 2 == 0 { SQUARE } else { -SQUARE }).collect()
+    (0..frames * 160).map(|n| if (n / 20).is_multiple_of(2) { SQUARE } else { -SQUARE }).collect()
 }
 
 /// The level of [`square`].
