@@ -70,8 +70,11 @@ fn the_wait_is_estimated_from_what_was_seen() {
     assert_eq!(ewt, secs(150));
 }
 
+/// How to get a contact into some state.
+type Reach = fn(&mut World) -> ContactId;
+
 /// Every state in which the customer may still cancel, with how to get there.
-const BEFORE_THE_BRIDGE: [(&str, fn(&mut World) -> ContactId); 6] = [
+const BEFORE_THE_BRIDGE: [(&str, Reach); 6] = [
     ("in line", |world| {
         world.ok(Event::AgentStateRequested { agent: "anna".into(), state: RequestedState::Offline });
         world.request(1)

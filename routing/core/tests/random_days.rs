@@ -390,7 +390,7 @@ fn seeds() -> u64 {
 
 fn live(seed: u64) -> Day {
     let mut day = Day::new(seed);
-    day.world.keep_all = seed % 10 == 0;
+    day.world.keep_all = seed.is_multiple_of(10);
     for _ in 0..EVENTS {
         day.step();
     }
