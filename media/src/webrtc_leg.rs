@@ -36,6 +36,7 @@ use webrtc::peer_connection::{
 };
 
 use crate::event::{DisconnectReason, MediaError};
+use crate::offer_filter;
 use crate::rtcp::{self, Reported};
 use crate::rtp::RtpHeader;
 use crate::sdp::{self, Formats};
@@ -451,19 +452,15 @@ fn g711_track(ssrc: u32) -> MediaStreamTrack {
     MediaStreamTrack::new("ringback".into(), "call".into(), "call".into(), RtpCodecKind::Audio, vec![encoding])
 }
 
-/// One offer/answer exchange. The offer's candidates are left out: we send only to addresses that checks came from.
+/// One offer/answer exchange.
 fn negotiate(
     connection: &mut RTCPeerConnection,
     now: Instant,
     offer: &str,
     candidates: &[SocketAddr],
 ) -> rtc::shared::error::Result<String> {
-    let without_candidates: String = offer
-        .lines()
-        .filter(|line| !line.starts_with("a=candidate") && !line.starts_with("a=end-of-candidates"))
-        .flat_map(|line| [line.trim_end(), "\r\n"])
-        .collect();
-    connection.set_remote_description(now, RTCSessionDescription::offer(without_candidates)?)?;
+    let offer = offer_filter::reduce(offer);
+    connection.set_remote_description(now, RTCSessionDescription::offer(offer)?)?;
     for candidate in candidates {
         let host = CandidateHostConfig {
             base_config: CandidateConfig {
@@ -481,5 +478,6 @@ fn negotiate(
     connection.add_local_candidate(RTCIceCandidateInit::default())?;
     let answer = connection.create_answer(None)?;
     connection.set_local_description(now, answer)?;
-    Ok(connection.local_description().map(|description| description.sdp).unwrap_or_default())
+    let answer = connection.local_description().map(|description| description.sdp).unwrap_or_default();
+    Ok(offer_filter::tidy_answer(&answer))
 }

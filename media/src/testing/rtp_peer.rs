@@ -58,6 +58,16 @@ impl RtpPeer {
         self.remote = sdp::parse(description, usize::MAX).ok().map(|remote| remote.rtp);
     }
 
+    /// Where packets go.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
+    /// Sends to an address that no description named.
+    pub fn set_remote_address(&mut self, address: SocketAddr) {
+        self.remote = Some(address);
+    }
+
     /// The peer's description.
     pub fn description(&self) -> String {
         let address = self.socket.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));

@@ -1,9 +1,10 @@
 //! Carriers' legs: bridge, hold, prompt, echo, DTMF, silence, source filter.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringback_media::testing::tone::{Tone, level};
-use ringback_media::{Codec, LegKey, MediaEvent, Pcm8k};
+use ringback_media::{Codec, LegKey, MediaError, MediaEvent, Pcm8k, SdpError};
 
 use crate::rig::{Rig, Tape};
 
@@ -76,4 +77,118 @@ fn echo_and_mute() {
     rig.run(&mut [&mut a], 25);
     assert!(a.level(440.0, 15) < 0.01);
     a.assert_continuous();
+}
+
+#[test]
+fn keys_are_reported_once_stay_out_of_the_recording_and_cross_the_bridge() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Pcmu, 440.0);
+    let mut b = rig.carrier(2, Codec::Pcmu, 1000.0);
+    let tape = Tape::default();
+    rig.media.record(LegKey(1), Box::new(tape.clone()));
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut a, &mut b], 10);
+    for packet in 1..=8u16 {
+        let (duration, end) = (160 * packet.min(6), packet >= 6);
+        a.carrier().send_event(5, duration, end, packet == 8).unwrap();
+        rig.run(&mut [&mut b], 1);
+    }
+    rig.run(&mut [&mut a, &mut b], 10);
+    assert_eq!(rig.count(|event| matches!(event, MediaEvent::Dtmf { leg: LegKey(1), digit: '5' })), 1);
+    let keys: Vec<_> = b.heard.iter().filter(|packet| packet.payload_type == 101).collect();
+    assert_eq!(keys.len(), 8);
+    assert!(keys.iter().all(|packet| packet.payload[0] == 5 && packet.timestamp == keys[0].timestamp));
+    for pair in b.heard.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+    }
+    rig.media.shutdown();
+    let tape = tape.0.lock().unwrap();
+    assert_eq!(tape.samples.len(), 20 * 160, "only audio packets");
+}
+
+#[test]
+fn sent_keys_are_proper_events_and_sound_comes_back_after_them() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Pcmu, 440.0);
+    let mut b = rig.carrier(2, Codec::Pcmu, 1000.0);
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut a, &mut b], 10);
+    rig.media.send_dtmf(LegKey(2), "7#".into());
+    rig.run(&mut [&mut a, &mut b], 40);
+    let keys: Vec<_> = b.heard.iter().filter(|packet| packet.payload_type == 101).collect();
+    assert_eq!(keys.len(), 16);
+    assert_eq!(keys.iter().map(|packet| packet.payload[0]).collect::<Vec<_>>(), [[7; 8], [11; 8]].concat());
+    assert_eq!(keys.iter().filter(|packet| packet.payload[1] & 0x80 != 0).count(), 6, "three end packets each");
+    assert_eq!(keys.iter().filter(|packet| packet.marker).count(), 2);
+    for pair in b.heard.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+    }
+    assert!(b.level(440.0, 8) > 0.45, "the bridge is heard again");
+}
+
+#[test]
+fn silence_is_reported_once_and_sound_again() {
+    let mut rig = Rig::start(|config| config.silence_timeout = Duration::from_millis(300));
+    let mut a = rig.carrier(1, Codec::Pcmu, 440.0);
+    rig.run(&mut [&mut a], 5);
+    std::thread::sleep(Duration::from_millis(900));
+    assert_eq!(rig.count(|event| *event == MediaEvent::Silent { leg: LegKey(1) }), 1);
+    rig.run(&mut [&mut a], 5);
+    assert_eq!(rig.count(|event| *event == MediaEvent::Heard { leg: LegKey(1) }), 2);
+    a.listen();
+    assert!(a.heard.len() > 40, "silence frames keep the far side alive: {}", a.heard.len());
+    assert!(a.level(440.0, 40) < 0.01);
+}
+
+#[test]
+fn a_stranger_is_neither_heard_nor_answered() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Pcmu, 440.0);
+    let mut b = rig.carrier(2, Codec::Pcmu, 1000.0);
+    let mut stranger = rig.intruder(&mut a, 2000.0);
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut a, &mut b], 5);
+    rig.run(&mut [&mut a, &mut b, &mut stranger], 40);
+    assert!(b.level(440.0, 30) > 0.45 && b.level(2000.0, 30) < 0.02);
+    assert!(stranger.heard.is_empty());
+    let stats = rig.wait(rig.media.leg_stats(LegKey(1))).unwrap();
+    assert_eq!(stats.dropped_by_source, 40);
+    assert_eq!(rig.media.stats().dropped_by_source, 40);
+}
+
+#[test]
+fn a_reinvite_holds_and_resumes() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Pcmu, 440.0);
+    rig.run(&mut [&mut a], 10);
+    assert!(!a.heard.is_empty(), "comfort frames");
+    let description = a.carrier().description();
+    let answer = rig.wait(rig.media.answer_rtp(LegKey(1), description.replace("sendrecv", "inactive"))).unwrap();
+    assert!(answer.contains("a=inactive"), "{answer}");
+    a.listen();
+    a.heard.clear();
+    rig.run(&mut [&mut a], 15);
+    assert!(a.heard.is_empty(), "nothing is sent to a side that holds us");
+    let answer = rig.wait(rig.media.answer_rtp(LegKey(1), description)).unwrap();
+    assert!(answer.contains("a=sendrecv"), "{answer}");
+    rig.run(&mut [&mut a], 15);
+    assert!(a.heard.len() > 10);
+}
+
+#[test]
+fn errors_are_told_apart() {
+    let mut rig = Rig::start(|config| config.rtp_ports = 29_990..=29_991);
+    let _a = rig.carrier(1, Codec::Pcmu, 440.0);
+    assert_eq!(rig.wait(rig.media.open_rtp(LegKey(1))), Err(MediaError::Exists));
+    assert_eq!(rig.wait(rig.media.open_rtp(LegKey(2))), Err(MediaError::Exhausted));
+    assert_eq!(rig.wait(rig.media.open_browser(LegKey(3), "v=0".into())), Err(MediaError::Offer));
+    assert_eq!(rig.wait(rig.media.browser_restart(LegKey(3), "v=0".into())), Err(MediaError::UnknownLeg));
+    rig.media.apply_answer(LegKey(1), "v=0".into());
+    let why = MediaError::Sdp(SdpError::NoAudio);
+    assert_eq!(rig.count(|event| *event == MediaEvent::Failed { leg: LegKey(1), why }), 1);
+    rig.media.close(LegKey(1));
+    assert_eq!(rig.wait(rig.media.leg_stats(LegKey(1))), None);
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(rig.wait(rig.media.open_rtp(LegKey(2))).is_ok(), "the ports came back");
+    assert_eq!(rig.media.stats().legs, 1);
 }

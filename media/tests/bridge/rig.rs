@@ -44,6 +44,13 @@ impl Rig {
         Party { peer: Peer::Carrier(peer), codec, tone: Tone::new(frequency, 0.5), heard: Vec::new() }
     }
 
+    /// A stranger that sends to the same port as `victim` does.
+    pub fn intruder(&self, victim: &mut Party, frequency: f64) -> Party {
+        let mut peer = RtpPeer::bind(LOCAL, Codec::Pcmu).unwrap();
+        peer.set_remote_address(victim.carrier().remote().unwrap());
+        Party { peer: Peer::Carrier(peer), codec: Codec::Pcmu, tone: Tone::new(frequency, 0.5), heard: Vec::new() }
+    }
+
     pub fn browser(&mut self, key: u128, frequency: f64) -> Party {
         let (mut peer, offer) = BrowserPeer::offer(Instant::now(), LOCAL).unwrap();
         let answer = self.wait(self.media.open_browser(LegKey(key), offer)).unwrap();
