@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { Program, freePort, until } from './peers/process.mjs';
 
-const BINARY = process.env.RINGBACK_BIN ?? new URL('../../target/release/ringback', import.meta.url).pathname;
+export const BINARY = process.env.RINGBACK_BIN ?? new URL('../../target/release/ringback', import.meta.url).pathname;
 const LEDGERS = process.env.RINGBACK_LEDGERS;
 
 /** The key the test county's portal signs with. */
