@@ -96,14 +96,22 @@ impl Connector {
 
     /// Writes a copy of the whole SQLite database to a new file, while writers and readers go on.
     pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
-        let mut conn = match &self.target {
-            Target::Sqlite(_) => self.writer().await?,
-            Target::Postgres(_) => return Err(StoreError::schema("PostgreSQL is backed up with its own tools")),
-        };
-        let path = path.to_str().ok_or_else(|| StoreError::schema("the path of the backup is not UTF-8"))?;
-        let copied = sql("VACUUM INTO $1").text(path).run(&mut conn).await;
-        conn.close().await?;
-        copied?;
+        if self.dialect() != Dialect::Sqlite {
+            return Err(StoreError::schema("PostgreSQL is backed up with its own tools"));
+        }
+        let name = path.to_str().ok_or_else(|| StoreError::schema("the path of the backup is not UTF-8"))?;
+        // SQLite would make the file by the umask; it writes into an empty one as readily.
+        private_file(path)?;
+        let mut conn = self.writer().await?;
+        let copied = sql("VACUUM INTO $1").text(name).once().run(&mut conn).await;
+        if let Err(error) = conn.close().await {
+            tracing::warn!(%error, "closing the connection of a backup");
+        }
+        if let Err(error) = copied {
+            std::fs::remove_file(path)?;
+            return Err(error.into());
+        }
+        std::fs::File::open(path)?.sync_all()?;
         Ok(())
     }
 
@@ -153,13 +161,18 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
+    match private_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => Ok(made?),
+    }
+}
+
+/// # Errors
+/// `AlreadyExists` among others.
+fn private_file(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    options.open(path).map(drop)
 }

@@ -1,7 +1,7 @@
 //! The ledger: what was decided, kept so that an answer that was given still holds after a crash.
 //!
 //! SQLite in a file by default, PostgreSQL by URL; both serve the same hand-written SQL. All writes pass one writer task
-//! that commits them in groups ([`writer`]), each answered only once it is on disk; reads have a pool of their own and see
+//! that commits them in groups (`writer.rs`), each answered only once it is on disk; reads have a pool of their own and see
 //! every answered write. Whatever concerns a person is asked for with its tenant, and nothing of another tenant comes back.
 
 mod audit;
@@ -41,6 +41,7 @@ pub use turn::TurnWrite;
 pub use user::{Role, Session, User};
 
 use connect::{Connector, Readers};
+use ringback_routing::time::Timestamp;
 use sql::{Conn, Reader};
 use writer::{Doing, WriterHandle};
 
@@ -137,6 +138,12 @@ impl Store {
             failed: counters.failed.load(Relaxed),
             disk_full: counters.disk_full.load(Relaxed),
         }
+    }
+
+    /// Writes a mark of no meaning, for readiness: Ok says that there are a writer, a database and space. Updates
+    /// [`StoreStats::disk_full`] when nothing else is being written.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.save_setting(None, "probe", &now.as_millis().to_string()).await
     }
 
     /// Copies a SQLite ledger, consistent as of one moment, into the new file `path` while the work goes on.

@@ -157,8 +157,8 @@ async fn save_attempt(
             dialled_at, answered_at, ended_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (tenant, contact, ordinal) DO UPDATE SET
-            state = excluded.state, result = excluded.result, answered_at = excluded.answered_at,
-            ended_at = excluded.ended_at
+            leg = excluded.leg, trunk = excluded.trunk, segment = excluded.segment, state = excluded.state,
+            result = excluded.result, answered_at = excluded.answered_at, ended_at = excluded.ended_at
          WHERE attempts.id = excluded.id")
         .id(tenant)
         .id(contact.id)

@@ -16,6 +16,7 @@ on_both! {
     more_than_the_queue_holds_is_refused
     what_waits_is_written_before_closing
     a_database_that_is_held_does_not_hold_us
+    two_nodes_do_not_dial_one_number_twice
 }
 
 const WRITERS: u128 = 8;
@@ -137,7 +138,7 @@ async fn what_waits_is_written_before_closing(database: Database) {
 }
 
 async fn a_database_that_is_held_does_not_hold_us(database: Database) {
-    let short = Duration::from_millis(200);
+    let short = Duration::from_secs(1);
     let config = StoreConfig { busy_timeout: short, write_timeout: short * 2, ..StoreConfig::default() };
     let store = Store::open(database.url(), config).await.expect("open");
     store.save_setting(None, "before", "kept").await.expect("save");
@@ -152,6 +153,30 @@ async fn a_database_that_is_held_does_not_hold_us(database: Database) {
     raw.run("ROLLBACK").await.expect("unlock");
     assert_eq!(store.save_setting(None, "after", "kept").await, Ok(()));
     assert_eq!(store.setting(None, "meanwhile").await, Ok(None));
+}
+
+async fn two_nodes_do_not_dial_one_number_twice(database: Database) {
+    let stores = [database.open().await.expect("open"), database.open().await.expect("open")];
+    let mut tasks = Vec::new();
+    for (node, store) in stores.iter().enumerate() {
+        let tenant = tenant(&format!("t{node}"));
+        let epoch = store.acquire_lease(&tenant, "n", at(0)).await.expect("lease");
+        for place in 0..20u128 {
+            // In opposite orders, so that each waits for what the other holds.
+            let number = if node == 0 { place } else { 19 - place };
+            let mut one = contact(node as u128 * 100 + number + 1, &format!("+1916555{number:04}"));
+            one.attempts.push(attempt(one.id.0, 1, AttemptState::Dialling));
+            let (store, write) = (store.clone(), turn(&tenant, epoch, vec![saved(&one)]));
+            tasks.push(tokio::spawn(async move { (number, store.commit(write).await) }));
+        }
+    }
+    let mut dialling = [0; 20];
+    for task in tasks {
+        let (number, answer) = task.await.expect("task");
+        dialling[number as usize] += u32::from(answer.is_ok());
+    }
+    assert!(dialling.iter().all(|dialogs| *dialogs <= 1), "{dialling:?}");
+    assert!(dialling.contains(&1), "somebody is called");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -218,6 +243,8 @@ async fn a_full_disk_is_told_and_gets_over_it() {
     assert_eq!(store.setting(None, "before").await, Ok(Some("kept".into())), "reading goes on");
     assert_eq!(store.setting(None, "big").await, Ok(None));
     store.limit_pages(None).await.expect("the quota");
+    assert_eq!(store.probe(at(0)).await, Ok(()));
+    assert!(!store.stats().disk_full, "a probe finds the space");
     assert_eq!(store.save_setting(None, "big", &big).await, Ok(()));
     assert!(!store.stats().disk_full);
     assert_eq!(store.setting(None, "big").await, Ok(Some(big)));

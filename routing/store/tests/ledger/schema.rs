@@ -123,6 +123,12 @@ async fn a_backup_is_a_ledger_of_its_own() {
     let path = database.folder().expect("folder").join("backup.sqlite");
     store.backup(&path).await.expect("backup");
     assert!(store.backup(&path).await.is_err(), "an existing file is not overwritten");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&path).expect("the backup").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "a backup is as private as the ledger");
+    }
     store.save_setting(None, "k", "after").await.expect("save");
     let copy = Store::open(&format!("sqlite://{}", path.display()), StoreConfig::default()).await.expect("open");
     assert_eq!(copy.setting(None, "k").await, Ok(Some("before".into())));

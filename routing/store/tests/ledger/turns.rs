@@ -8,7 +8,10 @@ use ringback_routing::{
 };
 use ringback_store::{testing::Database, *};
 
-use crate::{on_both, support::*};
+use crate::{
+    on_both,
+    support::{raw::Raw, *},
+};
 
 on_both! {
     a_turn_is_kept_and_loaded
@@ -22,6 +25,7 @@ on_both! {
     facts_and_journal_keep_their_order
     the_journal_is_purged_by_age
     nothing_of_another_tenant_comes_back
+    an_unreadable_document_is_told_by_its_id
 }
 
 async fn a_turn_is_kept_and_loaded(database: Database) {
@@ -292,4 +296,22 @@ async fn nothing_of_another_tenant_comes_back(database: Database) {
     let other = Contact { status_token_digest: None, ..contact(1, "+19165550199") };
     store.commit(turn(&b, epoch_b, vec![saved(&other)])).await.expect("commit");
     assert_eq!(store.contact(&a, one.id).await, Ok(Some(one)));
+}
+
+async fn an_unreadable_document_is_told_by_its_id(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let (one, two) = (contact(1, "+19165550101"), contact(2, "+19165550102"));
+    store.commit(turn(&a, epoch, vec![saved(&one), saved(&two)])).await.expect("commit");
+    let mut raw = Raw::connect(database.url()).await;
+    raw.run(&format!("UPDATE contacts SET doc = '{{\"name\":\"secret' WHERE id = '{}'", one.id)).await.expect("update");
+    // A document of a later layout is not guessed at.
+    raw.run(&format!("UPDATE contacts SET doc_version = 2 WHERE id = '{}'", two.id)).await.expect("update");
+    for id in [one.id, two.id] {
+        let error = store.contact(&a, id).await.expect_err("unreadable");
+        assert_eq!(error, StoreError::Corrupt { kind: "contact", id: id.to_string().into() });
+        assert!(!error.to_string().contains("secret"));
+    }
+    assert!(matches!(store.load_open(&a).await, Err(StoreError::Corrupt { .. })));
 }
