@@ -21,7 +21,7 @@ use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_PCMA, MIME_TYP
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
 use rtc::peer_connection::transport::{
-    CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
+    CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCDtlsTransportState, RTCIceCandidate, RTCIceCandidateInit,
 };
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
@@ -111,6 +111,7 @@ pub(crate) struct WebrtcLeg {
     password: String,
     formats: Formats,
     ssrc: u32,
+    dtls_closed: bool,
 }
 
 /// What stays the same in a browser's renegotiation and differs after a reload.
@@ -156,6 +157,7 @@ impl WebrtcLeg {
             password: attribute(&answer, "ice-pwd").ok_or(MediaError::Offer)?,
             formats: sdp::audio_formats(&answer).ok_or(MediaError::Offer)?,
             ssrc: settings.ssrc,
+            dtls_closed: false,
         };
         Ok((leg, answer))
     }
@@ -217,6 +219,16 @@ impl WebrtcLeg {
     pub(crate) fn receive_dtls(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         self.feed(now, from, datagram);
         self.library_deadline = self.connection.poll_timeout();
+        self.dtls_closed = self.is_dtls_closed();
+    }
+
+    /// The library changes no state of the connection when the browser closes DTLS.
+    fn is_dtls_closed(&mut self) -> bool {
+        let sender = self.connection.get_senders().next();
+        let sender = sender.and_then(|sender| self.connection.rtp_sender(sender));
+        sender.is_some_and(|sender| {
+            sender.transport().is_some_and(|transport| transport.state() == RTCDtlsTransportState::Closed)
+        })
     }
 
     /// An SRTP datagram from a validated address; `None` when it is forged, repeated or not audio.
@@ -294,19 +306,14 @@ impl WebrtcLeg {
                     self.phase = Phase::Connected { consent_until: now + self.consent_timeout };
                     return Some(Change::Connected);
                 }
-                (RTCPeerConnectionState::Closed, Phase::Connected { .. }) => {
-                    return Some(self.end(DisconnectReason::Closed));
-                }
-                (RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed, Phase::Connecting { .. }) => {
-                    return Some(self.end(DisconnectReason::TransportFailed));
-                }
-                (RTCPeerConnectionState::Failed, Phase::Connected { .. }) => {
+                (RTCPeerConnectionState::Failed, Phase::Connecting { .. } | Phase::Connected { .. }) => {
                     return Some(self.end(DisconnectReason::TransportFailed));
                 }
                 _ => {}
             }
         }
         match self.phase {
+            Phase::Connected { .. } if self.dtls_closed => Some(self.end(DisconnectReason::Closed)),
             Phase::Connecting { until } if until <= now => {
                 self.phase = Phase::Gone;
                 Some(Change::ConnectTimeout)
@@ -434,7 +441,7 @@ pub(crate) fn g711_engine() -> rtc::shared::error::Result<MediaEngine> {
     Ok(engine)
 }
 
-pub(crate) fn g711_codec(mime: &str) -> RTCRtpCodec {
+fn g711_codec(mime: &str) -> RTCRtpCodec {
     RTCRtpCodec {
         mime_type: mime.to_owned(),
         clock_rate: 8000,

@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 };
 
 use super::Received;
-use crate::webrtc_leg::{g711_codec, g711_engine};
+use crate::webrtc_leg::g711_engine;
 
 /// One browser with a socket of its own.
 pub struct BrowserPeer {
@@ -213,7 +213,6 @@ fn connect(now: Instant, local: SocketAddr, ssrc: u32) -> rtc::shared::error::Re
         .build(now)?;
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-        codec: g711_codec("audio/PCMU"),
         ..Default::default()
     };
     let track = MediaStreamTrack::new("agent".into(), "mic".into(), "mic".into(), RtpCodecKind::Audio, vec![encoding]);

