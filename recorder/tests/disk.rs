@@ -165,6 +165,8 @@ fn a_call_that_ends_on_a_full_disk_keeps_its_beginning() {
     caller.sink.finish();
     let summary = finished(&mut events);
     let (_, _, samples) = read_all(&dir.path().join(&summary.path)).unwrap();
+    let len = fs::metadata(dir.path().join(&summary.path)).unwrap().len();
+    assert_eq!(len, summary.bytes, "half a write is cut off again");
     assert!(samples.len() > 6_000 && samples.len() < 10_000, "{}", samples.len());
     assert_eq!(samples.len() as u64, summary.samples);
     let hole = summary.marks.iter().find(|mark| mark.name == LOSS).expect("a mark");
