@@ -167,7 +167,7 @@ fn main() {
         bench.take(Event::AgentConnected { agent: agent.clone(), session: session.clone() });
         bench.take(Event::AgentHealth { agent, session, health });
     }
-    let (mut asked, mut next_agent, before) = (0, 0, resident());
+    let (mut asked, mut next_agent, mut weight, before) = (0, 0, 0, resident());
     for waiting in LINES {
         let mut joining = Costs::default();
         while bench.core.contacts().count() < waiting {
@@ -176,6 +176,7 @@ fn main() {
                 asked += 1;
             }
         }
+        weight = (resident() - before) / waiting;
         let (mut matching, mut offering, mut accepting) = (Costs::default(), Costs::default(), Costs::default());
         for _ in 0..TURNS.min(waiting / 2) {
             let (agent, _) = Bench::agent(next_agent % AGENTS);
@@ -208,6 +209,5 @@ fn main() {
         offering.show("offer", waiting);
         accepting.show("accept", waiting);
     }
-    let open = bench.core.contacts().count();
-    println!("{open} waiting contacts at {} bytes each", (resident() - before) / open);
+    println!("a waiting contact takes {weight} bytes");
 }

@@ -131,7 +131,7 @@ impl Core {
         let agent = found.agent.clone();
         // From here on the number is free for another request.
         let number_key = entry.contact.customer.number_key.clone();
-        if self.by_number.get(&number_key) == Some(&id) {
+        if self.by_number.get(&number_key) == Some(id) {
             self.by_number.remove(&number_key);
         }
         self.floor.touched_agents.insert(agent);

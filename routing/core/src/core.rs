@@ -9,6 +9,7 @@ use crate::{
     event::{Event, Receipt, Rejection},
     floor::{BucketId, Floor},
     ids::*,
+    numbers::Numbers,
     outbox::Outbox,
     output::Output,
     time::Timestamp,
@@ -34,10 +35,9 @@ pub struct Start {
 pub struct Core {
     pub(crate) config: TenantConfig,
     pub(crate) ids: IdSource,
-    pub(crate) contacts: BTreeMap<ContactId, Entry>,
+    pub(crate) contacts: BTreeMap<ContactId, Box<Entry>>,
     pub(crate) agents: BTreeMap<AgentId, Desk>,
-    /// Number key → the contact that may still be dialled under it.
-    pub(crate) by_number: BTreeMap<String, ContactId>,
+    pub(crate) by_number: Numbers,
     pub(crate) legs: BTreeMap<LegId, LegOwner>,
     /// Legs whose recording is not known to be complete; outlives the contact by a bounded time.
     pub(crate) recordings: BTreeMap<LegId, ContactId>,
@@ -48,7 +48,7 @@ pub struct Core {
 
 /// A contact and what is known of it only while this core runs.
 pub(crate) struct Entry {
-    pub(crate) contact: Box<Contact>,
+    pub(crate) contact: Contact,
     pub(crate) channel: ChannelHold,
     pub(crate) bucket: BucketId,
     /// The customer pressed 1 on the leg that is live now.
@@ -114,7 +114,7 @@ impl Core {
             config: start.config,
             contacts: BTreeMap::new(),
             agents: BTreeMap::new(),
-            by_number: BTreeMap::new(),
+            by_number: Numbers::default(),
             legs: BTreeMap::new(),
             recordings: BTreeMap::new(),
             timers: Timers::default(),
@@ -220,12 +220,12 @@ impl Core {
 
     /// Open contacts by id, as they are now.
     pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
-        self.contacts.values().map(|entry| &*entry.contact)
+        self.contacts.values().map(|entry| &entry.contact)
     }
 
     /// One open contact.
     pub fn contact(&self, id: ContactId) -> Option<&Contact> {
-        self.contacts.get(&id).map(|entry| &*entry.contact)
+        self.contacts.get(&id).map(|entry| &entry.contact)
     }
 
     /// The agents as configured, by id.

@@ -29,6 +29,7 @@ mod conversation;
 mod floor;
 mod line;
 mod matcher;
+mod numbers;
 mod offers;
 mod outbox;
 mod requests;

@@ -56,7 +56,7 @@ impl Core {
         let mut sealed = std::mem::take(&mut self.outbox.sealed);
         for id in std::mem::take(&mut self.outbox.contacts) {
             if let Some(entry) = self.contacts.get(&id) {
-                sealed.push_back(Output::Change(Change::ContactSaved { contact: entry.contact.clone() }));
+                sealed.push_back(Output::Change(Change::ContactSaved { contact: Box::new(entry.contact.clone()) }));
             }
         }
         for (_, contact) in std::mem::take(&mut self.outbox.closed) {

@@ -21,7 +21,7 @@ impl Core {
             return Err(Rejection::NotEnabled);
         }
         let (subject, queue, priority) = self.subject_asked(request.subject)?;
-        if let Some(&contact) = self.by_number.get(&request.customer.number_key) {
+        if let Some(contact) = self.by_number.get(&request.customer.number_key) {
             return Ok(Receipt::CallbackExists { contact });
         }
         if self.contacts.len() >= self.config.limits.max_open_contacts {
@@ -39,7 +39,7 @@ impl Core {
             (Some(closed), next_open) => return Err(Rejection::Closed { closed, next_open }),
         };
         let id = ContactId(self.ids.mint(now));
-        self.by_number.insert(request.customer.number_key.clone(), id);
+        self.by_number.insert(&request.customer.number_key, id);
         let contact = Contact {
             id,
             channel: Channel::Callback,
@@ -83,14 +83,8 @@ impl Core {
     /// Takes a contact into memory and its indexes.
     pub(crate) fn admit(&mut self, now: Timestamp, contact: Contact) {
         let id = contact.id;
-        let entry = Entry {
-            contact: Box::new(contact),
-            channel: ChannelHold::None,
-            bucket: 0,
-            confirmed: false,
-            queued_at: now,
-        };
-        self.contacts.insert(id, entry);
+        let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false, queued_at: now };
+        self.contacts.insert(id, Box::new(entry));
         self.enter_state(now, id);
         self.save(id);
     }
@@ -149,7 +143,7 @@ impl Core {
     }
 
     pub(crate) fn may_be_dialled(&self, contact: &Contact) -> bool {
-        self.by_number.get(&contact.customer.number_key) == Some(&contact.id)
+        self.by_number.get(&contact.customer.number_key) == Some(contact.id)
     }
 
     pub(crate) fn number_changed(
@@ -165,13 +159,13 @@ impl Core {
             return Err(Rejection::WrongState);
         }
         // Somebody already waits under the new number: two contacts may never dial the same one.
-        if self.by_number.get(&number_key).is_some_and(|other| *other != id) {
+        if self.by_number.get(&number_key).is_some_and(|other| other != id) {
             return Err(Rejection::WrongState);
         }
         let old = std::mem::replace(&mut entry.contact.customer.number_key, number_key.clone());
         entry.contact.customer.number = number;
         self.by_number.remove(&old);
-        self.by_number.insert(number_key, id);
+        self.by_number.insert(&number_key, id);
         // A channel was asked for under the old number.
         self.drop_channel(now, id);
         self.list_contact(id);
@@ -195,7 +189,7 @@ impl Core {
         contact.reason = reason.clone();
         contact.closed_at = Some(now);
         self.outbox.contacts.remove(&id);
-        self.outbox.closed.insert(id, contact);
+        self.outbox.closed.insert(id, Box::new(contact));
         self.fact(id, now, Fact::Closed { outcome, reason });
         self.deed(now, Deed::NotifyCustomer { contact: id });
     }

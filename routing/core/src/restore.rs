@@ -49,7 +49,7 @@ impl Core {
             self.close(now, id, Outcome::Successful, Reason::Completed);
             return;
         }
-        self.by_number.entry(contact.customer.number_key.clone()).or_insert(id);
+        self.by_number.insert_new(&contact.customer.number_key, id);
         match (guard, &contact.state) {
             (Some(until), ContactState::Active { .. } | ContactState::Queued { .. }) => {
                 contact.reason = Reason::Interrupted;

@@ -54,8 +54,8 @@ impl Core {
     /// Open earlier than was thought: a closure was lifted, hours were widened.
     fn wake_those_closed_out(&mut self, now: Timestamp) {
         for &(due, id) in &self.floor.scheduled {
-            let closed_out = |entry: &crate::core::Entry| matches!(entry.contact.reason, Reason::Closed { .. });
-            if due > now && self.contacts.get(&id).is_some_and(closed_out) {
+            let reason = self.contacts.get(&id).map(|entry| &entry.contact.reason);
+            if due > now && matches!(reason, Some(Reason::Closed { .. })) {
                 self.timers.set(Timer::ContactDue(id), now);
             }
         }
