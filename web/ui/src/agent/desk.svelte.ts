@@ -7,7 +7,7 @@ import { fall, ring, silence } from './ring'
 import { Socket, type Incoming, type Link, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
 import { PhoneLock, tabSession } from './tab'
-import { mine, REVOKED } from './words'
+import { mine, offerOver } from './words'
 
 export interface Item {
   contact: Contact
@@ -50,6 +50,8 @@ export class Desk {
   #session = ''
   #ping = 0
   #rings: string | null = null
+  /** The last offer the agent accepted or rejected. */
+  #answered: string | null = null
   #notice = 0
   #lost: ReturnType<typeof setTimeout> | undefined
   #reopened = false
@@ -117,8 +119,8 @@ export class Desk {
     this.#pong()
   }
 
-  accept = ({ segment }: Item) => this.#try(segment.offer, { type: 'accept', offer: segment.offer })
-  reject = ({ segment }: Item) => this.#try(segment.offer, { type: 'reject', offer: segment.offer })
+  accept = ({ segment }: Item) => this.#answer('accept', segment.offer)
+  reject = ({ segment }: Item) => this.#answer('reject', segment.offer)
   hold = ({ contact }: Item, on: boolean) => this.#try(`${contact.id} hold`, { type: 'hold', contact: contact.id, on })
   hangUp = ({ contact }: Item) => this.#try(`${contact.id} end`, { type: 'hang_up', contact: contact.id })
   dtmf = ({ contact }: Item, digits: string) => this.#try('', { type: 'dtmf', contact: contact.id, digits })
@@ -141,6 +143,12 @@ export class Desk {
     location.assign('/login')
   }
 
+  #answer(type: 'accept' | 'reject', offer: string): Promise<boolean> {
+    this.#answered = offer
+    silence()
+    return this.#try(offer, { type, offer })
+  }
+
   say(tone: Notice['tone'], text: string): void {
     if (this.notices.some((notice) => notice.text === text)) return
     const id = ++this.#notice
@@ -158,7 +166,7 @@ export class Desk {
     switch (message.type) {
       case 'snapshot':
         clock.sync(message.server_time)
-        this.view = message.agent
+        this.#watchOffer(message.agent)
         this.live = message.live ?? {}
         this.#owned(message.owner)
         this.#ringIfOffered()
@@ -167,9 +175,6 @@ export class Desk {
       case 'ping':
         this.#ping = message.id
         this.#pong()
-        break
-      case 'revoked':
-        this.say('info', REVOKED[message.why] ?? REVOKED.withdrawn!)
         break
       case 'owner':
         this.#owned(message.owner)
@@ -183,6 +188,7 @@ export class Desk {
     clearTimeout(this.#lost)
     if (link !== 'lost') {
       this.link = link
+      this.#tell()
       return
     }
     this.#lost = setTimeout(() => {
@@ -219,6 +225,15 @@ export class Desk {
     this.phone.close()
     this.owner = false
     this.elsewhereHere = true
+  }
+
+  /** Takes the new view, and says so when an offer went away by itself. */
+  #watchOffer(view: AgentView): void {
+    const before = this.offer?.segment.offer
+    this.view = view
+    if (!before || this.#answered === before || this.offer?.segment.offer === before) return
+    const going = this.items.some(({ segment }) => segment.offer === before)
+    if (!going && this.owner) this.say('info', offerOver(view))
   }
 
   /** Only the tab with the phone rings, and an offer rings once, however often the connection comes back. */
@@ -286,10 +301,10 @@ export class Desk {
 const REFUSED: Record<string, string> = {
   offline: 'No answer from the server. Your call goes on; please try again in a moment.',
   offer_gone: 'That offer was over already.',
-  may_not_reject: 'You are not allowed to reject calls.',
   wrong_state: 'That is not possible any more: the contact has moved on.',
   disposition_required: 'Choose how the contact ended before you finish.',
-  unknown_code: 'That choice is not offered any more. Reload the page to see the present ones.',
-  not_the_owner: 'Your phone is in use in another window. Take it over here first.',
-  no_such_contact: 'That contact is closed already.',
+  bad_value: 'That choice is not offered any more. Reload the page to see the present ones.',
+  not_owner: 'Your phone is in use in another window. Take it over here first.',
+  not_allowed: 'Your account may not do this.',
+  not_found: 'That contact is closed already.',
 }

@@ -317,6 +317,6 @@ function inWords(error: unknown): string {
   }
   const code = (error as { code?: unknown } | null)?.code
   if (code === 'offline') return 'The server did not answer. Check your network, then go available again.'
-  if (code === 'not_the_owner') return 'Your phone is in use in another window. Take it over here first.'
+  if (code === 'not_owner') return 'Your phone is in use in another window. Take it over here first.'
   return 'The sound path to the server could not be set up. Your network may block it (UDP). Try again, or tell your support.'
 }

@@ -15,7 +15,7 @@ export type Incoming =
   | { type: 'phone_answer'; id: number; sdp: string }
   | { type: 'ack'; ref: number }
   | { type: 'error'; ref: number | null; problem: Problem }
-  | { type: 'revoked'; why: string }
+  | { type: 'revoked'; why: string } // the session ended; the socket closes with 4001
   | { type: 'owner'; owner: boolean; session: string | null }
 
 /** What this page asks for. `ref` (and `id`, for the phone) are added when it is sent. */

@@ -50,13 +50,11 @@ export function whyYou(why: Reason): string {
   return `You have been free the longest${among} (${duration(why.idle)}).`
 }
 
-export const REVOKED: Record<string, string> = {
-  lapsed: 'The offer ended before you answered. The customer keeps the place in line.',
-  customer_cancelled: 'The customer cancelled the call.',
-  agent_gone: 'The offer was withdrawn because this page lost its connection.',
-  declined: 'Rejected. The customer keeps the place in line.',
-  withdrawn: 'The offer was withdrawn. The customer keeps the place in line.',
-}
+/** An offer that ended without the agent's doing, told from what the desk looks like afterwards. */
+export const offerOver = (after: AgentView): string =>
+  after.presence === 'not_ready'
+    ? 'The offer ended before you answered. The customer keeps the place in line.'
+    : 'The offer is over: the customer cancelled, or no line was free to call.'
 
 /** The agent's live engagement with a contact; null once it is done. */
 export function mine(contact: Contact, agent: AgentView): Segment | null {

@@ -77,12 +77,13 @@ export function tellParent(message: Message): void {
 }
 
 /** The claims of a signed token, read for filling the form only: the server alone judges the signature. */
-export function claimsOf(token: string): { name?: string } {
+export function claimsOf(token: string): { name?: string; phone?: string } {
   try {
     const middle = token.split('.')[1] ?? ''
     const bytes = Uint8Array.from(atob(middle.replace(/-/g, '+').replace(/_/g, '/')), (c) => c.charCodeAt(0))
-    const claims = JSON.parse(new TextDecoder().decode(bytes)) as { name?: unknown }
-    return typeof claims.name === 'string' ? { name: claims.name } : {}
+    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
+    const text = (key: string) => (typeof claims[key] === 'string' ? claims[key] : undefined)
+    return { name: text('name'), phone: text('phone') }
   } catch {
     return {}
   }

@@ -357,15 +357,18 @@ export interface RecordedLeg {
   agent: string | null
   offset_ms: Millis
   duration_ms: Millis
+  /** `repaired`: ended by a crash, whole up to a second before. */
+  state: 'recording' | 'finished' | 'repaired' | 'failed'
   chain: string
 }
 
 export interface Page<T> {
   items: T[]
-  next: string | null
+  /** Where the next page begins, to be given back as it came. */
+  next: string | number | null
 }
 
-/** Each pair is the lowest and highest sample of a bucket, either as −1…1 or as 16-bit samples. */
+/** The lowest and highest 16-bit sample of a bucket. */
 export type Peak = [number, number]
 
 export interface Peaks {
@@ -402,7 +405,7 @@ export interface Boot {
 export interface CallMeBoot extends Boot, AvailabilityAnswer {
   enabled: boolean
   token: string | null
-  prefill: { name: string; customer_id: string | null } | null
+  prefill: { name: string; customer_id: string | null; phone: string | null } | null
   token_error: 'token_invalid' | 'token_expired' | null
   subjects: { id: string; name: string }[]
   from_page: string | null
@@ -412,7 +415,8 @@ export interface CallMeBoot extends Boot, AvailabilityAnswer {
 
 export interface StatusBoot extends Boot {
   tenant: Tenant | null
-  token: string
+  token: string | null
+  parent_origins: string[]
   status: StatusPage | null
 }
 

@@ -15,7 +15,7 @@ export const NOTHING: Search = { from: '', to: '', agent: '', number: '', queue:
 const DAY = 86_400_000
 
 /** Days are whole: `to` reaches to its midnight. */
-export function query(search: Search, page: string | null): string {
+export function query(search: Search, page: string | number | null): string {
   const params = new URLSearchParams()
   const [from, to] = [startOf(search.from), startOf(search.to)]
   if (from !== null) params.set('from', String(from))
@@ -24,7 +24,7 @@ export function query(search: Search, page: string | null): string {
     const value = search[key].trim()
     if (value) params.set(key, value)
   }
-  if (page) params.set('page', page)
+  if (page !== null) params.set('page', String(page))
   return params.toString()
 }
 
@@ -40,7 +40,7 @@ export function daysAgo(days: number, now: number): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
 }
 
-export const find = (search: Search, page: string | null, signal: AbortSignal) =>
+export const find = (search: Search, page: string | number | null, signal: AbortSignal) =>
   get<Page<RecordedCall>>(`/api/v1/recordings?${query(search, page)}`, signal)
 
 export const audioOf = (contact: string, leg: string | null, download = false): string => {
