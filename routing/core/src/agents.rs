@@ -179,39 +179,59 @@ impl Core {
         if desk.record.session.as_ref() != Some(session) {
             return Err(Rejection::NotTheOwner);
         }
-        if desk.record.health != health {
+        let before = desk.record.health;
+        if before != health {
             desk.record.health = health;
             self.save_agent(id);
         }
-        self.health_changed(now, id, health);
+        if health.can_talk() {
+            self.agent_can_talk(now, id);
+        } else {
+            self.withdraw_offers(now, id);
+        }
+        // A browser that has just come says "no media" until it has some; the grace time is for that.
+        if before.media && !health.media {
+            self.media_gone_in_hand(now, id);
+        }
         Ok(Receipt::Done)
     }
 
+    /// Told by whoever carries the media. It may be that of a tab that has gone meanwhile: as long as no other tab has
+    /// media of its own, that was what the customer heard.
     pub(crate) fn agent_media_lost(
         &mut self,
         now: Timestamp,
         id: &AgentId,
         session: &SessionId,
     ) -> Result<Receipt, Rejection> {
-        let health = self.agents.get(id).ok_or(Rejection::NoSuchAgent)?.record.health;
-        self.agent_health(now, id, session, Health { media: false, ..health })
+        let desk = self.agents.get_mut(id).ok_or(Rejection::NoSuchAgent)?;
+        let owner = desk.record.session.as_ref() == Some(session);
+        if !owner && desk.record.health.media {
+            return Err(Rejection::NotTheOwner);
+        }
+        if desk.record.health.media {
+            desk.record.health.media = false;
+            self.save_agent(id);
+        }
+        self.withdraw_offers(now, id);
+        self.media_gone_in_hand(now, id);
+        Ok(Receipt::Done)
     }
 
-    fn health_changed(&mut self, now: Timestamp, id: &AgentId, health: Health) {
+    fn media_gone_in_hand(&mut self, now: Timestamp, id: &AgentId) {
         let Some(hand) = self.agents.get(id).map(|desk| desk.hand.clone()) else { return };
-        if !health.can_talk() {
-            self.withdraw_offers(now, id);
-        } else {
-            self.timers.cancel(&Timer::AgentGrace(id.clone()));
-        }
         for (contact, segment) in hand {
-            if !health.media {
-                self.media_gone(now, contact, segment);
-            } else if health.can_talk() {
-                let found = self.contacts.get(&contact).and_then(|entry| entry.contact.segment(segment));
-                if found.is_some_and(|segment| matches!(segment.state, SegmentState::AgentLost { .. })) {
-                    self.agent_is_back(now, contact, segment);
-                }
+            self.media_gone(now, contact, segment);
+        }
+    }
+
+    fn agent_can_talk(&mut self, now: Timestamp, id: &AgentId) {
+        self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        let Some(hand) = self.agents.get(id).map(|desk| desk.hand.clone()) else { return };
+        for (contact, segment) in hand {
+            let found = self.contacts.get(&contact).and_then(|entry| entry.contact.segment(segment));
+            if found.is_some_and(|segment| matches!(segment.state, SegmentState::AgentLost { .. })) {
+                self.agent_is_back(now, contact, segment);
             }
         }
     }

@@ -238,6 +238,42 @@ fn a_browser_gone_mid_call_has_a_grace_time() {
 }
 
 #[test]
+fn a_dropped_socket_under_living_media_interrupts_nobody() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    let anna = || ("anna".into(), session("anna"));
+    let (agent, session) = anna();
+    world.ok(Event::AgentDisconnected { agent, session });
+    world.pass(secs(3));
+    let (agent, session) = anna();
+    world.ok(Event::AgentConnected { agent, session });
+    let (agent, session) = anna();
+    world.ok(Event::AgentHealth { agent, session, health: Health { tab: true, ..Health::default() } });
+    assert!(world.deeds.is_empty(), "the tab has not said yet what it hears");
+    let (agent, session) = anna();
+    world.ok(Event::AgentHealth { agent, session, health: WELL });
+    world.pass(secs(60));
+    assert!(matches!(world.segment(contact).state, SegmentState::Connected { .. }));
+}
+
+#[test]
+fn a_killed_tab_whose_media_dies_tells_the_customer_at_once() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.pass(secs(2));
+    world.ok(Event::AgentMediaLost { agent: "anna".into(), session: session("anna") });
+    assert_did!(world, Deed::PlayPrompt { prompt: PromptName::AgentLost, .. });
+    // Another tab comes with media of its own; the old one's end is nobody's business then.
+    world.ok(Event::AgentConnected { agent: "anna".into(), session: "second".into() });
+    world.ok(Event::AgentHealth { agent: "anna".into(), session: "second".into(), health: WELL });
+    assert_did!(world, Deed::Bridge { .. });
+    let late = Event::AgentMediaLost { agent: "anna".into(), session: session("anna") };
+    assert_eq!(world.take(late), Err(Rejection::NotTheOwner));
+    assert!(matches!(world.segment(contact).state, SegmentState::Connected { .. }));
+}
+
+#[test]
 fn another_tab_takes_the_call_over() {
     let mut world = World::with_anna();
     let contact = world.connected(1);
