@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::event::{LegKey, MediaError};
 use crate::frame::FrameSink;
+use crate::leg::Leg;
 use crate::output::OutputStream;
 use crate::player::Pcm8k;
 use crate::ports::PortPair;
@@ -97,9 +98,50 @@ pub(crate) enum Command {
     Close {
         leg: LegKey,
     },
+    /// The leg will come from another thread: commands for it wait.
+    Expect {
+        leg: LegKey,
+    },
+    /// Hand the leg over to another thread.
+    Depart {
+        leg: LegKey,
+        to: usize,
+    },
+    /// The leg has come, or it had ended on its old thread.
+    Arrive {
+        leg: LegKey,
+        moved: Option<Box<Leg>>,
+    },
     LegStats {
         leg: LegKey,
         reply: oneshot::Sender<Option<LegStats>>,
     },
     Shutdown,
+}
+
+impl Command {
+    /// The legs that must be on the thread for this command; a bridge has two.
+    pub(crate) fn legs(&self) -> [Option<LegKey>; 2] {
+        match self {
+            Command::Bridge { a, b } | Command::Unbridge { a, b } => [Some(*a), Some(*b)],
+            Command::Shutdown | Command::Arrive { .. } => [None, None],
+            Command::Browser { leg, .. }
+            | Command::Renegotiate { leg, .. }
+            | Command::Carrier { leg, .. }
+            | Command::Reoffer { leg, .. }
+            | Command::Answer { leg, .. }
+            | Command::Echo { leg, .. }
+            | Command::Play { leg, .. }
+            | Command::StopPlay { leg }
+            | Command::Mute { leg, .. }
+            | Command::SendDtmf { leg, .. }
+            | Command::Record { leg, .. }
+            | Command::StopRecord { leg }
+            | Command::Mark { leg, .. }
+            | Command::Close { leg }
+            | Command::Expect { leg }
+            | Command::Depart { leg, .. }
+            | Command::LegStats { leg, .. } => [Some(*leg), None],
+        }
+    }
 }

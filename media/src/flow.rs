@@ -266,9 +266,9 @@ fn next_tick(leg: &Leg, due: Instant, now: Instant) -> Option<Instant> {
     if !leg.needs_tick() {
         return None;
     }
-    let fed = leg.takes_forwarded() && (leg.peer.is_some() || leg.echo) && !leg.comfort_due(now + TICK);
-    if fed {
-        return Some(now + COMFORT_AFTER);
+    let fed = leg.takes_forwarded() && leg.output.is_fed();
+    if let Some(sent_at) = leg.output.sent_at().filter(|_| fed) {
+        return Some((sent_at + COMFORT_AFTER).max(now + TICK));
     }
     let next = due + TICK;
     Some(if now.saturating_duration_since(next) > MAX_LATENESS { now + TICK } else { next })

@@ -158,8 +158,7 @@ impl Leg {
 
     /// Silence frames are due: nothing was sent for a while and nobody is about to send.
     pub(crate) fn comfort_due(&self, now: Instant) -> bool {
-        let fed = self.peer.is_some() || self.echo;
-        let patience = if fed { COMFORT_AFTER } else { TICK - Duration::from_millis(2) };
+        let patience = if self.output.is_fed() { COMFORT_AFTER } else { TICK / 2 };
         self.wants_comfort() && self.output.sent_at().is_none_or(|at| now.saturating_duration_since(at) >= patience)
     }
 

@@ -11,6 +11,7 @@ pub mod g711;
 mod latch;
 mod leg;
 mod media;
+mod moving;
 mod offer_filter;
 mod orders;
 mod output;

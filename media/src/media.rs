@@ -16,6 +16,7 @@ use crate::command::{Command, Renegotiated};
 use crate::config::MediaConfig;
 use crate::event::{LegKey, MediaError, MediaEvent, MediaEvents};
 use crate::frame::FrameSink;
+use crate::moving::Neighbours;
 use crate::orders::random_seed;
 use crate::output::OutputStream;
 use crate::player::Pcm8k;
@@ -39,9 +40,21 @@ struct Inner {
     totals: Arc<Totals>,
     events: mpsc::Sender<MediaEvent>,
     lanes: Vec<Lane>,
-    /// On which thread each leg lives.
-    places: Mutex<HashMap<LegKey, usize>>,
+    places: Mutex<HashMap<LegKey, Place>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// On which thread a leg lives, and whether it may move to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    lane: usize,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Browser,
+    Carrier,
 }
 
 /// The way to one media thread.
@@ -62,12 +75,14 @@ impl Media {
         let config = Arc::new(config);
         let totals = Arc::new(Totals::default());
         let (events, receiver) = mpsc::channel(config.limits.events.max(1));
-        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+        let neighbours = Neighbours::default();
+        let (mut lanes, mut threads) = (Vec::<Lane>::new(), Vec::new());
         for index in 0..config.threads.max(1) {
-            let (lane, thread) = start_thread(&config, index, &totals, &events)?;
+            let (lane, thread) = start_thread(&config, index, &totals, &events, neighbours.clone())?;
             lanes.push(lane);
             threads.push(thread);
         }
+        let _ = neighbours.set(lanes.iter().map(|lane| (lane.commands.clone(), lane.waker.clone())).collect());
         let inner = Inner {
             identity: Identity::generate()?,
             ports: PortPool::new(config.rtp_bind, &config.rtp_ports),
@@ -91,7 +106,7 @@ impl Media {
     /// # Errors
     /// [`MediaError::Exists`], [`MediaError::Offer`], [`MediaError::Exhausted`], [`MediaError::Unavailable`].
     pub async fn open_browser(&self, leg: LegKey, offer_sdp: String) -> Result<String, MediaError> {
-        let lane = self.inner.claim(leg)?;
+        let lane = self.inner.claim(leg, Kind::Browser)?;
         let opened = self.connect_browser(lane, leg, &offer_sdp).await;
         if opened.is_err() {
             self.inner.forget(leg);
@@ -156,7 +171,7 @@ impl Media {
 
     async fn open_carrier(&self, leg: LegKey, remote: Option<sdp::Remote>) -> Result<String, MediaError> {
         let inner = &self.inner;
-        let lane = inner.claim(leg)?;
+        let lane = inner.claim(leg, Kind::Carrier)?;
         let opened = async {
             let ports = inner.ports.take().map_err(|_| MediaError::Exhausted)?;
             let rtp = SocketAddr::new(inner.config.rtp_advertised, ports.lease.port());
@@ -186,9 +201,13 @@ impl Media {
         }
     }
 
-    /// Each side hears the other. Earlier bridges of either side end.
+    /// Each side hears the other. Earlier bridges of either side end. Two browsers on different threads cannot
+    /// be bridged: [`MediaEvent::Failed`].
     pub fn bridge(&self, a: LegKey, b: LegKey) {
-        self.inner.order(a, Command::Bridge { a, b });
+        match self.inner.bring_together(a, b) {
+            Ok(()) => self.inner.order(a, Command::Bridge { a, b }),
+            Err(why) => self.inner.fail(a, why),
+        }
     }
 
     /// Ends the bridge between exactly these two.
@@ -267,26 +286,53 @@ impl Media {
 
 impl Inner {
     fn place(&self, leg: LegKey) -> Option<usize> {
-        self.places().get(&leg).copied()
+        self.places().get(&leg).map(|place| place.lane)
     }
 
-    fn places(&self) -> std::sync::MutexGuard<'_, HashMap<LegKey, usize>> {
+    fn places(&self) -> std::sync::MutexGuard<'_, HashMap<LegKey, Place>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the name for a new leg and chooses its thread.
-    fn claim(&self, leg: LegKey) -> Result<usize, MediaError> {
+    /// Takes the name for a new leg and chooses the thread with the fewest.
+    fn claim(&self, leg: LegKey, kind: Kind) -> Result<usize, MediaError> {
         let mut places = self.places();
         if places.contains_key(&leg) {
             return Err(MediaError::Exists);
         }
-        let lane = 0;
-        places.insert(leg, lane);
+        let mut legs = vec![0usize; self.lanes.len()];
+        if legs.len() > 1 {
+            places.values().filter(|place| place.kind == kind).for_each(|place| legs[place.lane] += 1);
+        }
+        let lane = (0..legs.len()).min_by_key(|lane| legs[*lane]).unwrap_or(0);
+        places.insert(leg, Place { lane, kind });
         Ok(lane)
     }
 
     fn forget(&self, leg: LegKey) -> Option<usize> {
-        self.places().remove(&leg)
+        self.places().remove(&leg).map(|place| place.lane)
+    }
+
+    /// Moves a carrier's leg to the other one's thread. Unknown legs are no error.
+    fn bring_together(&self, a: LegKey, b: LegKey) -> Result<(), MediaError> {
+        let mut places = self.places();
+        let (Some(&place_a), Some(&place_b)) = (places.get(&a), places.get(&b)) else { return Ok(()) };
+        if place_a.lane == place_b.lane {
+            return Ok(());
+        }
+        let (leg, from, to) = match (place_a.kind, place_b.kind) {
+            (_, Kind::Carrier) => (b, place_b.lane, place_a.lane),
+            (Kind::Carrier, Kind::Browser) => (a, place_a.lane, place_b.lane),
+            (Kind::Browser, Kind::Browser) => return Err(MediaError::Unavailable),
+        };
+        self.send(to, Command::Expect { leg })?;
+        if let Err(why) = self.send(from, Command::Depart { leg, to }) {
+            let _ = self.send(to, Command::Arrive { leg, moved: None });
+            return Err(why);
+        }
+        if let Some(place) = places.get_mut(&leg) {
+            place.lane = to;
+        }
+        Ok(())
     }
 
     fn send(&self, lane: usize, command: Command) -> Result<(), MediaError> {
@@ -301,8 +347,10 @@ impl Inner {
 
     /// Sends a command that has no reply; a leg that is gone is no error, a full queue is reported.
     fn order(&self, leg: LegKey, command: Command) {
-        let Some(lane) = self.place(leg) else { return };
-        if let Err(why) = self.send(lane, command) {
+        // Held while sending, so that no command goes to the thread that a leg is just leaving.
+        let places = self.places();
+        let Some(place) = places.get(&leg) else { return };
+        if let Err(why) = self.send(place.lane, command) {
             self.fail(leg, why);
         }
     }
@@ -336,6 +384,7 @@ fn start_thread(
     index: usize,
     totals: &Arc<Totals>,
     events: &mpsc::Sender<MediaEvent>,
+    neighbours: Neighbours,
 ) -> io::Result<(Lane, JoinHandle<()>)> {
     let mut bind = config.webrtc_bind;
     if bind.port() != 0 {
@@ -353,6 +402,8 @@ fn start_thread(
     let (sender, commands) = sync_channel(config.limits.commands.max(1));
     let closing = Arc::new(Mutex::new(Vec::new()));
     let thread = MediaThread::new(Parts {
+        index,
+        neighbours,
         config: config.clone(),
         poll,
         commands,

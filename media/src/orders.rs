@@ -20,7 +20,13 @@ use crate::webrtc_leg::WebrtcLeg;
 
 impl MediaThread {
     pub(crate) fn execute(&mut self, now: Instant, command: Command) {
+        if self.waiting.concerns(&command) {
+            return self.postpone(command);
+        }
         match command {
+            Command::Expect { leg } => self.expect(leg),
+            Command::Depart { leg, to } => self.depart(leg, to),
+            Command::Arrive { leg, moved } => self.arrive(now, leg, moved),
             Command::Browser { leg, browser, output, reply } => {
                 let _ = reply.send(self.open_browser(now, leg, browser, output));
             }

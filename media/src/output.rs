@@ -81,6 +81,11 @@ impl OutputStream {
         self.sent_at
     }
 
+    /// The last packet came from another leg.
+    pub(crate) fn is_fed(&self) -> bool {
+        matches!(self.source, Source::Forwarded { .. })
+    }
+
     /// The timestamp that a sample taken at `now` would have.
     pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
         self.timestamp.wrapping_add(self.elapsed_samples(now))
@@ -163,7 +168,7 @@ impl OutputStream {
             return None;
         };
         let delta = input.sequence.wrapping_sub(last_sequence) as i16;
-        if current != origin || ssrc != input.ssrc || delta > MAX_DROPOUT || delta < MAX_MISORDER {
+        if current != origin || ssrc != input.ssrc || !(MAX_MISORDER..=MAX_DROPOUT).contains(&delta) {
             return None;
         }
         let timestamp = input.timestamp.wrapping_add(timestamp_offset);

@@ -82,7 +82,7 @@ impl Reception {
         source.received_before = source.received;
         Some(ReportBlock {
             ssrc: source.ssrc,
-            fraction_lost: if in_interval == 0 { 0 } else { u8::try_from(lost * 256 / in_interval).unwrap_or(u8::MAX) },
+            fraction_lost: u8::try_from((lost * 256).checked_div(in_interval).unwrap_or(0)).unwrap_or(u8::MAX),
             lost: u32::try_from(expected.saturating_sub(source.received)).unwrap_or(u32::MAX).min(0x7f_ffff),
             highest: source.highest,
             jitter: source.jitter >> 4,

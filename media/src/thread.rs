@@ -17,6 +17,7 @@ use crate::config::MediaConfig;
 use crate::demux::{Demux, Slot};
 use crate::event::{DisconnectReason, LegKey, MediaEvent};
 use crate::leg::{Hearing, Leg, Transport};
+use crate::moving::{Neighbours, Waiting};
 use crate::stats::{Totals, count};
 use crate::wire::Wire;
 
@@ -58,6 +59,8 @@ pub(crate) struct MediaThread {
     pub(crate) free: Vec<Slot>,
     pub(crate) events: EventQueue,
     pub(crate) next_origin: u64,
+    pub(crate) neighbours: Neighbours,
+    pub(crate) waiting: Waiting,
     timers: BTreeSet<(Instant, Slot)>,
     /// Sockets with more to read than one turn allows.
     unfinished: Vec<Token>,
@@ -66,6 +69,8 @@ pub(crate) struct MediaThread {
 
 /// What a new thread is made of.
 pub(crate) struct Parts {
+    pub(crate) index: usize,
+    pub(crate) neighbours: Neighbours,
     pub(crate) config: Arc<MediaConfig>,
     pub(crate) poll: Poll,
     pub(crate) commands: Receiver<Command>,
@@ -78,7 +83,7 @@ impl MediaThread {
     /// # Errors
     /// When the browsers' socket cannot be registered.
     pub(crate) fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { config, poll, commands, closing, mut wire, events } = parts;
+        let Parts { index, config, poll, commands, closing, mut wire, events, neighbours } = parts;
         poll.registry().register(&mut wire.browsers, BROWSERS, Interest::READABLE)?;
         Ok(MediaThread {
             demux: Demux::new(config.limits.addresses_per_browser),
@@ -91,7 +96,9 @@ impl MediaThread {
             slots: HashMap::new(),
             free: Vec::new(),
             events,
-            next_origin: 1,
+            next_origin: (index as u64) << 48 | 1,
+            neighbours,
+            waiting: Waiting::default(),
             timers: BTreeSet::new(),
             unfinished: Vec::new(),
             stopping: false,
@@ -144,7 +151,7 @@ impl MediaThread {
         }
         let closing = std::mem::take(&mut *self.closing.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for leg in closing {
-            self.close(leg);
+            self.execute(Instant::now(), Command::Close { leg });
         }
     }
 

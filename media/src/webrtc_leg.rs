@@ -435,7 +435,7 @@ pub(crate) fn g711_engine() -> rtc::shared::error::Result<MediaEngine> {
     for (mime, payload_type) in
         [(MIME_TYPE_PCMU, 0), (MIME_TYPE_PCMA, 8), (MIME_TYPE_TELEPHONE_EVENT, EVENT_PAYLOAD_TYPE)]
     {
-        let parameters = RTCRtpCodecParameters { rtp_codec: g711_codec(mime), payload_type, ..Default::default() };
+        let parameters = RTCRtpCodecParameters { rtp_codec: g711_codec(mime), payload_type };
         engine.register_codec(parameters, RtpCodecKind::Audio)?;
     }
     Ok(engine)

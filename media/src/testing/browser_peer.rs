@@ -139,6 +139,18 @@ impl BrowserPeer {
         self.send_raw(now, false, 0, sequence, timestamp, payload);
     }
 
+    /// Sends one telephone-event packet (RFC 4733, payload type 126) at the current timestamp; the timestamp moves on
+    /// by `duration` only when `last` is set.
+    pub fn send_event(&mut self, now: Instant, code: u8, duration: u16, end: bool, last: bool) {
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        self.sequence = sequence.wrapping_add(1);
+        if last {
+            self.timestamp = timestamp.wrapping_add(u32::from(duration));
+        }
+        let payload = crate::dtmf::Event { code, end, duration }.to_bytes();
+        self.send_raw(now, duration == 160, 126, sequence, timestamp, &payload);
+    }
+
     /// Sends a packet with every field given.
     pub fn send_raw(
         &mut self,

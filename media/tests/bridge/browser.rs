@@ -48,16 +48,7 @@ fn keys_pass_between_browser_and_carrier_with_each_sides_payload_type() {
     rig.media.bridge(LegKey(1), LegKey(2));
     rig.run(&mut [&mut agent, &mut customer], 5);
     for duration in [160u16, 320, 480] {
-        let [high, low] = duration.to_be_bytes();
-        let end = if duration == 480 { 0x8a } else { 0x0a };
-        agent.browser().send_raw(
-            Instant::now(),
-            duration == 160,
-            126,
-            40_000 + duration / 160,
-            77,
-            &[9, end, high, low],
-        );
+        agent.browser().send_event(Instant::now(), 9, duration, duration == 480, duration == 480);
     }
     rig.media.send_dtmf(LegKey(1), "3".into());
     rig.run(&mut [&mut agent, &mut customer], 20);

@@ -192,3 +192,48 @@ fn errors_are_told_apart() {
     assert!(rig.wait(rig.media.open_rtp(LegKey(2))).is_ok(), "the ports came back");
     assert_eq!(rig.media.stats().legs, 1);
 }
+
+#[test]
+fn legs_of_different_threads_come_together() {
+    let mut rig = Rig::start(|config| config.threads = 3);
+    let mut agents = [rig.browser(1, 440.0), rig.browser(2, 440.0), rig.browser(3, 440.0)];
+    let mut customers = [rig.carrier(13, Codec::Pcmu, 1000.0), rig.carrier(12, Codec::Pcmu, 1000.0)];
+    let tape = Tape::default();
+    rig.media.record(LegKey(12), Box::new(tape.clone()));
+    for agent in 1..=3 {
+        rig.media.bridge(LegKey(agent), LegKey(12));
+        rig.media.bridge(LegKey(agent), LegKey(13));
+    }
+    rig.media.bridge(LegKey(1), LegKey(12));
+    rig.media.bridge(LegKey(2), LegKey(13));
+    let [a, b, c] = &mut agents;
+    let [x, y] = &mut customers;
+    rig.run(&mut [a, b, c, x, y], 40);
+    for party in [&*x, &*y] {
+        assert!(party.level(440.0, 20) > 0.45);
+        party.assert_continuous();
+    }
+    assert!(a.level(1000.0, 20) > 0.45 && b.level(1000.0, 20) > 0.45);
+    assert!(c.heard.is_empty() || c.level(1000.0, 5) < 0.02 || c.heard.len() < 5);
+    rig.media.bridge(LegKey(1), LegKey(2));
+    let why = MediaError::Unavailable;
+    assert_eq!(rig.count(|event| *event == MediaEvent::Failed { leg: LegKey(1), why }), 1);
+    rig.media.shutdown();
+    assert!(tape.0.lock().unwrap().samples.len() > 35 * 160);
+}
+
+#[test]
+fn a_stalled_source_is_replaced_by_silence_at_full_rate() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Pcmu, 440.0);
+    let mut b = rig.carrier(2, Codec::Pcmu, 1000.0);
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut a, &mut b], 10);
+    a.heard.clear();
+    std::thread::sleep(Duration::from_secs(1));
+    a.listen();
+    assert!((35..=42).contains(&a.heard.len()), "{} packets in a second", a.heard.len());
+    rig.run(&mut [&mut a, &mut b], 20);
+    assert!(a.level(1000.0, 15) > 0.45);
+    a.assert_continuous();
+}
