@@ -420,8 +420,8 @@ impl Endpoint {
             match output {
                 Output::Send { peer, bytes, client } => self.send(peer, bytes, client).await,
                 Output::Event(event) => {
-                    trunks_changed |= matches!(event, SignalingEvent::Trunk(_));
-                    self.pending.push_back(event);
+                    trunks_changed |= matches!(*event, SignalingEvent::Trunk(_));
+                    self.pending.push_back(*event);
                 }
                 Output::Resolve { trunk, host, port } => self.resolve(trunk, host, port),
                 Output::Admit(address) => self.shared.with_guard(|guard| guard.admit(address)),

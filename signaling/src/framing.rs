@@ -118,7 +118,7 @@ impl Framer {
         if b"\r\n\r\n".starts_with(&self.buffer) {
             return Ok(false);
         }
-        if self.buffer.len() >= START_PROBE && *scanned == 0 && !is_plausible(&self.buffer) {
+        if self.buffer.len() >= START_PROBE && *scanned < START_PROBE && !is_plausible(&self.buffer) {
             return Err(FramingError::NotSip);
         }
         let Some(end) = head_end(&self.buffer, *scanned) else {

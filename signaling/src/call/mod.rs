@@ -90,7 +90,7 @@ pub enum CallAction {
         server: ServerId,
         response: Response,
     },
-    Event(SignalingEvent),
+    Event(Box<SignalingEvent>),
 }
 
 /// Why a client transaction ended without a final response.
@@ -112,7 +112,7 @@ pub struct Ctx<'a> {
 
 impl Ctx<'_> {
     fn event(&mut self, event: SignalingEvent) {
-        self.out.push(CallAction::Event(event));
+        self.out.push(CallAction::Event(Box::new(event)));
     }
 
     fn respond(&mut self, server: ServerId, response: Response) {

@@ -180,7 +180,7 @@ impl Call {
         call.outgoing = Some(Outgoing { request, record, peer, answers_until: None });
         // The event comes before the bytes leave, as a caller that stores it would wish.
         let stored = call.stored(&call.calling_dialog(), DialogState::Calling);
-        ctx.out.insert(0, CallAction::Event(SignalingEvent::Dialog(stored)));
+        ctx.out.insert(0, CallAction::Event(Box::new(SignalingEvent::Dialog(stored))));
         Ok(call)
     }
 
@@ -280,7 +280,7 @@ impl Call {
         }
         let stored = self.stored(&self.calling_dialog(), DialogState::Calling);
         let at = ctx.out.len().saturating_sub(1);
-        ctx.out.insert(at, CallAction::Event(SignalingEvent::Dialog(stored)));
+        ctx.out.insert(at, CallAction::Event(Box::new(SignalingEvent::Dialog(stored))));
     }
 
     pub(super) fn give_up(&mut self, ctx: &mut Ctx<'_>, why: Why) {

@@ -33,7 +33,7 @@ impl Stack {
         };
         let (cause, reason) = (refusal.0, Some(refusal.1.to_owned()));
         let event = SignalingEvent::Failed { key: wanted.key, status: None, cause, reason };
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push_back(Output::Event(Box::new(event)));
     }
 
     pub fn ring(&mut self, now: Instant, key: CallKey, status: u16, sdp: Option<String>) {
@@ -83,7 +83,7 @@ impl Stack {
             Some(call) => self.add_call(now, call, out),
             None => {
                 let event = SignalingEvent::Ended { key: stored.key, by: crate::event::EndedBy::Local };
-                self.outputs.push_back(Output::Event(event));
+                self.outputs.push_back(Output::Event(Box::new(event)));
             }
         }
     }

@@ -37,7 +37,7 @@ pub enum Output {
         bytes: Bytes,
         client: Option<u64>,
     },
-    Event(SignalingEvent),
+    Event(Box<SignalingEvent>),
     /// Look up a trunk's host and report by [`Stack::resolved`].
     Resolve {
         trunk: String,

@@ -173,7 +173,7 @@ impl Stack {
             self.start_client(now, sent, branch, Owner::Trunk(id.to_owned()));
         }
         if let Some(state) = changed {
-            self.outputs.push_back(Output::Event(SignalingEvent::Trunk(state)));
+            self.outputs.push_back(Output::Event(Box::new(SignalingEvent::Trunk(state))));
         }
         self.wind_trunk(id);
     }

@@ -120,9 +120,7 @@ impl ClientInvite {
                 actions.push(ClientAction::TimedOut);
             }
             State::Calling { a: Some(a), .. } => {
-                if a.fire(now) {
-                    actions.push(ClientAction::Transmit(self.encoded.clone()));
-                }
+                actions.extend(a.fire(now).then(|| ClientAction::Transmit(self.encoded.clone())))
             }
             State::Completed { d: end, .. } | State::Accepted { m: end } if now >= *end => {
                 self.state = State::Terminated;

@@ -71,9 +71,7 @@ impl ClientNonInvite {
                 actions.push(ClientAction::TimedOut);
             }
             State::Waiting { e: Some(e), .. } => {
-                if e.fire(now) {
-                    actions.push(ClientAction::Transmit(self.encoded.clone()));
-                }
+                actions.extend(e.fire(now).then(|| ClientAction::Transmit(self.encoded.clone())))
             }
             State::Completed { k } if now >= *k => {
                 self.state = State::Terminated;

@@ -91,9 +91,7 @@ impl ServerInvite {
                 actions.push(ServerAction::NotAcknowledged);
             }
             State::Completed { g: Some(g), response, .. } => {
-                if g.fire(now) {
-                    actions.push(ServerAction::Transmit(response.clone()));
-                }
+                actions.extend(g.fire(now).then(|| ServerAction::Transmit(response.clone())));
             }
             State::Confirmed { i: end } | State::Accepted { l: end } if now >= *end => {
                 self.state = State::Terminated;
