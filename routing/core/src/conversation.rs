@@ -98,9 +98,10 @@ impl Core {
         id: ContactId,
     ) -> Result<Receipt, Rejection> {
         let segment = self.segment_with(agent, id)?;
-        let (segment, state) = (segment.id, segment.state.clone());
+        let (segment, state, talked) = (segment.id, segment.state.clone(), segment.connected_at.is_some());
         match state {
             SegmentState::Connected { .. } => self.end_conversation(now, id, segment),
+            SegmentState::AgentLost { .. } if talked => self.end_conversation(now, id, segment),
             SegmentState::Connecting { .. } => {
                 if !self.agents.get(agent).is_some_and(|desk| desk.config.can_reject) {
                     return Err(Rejection::MayNotReject);

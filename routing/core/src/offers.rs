@@ -1,10 +1,10 @@
 //! One contact before one agent for a limited time.
 
 use crate::{
-    agent::{AgentState, Endpoint},
+    agent::{AgentState, Endpoint, RequestedState},
     config::Aftermath,
     contact::*,
-    core::{Core, LegOwner, Side},
+    core::{Core, Desk, LegOwner, Side},
     event::{Receipt, Rejection},
     ids::*,
     output::{Deed, Fact, RevokeReason},
@@ -195,11 +195,11 @@ impl Core {
             entry.contact.cool_off.insert(agent.clone(), now + aftermath.cool_off);
         }
         // Who asked to be away, or went, meanwhile is left where they are.
-        let Some(desk) = self.agents.get_mut(agent).filter(|desk| desk.record.state == AgentState::Ready) else {
-            return;
+        let stays = |desk: &Desk| {
+            desk.record.state == AgentState::Ready && matches!(desk.record.next, None | Some(RequestedState::Ready))
         };
         let Some(reason) = aftermath.not_ready.clone() else { return };
-        if !desk.hand.is_empty() {
+        if !self.agents.get(agent).is_some_and(stays) {
             return;
         }
         self.set_state(now, agent, AgentState::NotReady { reason });

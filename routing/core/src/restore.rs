@@ -2,11 +2,11 @@
 //! offline until the browser is back.
 
 use crate::{
-    agent::{AgentRecord, AgentState, Health},
+    agent::{AgentRecord, AgentState, Health, Presence},
     config::AgentConfig,
     contact::*,
     core::Core,
-    output::{Deed, Fact, RevokeReason},
+    output::{Change, Deed, Fact, RevokeReason},
     reason::Reason,
     time::{Millis, Timestamp},
     timers::Timer,
@@ -28,6 +28,14 @@ impl Core {
                 None => AgentRecord::offline(config.id.clone(), now),
             };
             self.seat(now, config, record);
+        }
+        for record in records.iter().filter(|record| record.state != AgentState::Offline) {
+            let agent = record.id.clone();
+            if !self.agents.contains_key(&agent) {
+                self.outbox.removed.insert(agent.clone(), settled_agent(now, record));
+            }
+            let presence = Presence::Offline;
+            self.outbox.changes.push(Change::PresenceChanged { agent, at: now, presence, reason: None });
         }
         for contact in contacts {
             if !matches!(contact.state, ContactState::Closed { .. }) {

@@ -12,6 +12,7 @@ const HANDLED_NEEDED: usize = 3;
 const ANSWERS_NEEDED: usize = 5;
 const ANSWER_WINDOW: Millis = Millis::from_secs(600);
 const ANSWERS_KEPT: usize = 64;
+const LONGEST_HANDLED: Millis = Millis::from_secs(86_400);
 
 /// What one queue has seen of handling times and waits.
 #[derive(Debug, Default)]
@@ -24,8 +25,10 @@ pub(crate) struct WaitStats {
 impl WaitStats {
     /// An agent was taken up this long by one contact, from accepting it to the end of wrap-up.
     pub(crate) fn handled(&mut self, span: Millis) {
-        self.handled.push_back(span.0);
-        self.handled_sum += span.0;
+        // A clock set by years in the middle of a call is no handling time.
+        let span = span.0.min(LONGEST_HANDLED.0);
+        self.handled.push_back(span);
+        self.handled_sum += span;
         if self.handled.len() > HANDLED_KEPT {
             self.handled_sum -= self.handled.pop_front().unwrap_or(0);
         }
@@ -49,7 +52,7 @@ impl WaitStats {
         let by_length = mean.saturating_mul(i64::from(position)) / i64::from(effective);
         let recent = self.answers.iter().filter(|(at, _)| now.since(*at) <= ANSWER_WINDOW).count();
         match self.answers.back() {
-            Some((_, last)) if recent >= ANSWERS_NEEDED => Some(Millis((by_length + last.0) / 2)),
+            Some((_, last)) if recent >= ANSWERS_NEEDED => Some(Millis(by_length.saturating_add(last.0) / 2)),
             _ => Some(Millis(by_length)),
         }
     }

@@ -205,6 +205,16 @@ fn media_lost_for_good_puts_the_live_customer_back_in_line() {
 }
 
 #[test]
+fn an_agent_without_media_may_still_hang_up() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    world.ok(media(false));
+    world.ok(Event::HangUpRequested { agent: "anna".into(), contact });
+    assert_did!(world, Deed::ReleaseLeg { .. });
+    assert!(matches!(world.segment(contact).state, SegmentState::WrapUp { .. }));
+}
+
+#[test]
 fn a_customer_who_waits_on_the_line_is_served_after_hours_and_may_hang_up() {
     let mut world = World::with_anna();
     world.pass(secs(7 * 3600 - 10));

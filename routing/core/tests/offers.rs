@@ -151,6 +151,21 @@ fn a_lapsed_offer_is_rona_and_the_place_is_kept() {
 }
 
 #[test]
+fn a_missed_offer_beside_a_call_drains_and_lasts() {
+    let mut anna = agent("anna");
+    anna.voice_slots = 2;
+    let mut world = World::new(config(), &[anna]);
+    world.ready("anna");
+    let talking = world.connected(1);
+    world.offered(2);
+    world.pass(secs(20));
+    assert_eq!(world.presence("anna"), Presence::Draining);
+    world.ok(Event::LegEnded { leg: world.leg(talking) });
+    world.pass(secs(60));
+    assert_eq!(world.state("anna"), not_ready("rona"));
+}
+
+#[test]
 fn a_declined_offer_is_a_break_that_ends_by_itself() {
     let mut world = World::with_anna();
     let contact = world.offered(1);

@@ -22,6 +22,7 @@ fn a_standing_offer_is_revoked() {
     let contact = world.offered(1);
     world.restart();
     assert_did!(world, Deed::RevokeOffer { .. });
+    assert_eq!(world.presences.last(), Some(&("anna".into(), Presence::Offline)), "her interval ends here");
     assert!(world.is_queued(contact));
     assert_eq!(world.segment(contact).state, SegmentState::Done { end: SegmentEnd::Revoked });
     assert_eq!(world.presence("anna"), Presence::Offline);
