@@ -100,9 +100,9 @@ struct Cluster {
 impl Cluster {
     fn start() -> io::Result<Self> {
         let bin = binaries()?;
-        let folder = tempfile::Builder::new().prefix("ringback-pg-").tempdir()?.keep();
-        let runner = Runner::for_folder(&folder)?;
-        let data = folder.join("data");
+        let folder = tempfile::Builder::new().prefix("ringback-pg-").tempdir()?;
+        let runner = Runner::for_folder(folder.path())?;
+        let data = folder.path().join("data");
         let made = runner
             .command(&bin.join("initdb"))
             .arg("--pgdata")
@@ -130,12 +130,13 @@ impl Cluster {
             .command(Path::new("/bin/sh"))
             .args(["-c", script])
             .arg(&bin)
-            .arg(&folder)
+            .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let cluster = Self { folder, _shell: shell };
+        // From here on the shell removes it.
+        let cluster = Self { folder: folder.keep(), _shell: shell };
         cluster.wait()?;
         Ok(cluster)
     }
