@@ -1,1 +1,65 @@
-fn main() {}
+//! The binary `ringback`.
+
+use std::process::ExitCode;
+
+use ringback::{
+    cli::{self, Command},
+    config::{LogFormat, ServerConfig},
+    demo, http, run,
+    start::RunError,
+    users,
+};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args().skip(1)).map_err(RunError::Config).and_then(perform) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringback: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(command: Command) -> Result<(), RunError> {
+    match command {
+        Command::Help => say(cli::HELP),
+        Command::Version => say(concat!("ringback ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::OpenApi => say(&http::openapi::text()),
+        Command::CheckConfig { config } => say(&load(&config)?.redacted()),
+        Command::UserAdd(add) => runtime()?.block_on(users::add(&add))?,
+        Command::Serve { config } => {
+            let config = load(&config)?;
+            logs(config.file.server.log);
+            runtime()?.block_on(async { run::up(config, None).await?.until_told().await })?;
+        }
+        Command::Demo { data_dir, http } => {
+            logs(LogFormat::Text);
+            runtime()?.block_on(demo::run(&data_dir, http))?;
+        }
+    }
+    Ok(())
+}
+
+fn load(path: &std::path::Path) -> Result<ServerConfig, RunError> {
+    ServerConfig::load(path).map_err(|error| RunError::Config(error.to_string()))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// `RUST_LOG` chooses what is logged; info without it.
+fn logs(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => subscriber.with_target(false).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "what a command answers goes to standard output")]
+fn say(text: &str) {
+    print!("{text}");
+}

@@ -2,8 +2,7 @@
 //! whether the user exists or not.
 
 use argon2::{
-    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
-    password_hash::SaltString,
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version, password_hash::SaltString,
 };
 
 /// Longest password looked at, in bytes: hashing cost must not be the attacker's choice.

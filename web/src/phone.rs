@@ -29,7 +29,8 @@ const NANP_REFUSED_EXCHANGES: &[&str] = &["211", "311", "411", "511", "611", "71
 
 /// NANP area codes of paid, carrier or government special service (NANPA: 500-series personal communication, 600 Canada,
 /// 700 inter-exchange carrier, 710 US government, 900 pay-per-call).
-const NANP_REFUSED_AREAS: &[&str] = &["500", "521", "522", "533", "544", "566", "577", "588", "600", "700", "710", "900"];
+const NANP_REFUSED_AREAS: &[&str] =
+    &["500", "521", "522", "533", "544", "566", "577", "588", "600", "700", "710", "900"];
 
 /// The kinds of number a tenant may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,9 +158,7 @@ fn kind_allowed(kind: Type, allowed: &[NumberKind]) -> bool {
     match kind {
         Type::FixedLine => allowed.contains(&NumberKind::FixedLine),
         Type::Mobile => allowed.contains(&NumberKind::Mobile),
-        Type::FixedLineOrMobile => {
-            allowed.contains(&NumberKind::FixedLine) || allowed.contains(&NumberKind::Mobile)
-        }
+        Type::FixedLineOrMobile => allowed.contains(&NumberKind::FixedLine) || allowed.contains(&NumberKind::Mobile),
         Type::Voip => allowed.contains(&NumberKind::Voip),
         Type::TollFree => allowed.contains(&NumberKind::TollFree),
         Type::PersonalNumber => allowed.contains(&NumberKind::PersonalNumber),
@@ -261,7 +260,16 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_invalid() {
-        for typed in ["abc", "916 555", "916555010", "91655501001234", "+", "555-0100", "9165550100 ext 5", "+1916555010;phone-context=evil"] {
+        for typed in [
+            "abc",
+            "916 555",
+            "916555010",
+            "91655501001234",
+            "+",
+            "555-0100",
+            "9165550100 ext 5",
+            "+1916555010;phone-context=evil",
+        ] {
             assert!(matches!(parse(typed), Err(PhoneRefusal::Invalid | PhoneRefusal::Service)), "{typed}");
         }
         assert_eq!(parse("  "), Err(PhoneRefusal::Missing));

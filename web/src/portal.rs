@@ -88,8 +88,7 @@ pub fn verify(token: &str, tenant: &str, keys: &[PortalKey], now: Timestamp) -> 
         return Err(TokenError::Invalid);
     }
     let mut parts = token.split('.');
-    let (Some(header), Some(payload), Some(signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(TokenError::Invalid);
     };

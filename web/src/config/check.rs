@@ -82,7 +82,9 @@ impl Check<'_> {
         let line = self
             .text
             .lines()
-            .position(|line| line.trim_start().strip_prefix(last).is_some_and(|rest| rest.trim_start().starts_with('=')))
+            .position(|line| {
+                line.trim_start().strip_prefix(last).is_some_and(|rest| rest.trim_start().starts_with('='))
+            })
             .map_or(0, |index| index + 1);
         self.problems.push(Problem { line, key: key.to_owned(), message: message.into() });
     }
@@ -150,9 +152,9 @@ impl Check<'_> {
     }
 
     fn rtp_ports(&mut self, text: &str) -> (u16, u16) {
-        let range = text.split_once('-').and_then(|(first, last)| {
-            Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?))
-        });
+        let range = text
+            .split_once('-')
+            .and_then(|(first, last)| Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?)));
         match range {
             Some((first, last)) if first >= 1024 && first < last => (first, last),
             _ => {
@@ -259,7 +261,13 @@ impl Check<'_> {
         if table.subject.is_empty() {
             let queue = queues[0].id.clone();
             let id = SubjectId::new("general");
-            return vec![SubjectConfig { id, name: "General".into(), queue, skill: None, priorities: Priorities::default() }];
+            return vec![SubjectConfig {
+                id,
+                name: "General".into(),
+                queue,
+                skill: None,
+                priorities: Priorities::default(),
+            }];
         }
         let mut subjects = Vec::new();
         for subject in &table.subject {
@@ -349,7 +357,8 @@ impl Check<'_> {
             }
             (PortalAlgorithm::Es256, None, None, Some(path)) => {
                 let text = self.secret_file(path)?;
-                let point = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok().and_then(|der| p256_point(&der));
+                let point =
+                    SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok().and_then(|der| p256_point(&der));
                 if point.is_none() {
                     self.says(path.span(), "is not the PEM of a P-256 public key");
                 }

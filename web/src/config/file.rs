@@ -101,8 +101,8 @@ pub struct SipTable {
     pub tcp: Option<SocketAddr>,
     /// Host or address that carriers can reach, when it is not the bound one.
     pub advertised: Option<String>,
-    /// Addresses besides the trunks' own whose requests are looked at.
-    pub accept_from: Vec<IpAddr>,
+    /// Addresses or ranges besides the trunks' own whose requests are looked at.
+    pub accept_from: Vec<AddressRange>,
 }
 
 impl Default for SipTable {
@@ -159,14 +159,14 @@ pub enum SipTransport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MediaTable {
-    /// One UDP port for all browsers.
+    /// One UDP port for all browsers; each further media thread takes the next one.
     pub webrtc: SocketAddr,
     /// Addresses browsers are told; needed behind NAT.
     pub webrtc_advertised: Vec<IpAddr>,
     /// Address of the RTP ports towards carriers.
     pub rtp: IpAddr,
     pub rtp_advertised: Option<IpAddr>,
-    /// "first-last", both even or odd as you like; one port per call.
+    /// "first-last"; two ports per call.
     pub rtp_ports: String,
     /// Media threads; 0 = one per processor.
     pub threads: usize,
@@ -184,7 +184,7 @@ impl Default for MediaTable {
             rtp: Ipv4Addr::UNSPECIFIED.into(),
             rtp_advertised: None,
             rtp_ports: "30000-31999".into(),
-            threads: 0,
+            threads: 1,
             silence_seconds: 60,
             agent_silence_seconds: 5,
         }
@@ -196,7 +196,7 @@ impl Default for MediaTable {
 pub struct RecorderTable {
     /// Without it `recordings` in the data directory.
     pub dir: Option<PathBuf>,
-    /// Frames (20 ms) that may wait for the disk.
+    /// Frames (20 ms) of one recording that may wait for the disk.
     pub queue_frames: usize,
     /// Longest part of a recording that a power cut can take, in milliseconds; at most 1000.
     pub flush_ms: u32,
@@ -206,7 +206,7 @@ pub struct RecorderTable {
 
 impl Default for RecorderTable {
     fn default() -> Self {
-        Self { dir: None, queue_frames: 20_000, flush_ms: 500, min_free_mib: 1024 }
+        Self { dir: None, queue_frames: 500, flush_ms: 500, min_free_mib: 1024 }
     }
 }
 
@@ -280,6 +280,35 @@ impl Default for LimitsTable {
             open_contacts: 10_000,
             agents: 2_000,
         }
+    }
+}
+
+/// An address, or a range of them like `203.0.113.0/24`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AddressRange(String);
+
+impl AddressRange {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for AddressRange {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let (address, prefix) = text.split_once('/').map_or((text.as_str(), None), |(a, p)| (a, Some(p)));
+        let fits = address.parse::<IpAddr>().is_ok_and(|address| {
+            let widest = if address.is_ipv4() { 32 } else { 128 };
+            prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|prefix| prefix <= widest))
+        });
+        if fits { Ok(Self(text)) } else { Err(format!("`{text}` is not an address or a range like 203.0.113.0/24")) }
+    }
+}
+
+impl From<AddressRange> for String {
+    fn from(range: AddressRange) -> String {
+        range.0
     }
 }
 

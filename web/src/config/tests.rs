@@ -80,7 +80,11 @@ fn errors_name_line_and_key() {
         (SMALL.replace("channels = 10", "channels = \"ten\""), "trunk.channels", 5),
         (SMALL.replace("\"08:00\"", "\"25:00\""), "tenant.hours.from", 19),
         (SMALL.replace("\"mon\"", "\"moon\""), "tenant.hours.days", 18),
-        (format!("{SMALL}\n[[tenant.subject]]\nid = \"x\"\nname = \"X\"\nqueue = \"nope\"\n"), "tenant.subject.queue", 25),
+        (
+            format!("{SMALL}\n[[tenant.subject]]\nid = \"x\"\nname = \"X\"\nqueue = \"nope\"\n"),
+            "tenant.subject.queue",
+            25,
+        ),
         (format!("[server]\nlisten = 1\n{SMALL}"), "server.listen", 2),
     ];
     for (text, key, line) in cases {

@@ -1,0 +1,121 @@
+//! Whether a tenant can be asked for a callback now, for its own pages and for the portal pages that embed them.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use chrono::Weekday;
+use ringback_routing::{config::TenantConfig, ids::TenantId, view::Availability};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{error::ApiError, schema};
+use crate::{
+    config::{AuthMode, Face},
+    phone,
+    state::App,
+};
+
+/// One tenant, found by the word in the address.
+pub struct Tenant<'a> {
+    pub id: TenantId,
+    pub face: &'a Face,
+    pub config: Arc<TenantConfig>,
+}
+
+impl<'a> Tenant<'a> {
+    pub async fn find(app: &'a App, word: &str) -> Result<Self, ApiError> {
+        let (id, face) = app.faces.get_key_value(&TenantId::new(word)).ok_or_else(ApiError::not_found)?;
+        let config = app.engine.config(id).await?;
+        Ok(Self { id: id.clone(), face, config })
+    }
+
+    pub fn public(&self) -> PublicTenant {
+        PublicTenant {
+            id: self.id.to_string(),
+            name: self.config.name.clone(),
+            phone: self.face.public_phone.clone(),
+            phone_display: self.face.public_phone.as_ref().map(|number| phone::display(number, self.face.home)),
+            languages: self.face.languages.clone(),
+            accent: self.face.accent.to_string(),
+            timezone: self.config.timezone.name().to_owned(),
+        }
+    }
+
+    pub fn hours(&self) -> Vec<OpeningHours> {
+        let mut week: Vec<_> = self.config.hours.week.iter().collect();
+        week.sort_by_key(|interval| (interval.day.num_days_from_monday(), interval.from));
+        week.into_iter()
+            .map(|interval| OpeningHours {
+                day: day_name(interval.day),
+                from: interval.from.format("%H:%M").to_string(),
+                to: interval.to.format("%H:%M").to_string(),
+            })
+            .collect()
+    }
+
+    /// Foreign origins that may show the Call-Me pages.
+    pub fn parent_origins(&self) -> Vec<String> {
+        self.face.origins.iter().map(|origin| origin.as_str().to_owned()).collect()
+    }
+}
+
+fn day_name(day: Weekday) -> &'static str {
+    ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][day.num_days_from_monday() as usize]
+}
+
+/// A tenant as everybody may see it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PublicTenant {
+    pub id: String,
+    pub name: String,
+    /// E.164.
+    pub phone: Option<String>,
+    pub phone_display: Option<String>,
+    pub languages: Vec<String>,
+    /// `#rrggbb`
+    pub accent: String,
+    /// IANA name.
+    pub timezone: String,
+}
+
+/// Open on `day` from `from` to `to`, local time.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OpeningHours {
+    /// Mon to Sun.
+    pub day: &'static str,
+    pub from: String,
+    pub to: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AvailabilityAnswer {
+    pub tenant: PublicTenant,
+    #[schema(value_type = schema::Availability)]
+    pub availability: Availability,
+    pub hours: Vec<OpeningHours>,
+    /// required, optional or none
+    #[schema(value_type = String)]
+    pub auth: AuthMode,
+}
+
+/// Foreign pages of the tenant's own origins may read this: it decides whether they show the button (C1).
+pub async fn read(State(app): State<App>, Path(word): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let tenant = Tenant::find(&app, &word).await?;
+    let availability = app.engine.availability(&tenant.id).await?;
+    let answer =
+        AvailabilityAnswer { tenant: tenant.public(), availability, hours: tenant.hours(), auth: tenant.face.auth };
+    let mut response = Json(answer).into_response();
+    let asking = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    if let Some(origin) = asking.filter(|origin| tenant.face.origins.iter().any(|known| known.as_str() == *origin)) {
+        if let Ok(value) = HeaderValue::from_str(origin) {
+            response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        }
+    }
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
+    Ok(response)
+}

@@ -1,0 +1,62 @@
+//! The emergency closure: one click closes the office to new requests, one opens it again.
+
+use axum::{Json, extract::State, http::StatusCode};
+use ringback_routing::{config::Closure, event::Event, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller, schema};
+use crate::state::App;
+
+/// Longest message, in letters.
+const MAX_MESSAGE: usize = 500;
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClosureAsk {
+    /// Shown to customers.
+    pub message: String,
+    /// Milliseconds since 1970; without it the closure lasts until it is lifted.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClosureAnswer {
+    #[schema(value_type = Option<schema::Closure>)]
+    pub closure: Option<Closure>,
+}
+
+pub async fn read(State(app): State<App>, caller: Caller) -> Result<Json<ClosureAnswer>, ApiError> {
+    let config = app.engine.config(caller.tenant()?).await?;
+    let now = app.now();
+    let closure = config.hours.closure.clone().filter(|closure| closure.until.is_none_or(|until| until > now));
+    Ok(Json(ClosureAnswer { closure }))
+}
+
+pub async fn declare(
+    State(app): State<App>,
+    caller: Caller,
+    JsonBody(ask): JsonBody<ClosureAsk>,
+) -> Result<StatusCode, ApiError> {
+    let message = ask.message.trim().to_owned();
+    let since = app.now();
+    if message.is_empty() || message.chars().count() > MAX_MESSAGE {
+        return Err(ApiError::bad_value("message"));
+    }
+    if ask.until.is_some_and(|until| until <= since) {
+        return Err(ApiError::bad_value("until"));
+    }
+    let closure = Closure { since, until: ask.until, message };
+    app.engine.submit(caller.tenant()?, Event::ClosureDeclared { closure }).await?;
+    audit(&app, &caller, "closure_declared", caller.tenant()?, json!({ "until": ask.until })).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn lift(State(app): State<App>, caller: Caller) -> Result<StatusCode, ApiError> {
+    app.engine.submit(caller.tenant()?, Event::ClosureLifted).await?;
+    audit(&app, &caller, "closure_lifted", caller.tenant()?, json!({})).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

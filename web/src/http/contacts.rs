@@ -1,0 +1,65 @@
+//! One contact with everything that happened to it.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ringback_routing::{
+    contact::{Contact, SegmentState},
+    ids::ContactId,
+    output::Fact,
+    time::Timestamp,
+};
+use ringback_store::Role;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{board::shown_number, error::ApiError, guard::Caller, schema};
+use crate::state::App;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContactAnswer {
+    #[schema(value_type = schema::Contact)]
+    pub contact: Contact,
+    pub facts: Vec<FactAt>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FactAt {
+    #[schema(value_type = i64)]
+    pub at: Timestamp,
+    #[schema(value_type = Object)]
+    pub fact: Fact,
+}
+
+pub async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(contact): Path<String>,
+) -> Result<Json<ContactAnswer>, ApiError> {
+    let id: ContactId = contact.parse().map_err(|_| ApiError::not_found())?;
+    let tenant = caller.tenant()?;
+    let live = app.engine.status_view(tenant, id).await?.map(|view| view.contact);
+    let contact = match live {
+        Some(contact) => Some(contact),
+        None => app.store.contact(tenant, id).await?,
+    };
+    let mut contact = contact.ok_or_else(ApiError::not_found)?;
+    let in_hand = contact
+        .segments
+        .iter()
+        .any(|segment| &segment.agent == caller.id() && !matches!(segment.state, SegmentState::Done { .. }));
+    // To an agent, somebody else's contact does not exist.
+    if caller.user.role == Role::Agent && !in_hand {
+        return Err(ApiError::not_found());
+    }
+    if !in_hand {
+        let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
+        contact.customer.number = shown_number(face, &contact.customer.number);
+    }
+    contact.customer.number_key = String::new();
+    contact.status_token_digest = None;
+    let facts = app.store.contact_facts(tenant, id).await?;
+    let facts = facts.into_iter().map(|row| FactAt { at: row.at, fact: row.fact }).collect();
+    Ok(Json(ContactAnswer { contact, facts }))
+}

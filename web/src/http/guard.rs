@@ -1,0 +1,180 @@
+//! Who may call a route: decided before the handler runs, from the table in [`routes`](super::routes).
+
+use std::{net::IpAddr, sync::atomic::Ordering::Relaxed, time::Instant};
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use ringback_routing::ids::{AgentId, TenantId};
+use ringback_store::{Role, Session, User};
+
+use super::{edge::Client, error::ApiError};
+use crate::{rate::address_key, state::App, token};
+
+pub const COOKIE: &str = "ringback_session";
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Whoever holds the customer's unguessable link.
+    StatusLink,
+    /// Staff of these roles, each within the own tenant.
+    Staff(&'static [Role]),
+    /// Likewise, but a page: who is not signed in is led to the login.
+    StaffPage(&'static [Role]),
+    /// Loopback and the addresses of `metrics_from`.
+    Operations,
+}
+
+/// Which allowance a call takes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    Login,
+    Callbacks,
+    Pages,
+    PublicApi,
+    StaffApi,
+    /// Health checks and the like.
+    Free,
+}
+
+/// The signed-in person behind a call.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub session: Session,
+    pub user: User,
+}
+
+impl Caller {
+    pub fn id(&self) -> &AgentId {
+        &self.user.id
+    }
+
+    /// The caller's own tenant: there is no way to name another.
+    pub fn tenant(&self) -> Result<&TenantId, ApiError> {
+        self.user.tenant.as_ref().ok_or_else(ApiError::not_allowed)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Caller>().cloned().ok_or_else(auth_required)
+    }
+}
+
+#[derive(Clone)]
+pub struct Guard {
+    pub app: App,
+    pub access: Access,
+    pub rate: Rate,
+}
+
+pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    match guard.admit(&mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal,
+    }
+}
+
+impl Guard {
+    async fn admit(&self, request: &mut Request) -> Result<(), Response> {
+        let client = request.extensions().get::<Client>().copied();
+        let address = client.map_or(IpAddr::from([127, 0, 0, 1]), |client| client.address);
+        self.within_rate(address).map_err(IntoResponse::into_response)?;
+        if !request.method().is_safe() {
+            same_site(&self.app, request.headers(), self.access).map_err(IntoResponse::into_response)?;
+        }
+        match self.access {
+            Access::Public | Access::StatusLink => Ok(()),
+            Access::Operations => {
+                let known = address.is_loopback() || self.app.config.file.server.metrics_from.contains(&address);
+                if known { Ok(()) } else { Err(ApiError::not_allowed().into_response()) }
+            }
+            Access::Staff(roles) => {
+                let caller = self.staff(request.headers(), roles).await.map_err(IntoResponse::into_response)?;
+                request.extensions_mut().insert(caller);
+                Ok(())
+            }
+            Access::StaffPage(roles) => match self.staff(request.headers(), roles).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    Ok(())
+                }
+                Err(error) if error.status == StatusCode::UNAUTHORIZED && request.method() == Method::GET => {
+                    // The path is one of the table's own, so it needs no escaping.
+                    Err(Redirect::to(&format!("/login?next={}", request.uri().path())).into_response())
+                }
+                Err(error) => Err(error.into_response()),
+            },
+        }
+    }
+
+    fn within_rate(&self, address: IpAddr) -> Result<(), ApiError> {
+        let rates = &self.app.rates;
+        let limiter = match self.rate {
+            Rate::Login => &rates.login,
+            Rate::Callbacks => &rates.callbacks,
+            Rate::Pages => &rates.pages,
+            Rate::PublicApi => &rates.public_api,
+            Rate::StaffApi => &rates.staff_api,
+            Rate::Free => return Ok(()),
+        };
+        limiter.take(address_key(address), Instant::now()).map_err(|wait| {
+            self.app.counters.rate_limited.fetch_add(1, Relaxed);
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited").retry(wait.as_secs() + 1)
+        })
+    }
+
+    async fn staff(&self, headers: &HeaderMap, roles: &[Role]) -> Result<Caller, ApiError> {
+        let caller = signed_in(&self.app, headers).await?.ok_or_else(auth_required)?;
+        if roles.contains(&caller.user.role) { Ok(caller) } else { Err(ApiError::not_allowed()) }
+    }
+}
+
+fn auth_required() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "auth_required")
+}
+
+/// The session of the request's cookie, if it holds.
+pub async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    let Some(token) = cookie(headers).filter(|token| token::is_plausible(token)) else { return Ok(None) };
+    let found = app.store.session(&token::digest(token), app.now()).await?;
+    Ok(found.map(|(session, user)| Caller { session, user }))
+}
+
+/// The session token in the cookies.
+pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// A browser says where a request comes from; only our own pages may change anything. Programs that are no browser send
+/// neither header: they may call what is public, while staff calls must name our origin.
+pub fn same_site(app: &App, headers: &HeaderMap, access: Access) -> Result<(), ApiError> {
+    let refused = || ApiError::new(StatusCode::FORBIDDEN, "cross_site");
+    let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
+    let site = headers.get("sec-fetch-site").map(|value| value.to_str().unwrap_or("cross-site"));
+    if let Some(origin) = origin {
+        if !app.origins.iter().any(|own| own == origin) {
+            return Err(refused());
+        }
+    }
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(refused());
+    }
+    match access {
+        Access::Staff(_) | Access::StaffPage(_) if origin.is_none() => Err(refused()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! HTTP: one file per resource; [`routes`] says who may call what, [`guard`] sees to it, [`edge`] does what every
+//! response needs.
+
+pub mod audit;
+pub mod availability;
+pub mod board;
+pub mod body;
+pub mod callbacks;
+pub mod callme;
+pub mod closure;
+pub mod contacts;
+pub mod edge;
+pub mod error;
+pub mod guard;
+pub mod login;
+pub mod openapi;
+pub mod operations;
+pub mod pages;
+pub mod playback;
+pub mod recordings;
+pub mod routes;
+pub mod schema;
+pub mod status;
+pub mod stream;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The OpenAPI 3.1 description, made of the route table and the schemas, so that it cannot leave a route out.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use serde_json::{Map, Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use super::{
+    audit, availability, body, callbacks, closure, contacts,
+    guard::Access,
+    login, operations, playback, recordings,
+    routes::{Route, table},
+    schema, status,
+};
+use crate::ws;
+
+pub async fn read() -> Json<Value> {
+    Json(document())
+}
+
+/// The whole description.
+pub fn document() -> Value {
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for route in table(false) {
+        if route.path.contains("{*") {
+            continue;
+        }
+        paths.entry(route.path).or_default().insert(route.method.as_str().to_lowercase(), operation(&route));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Ringback",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+            "description": "Times are milliseconds since 1970-01-01 UTC, spans milliseconds. Refusals are problem documents \
+                            (RFC 9457). The agent's socket /ws speaks ringback.v1: ClientMessage there, ServerMessage back.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": { "session": { "type": "apiKey", "in": "cookie", "name": super::guard::COOKIE } },
+        },
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let doc = route.doc;
+    let media = if doc.media.is_empty() { "application/json" } else { doc.media };
+    let mut success = json!({ "description": doc.summary });
+    if let Some(name) = doc.response {
+        success["content"] = json!({ media: { "schema": reference(name) } });
+    } else if doc.status == 200 {
+        success["content"] = json!({ media: {} });
+    }
+    let problem = json!({
+        "description": "Refused",
+        "content": { "application/problem+json": { "schema": reference("Problem") } },
+    });
+    let mut operation = json!({
+        "summary": doc.summary,
+        "description": access_words(route.access),
+        "responses": { doc.status.to_string(): success, "default": problem },
+    });
+    let parameters = parameters(route);
+    if !parameters.is_empty() {
+        operation["parameters"] = json!(parameters);
+    }
+    if let Some(name) = doc.request {
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": reference(name) } } });
+    }
+    if matches!(route.access, Access::Staff(_) | Access::StaffPage(_)) {
+        operation["security"] = json!([{ "session": [] }]);
+    }
+    operation
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let mut parameters: Vec<Value> = in_path
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+        .collect();
+    let in_query = route.doc.query.iter();
+    parameters.extend(in_query.map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
+    if route.doc.request == Some("CallbackAsk") {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" },
+        }));
+    }
+    parameters
+}
+
+fn access_words(access: Access) -> String {
+    let roles = |roles: &[ringback_store::Role]| roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+    match access {
+        Access::Public => "Everybody.".to_owned(),
+        Access::StatusLink => "Whoever holds the customer's link.".to_owned(),
+        Access::Staff(of) | Access::StaffPage(of) => format!("Signed-in staff of the own tenant: {}.", roles(of)),
+        Access::Operations => "Loopback and the addresses of server.metrics_from.".to_owned(),
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn schemas() -> BTreeMap<String, RefOr<Schema>> {
+    let mut found = Vec::new();
+    fn add<T: ToSchema + PartialSchema>(found: &mut Vec<(String, RefOr<Schema>)>) {
+        found.push((T::name().into_owned(), T::schema()));
+        T::schemas(found);
+    }
+    add::<schema::Problem>(&mut found);
+    add::<body::Nothing>(&mut found);
+    add::<availability::AvailabilityAnswer>(&mut found);
+    add::<callbacks::CallbackAsk>(&mut found);
+    add::<callbacks::CallbackAnswer>(&mut found);
+    add::<status::StatusPage>(&mut found);
+    add::<status::NumberChange>(&mut found);
+    add::<login::LoginAsk>(&mut found);
+    add::<login::LoginAnswer>(&mut found);
+    add::<login::Me>(&mut found);
+    add::<schema::BoardView>(&mut found);
+    add::<schema::AgentView>(&mut found);
+    add::<contacts::ContactAnswer>(&mut found);
+    add::<closure::ClosureAsk>(&mut found);
+    add::<closure::ClosureAnswer>(&mut found);
+    add::<recordings::RecordingList>(&mut found);
+    add::<playback::PeaksAnswer>(&mut found);
+    add::<audit::AuditList>(&mut found);
+    add::<operations::TrunkList>(&mut found);
+    add::<operations::AlarmList>(&mut found);
+    add::<ws::ClientMessage>(&mut found);
+    add::<ws::ServerMessage>(&mut found);
+    found.into_iter().collect()
+}
+
+/// The description as it is committed.
+pub fn text() -> String {
+    serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let text = document.to_string();
+        for part in text.split("\"#/components/schemas/").skip(1) {
+            let name = part.split('"').next().unwrap();
+            assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        }
+        assert!(document["components"]["schemas"].get("ServerMessage").is_some());
+    }
+
+    #[test]
+    fn every_json_answer_and_body_is_described() {
+        for route in table(false).iter().filter(|route| route.path.starts_with("/api/")) {
+            assert!(!route.doc.summary.is_empty(), "{} {}", route.method, route.path);
+            if route.method == axum::http::Method::POST {
+                assert!(route.doc.request.is_some(), "{}", route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_committed_description_is_fresh() {
+        let committed = include_str!("../../../docs/openapi.json");
+        assert!(
+            committed == text(),
+            "docs/openapi.json is stale: cargo run -p ringback -- openapi > docs/openapi.json"
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! Every address the server answers, and who may call it. The router is built from this table and from nothing else, so
+//! a route that is not in it does not exist.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, StatusCode},
+    middleware,
+    routing::{MethodRouter, delete, get, post},
+};
+use ringback_store::Role;
+
+use super::{
+    audit, availability, board, callbacks, callme, closure, contacts, edge,
+    error::ApiError,
+    guard::{self, Access, Guard, Rate},
+    login, openapi, operations, pages, playback, recordings, status,
+};
+use crate::{demo, state::App, ws};
+
+/// One method of one address.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    pub rate: Rate,
+    pub doc: Doc,
+    handler: MethodRouter<App>,
+}
+
+/// What the OpenAPI document says of a route; schemas by name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Doc {
+    pub summary: &'static str,
+    pub query: &'static [&'static str],
+    pub request: Option<&'static str>,
+    pub response: Option<&'static str>,
+    /// Media type of the response; JSON when empty.
+    pub media: &'static str,
+    pub status: u16,
+}
+
+const DESK: &[Role] = &[Role::Agent, Role::Supervisor];
+const BOARD: &[Role] = &[Role::Supervisor, Role::Admin];
+const SUPERVISION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
+const LISTEN: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
+const OPERATION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Operator];
+
+/// The table.
+pub fn table(demo: bool) -> Vec<Route> {
+    let mut table = customer_routes();
+    table.extend(staff_routes());
+    table.extend(supervision_routes());
+    table.extend(operations_routes());
+    if demo {
+        table.push(page("/demo/portal", Access::Public, "The demo county's portal page", get(demo::portal::page)));
+    }
+    table
+}
+
+fn customer_routes() -> Vec<Route> {
+    use Access::{Public, StatusLink};
+    vec![
+        page("/t/{tenant}/call-me", Public, "The Call-Me page", get(callme::page)),
+        Route {
+            method: Method::POST,
+            rate: Rate::Callbacks,
+            doc: Doc { status: 303, ..html("The Call-Me form without JavaScript; leads to the status page") },
+            ..page("/t/{tenant}/call-me", Public, "", post(callme::submit))
+        },
+        page("/t/{tenant}/status/{token}", StatusLink, "The customer's live page", get(status::page)),
+        page("/t/{tenant}/theme.css", Public, "The tenant's colours", get(pages::theme)),
+        api(Method::GET, "/api/v1/t/{tenant}/availability", Public, get(availability::read))
+            .says("Whether the tenant can be asked for a callback now", "AvailabilityAnswer"),
+        Route {
+            rate: Rate::Callbacks,
+            ..api(Method::POST, "/api/v1/t/{tenant}/callbacks", Public, post(callbacks::create))
+        }
+        .takes("CallbackAsk")
+        .says("Asks for a callback", "CallbackAnswer")
+        .with_status(201),
+        api(Method::GET, "/api/v1/status/{token}", StatusLink, get(status::read))
+            .says("How the customer's callback stands", "StatusPage"),
+        api(Method::GET, "/api/v1/status/{token}/events", StatusLink, get(status::events))
+            .says("The same, each time it changes", "StatusPage")
+            .as_media("text/event-stream"),
+        api(Method::POST, "/api/v1/status/{token}/cancel", StatusLink, post(status::cancel))
+            .takes("Nothing")
+            .says("Takes the callback back", "StatusPage"),
+        Route {
+            rate: Rate::Callbacks,
+            ..api(Method::POST, "/api/v1/status/{token}/number", StatusLink, post(status::change_number))
+        }
+        .takes("NumberChange")
+        .says("Changes the number to be called", "StatusPage"),
+        page("/embed.js", Public, "The launcher for foreign pages", get(pages::embed)),
+        Route { rate: Rate::Free, ..page("/assets/{*file}", Public, "Scripts and styles", get(pages::asset)) },
+        Route { rate: Rate::Free, ..page("/static/{*file}", Public, "Files of the pages", get(pages::static_file)) },
+    ]
+}
+
+fn staff_routes() -> Vec<Route> {
+    use Access::{Public, Staff, StaffPage};
+    vec![
+        page("/", Public, "Leads to the login", get(pages::root)),
+        page("/login", Public, "The login page", get(pages::login)),
+        page("/agent", StaffPage(DESK), "The agent's desk", get(pages::agent)),
+        page("/supervisor", StaffPage(SUPERVISION), "The supervisor's board", get(pages::supervisor)),
+        Route { rate: Rate::Login, ..api(Method::POST, "/api/v1/login", Public, post(login::login)) }
+            .takes("LoginAsk")
+            .says("Signs in and sets the session cookie", "LoginAnswer"),
+        api(Method::POST, "/api/v1/logout", Staff(&Role::ALL), post(login::logout))
+            .takes("Nothing")
+            .says("Signs out", "")
+            .with_status(204),
+        api(Method::GET, "/api/v1/me", Staff(&Role::ALL), get(login::me)).says("Who is signed in", "Me"),
+        Route { rate: Rate::StaffApi, ..api(Method::GET, "/ws", Staff(DESK), get(ws::open)) }
+            .says("The agent's socket, subprotocol ringback.v1; messages are ClientMessage and ServerMessage", "")
+            .with_status(101),
+        api(
+            Method::GET,
+            "/api/v1/contacts/{contact}",
+            Staff(&[Role::Agent, Role::Supervisor, Role::Admin, Role::Auditor]),
+            get(contacts::read),
+        )
+        .says("A contact and all that happened to it", "ContactAnswer"),
+    ]
+}
+
+fn supervision_routes() -> Vec<Route> {
+    use Access::Staff;
+    vec![
+        api(Method::GET, "/api/v1/board", Staff(BOARD), get(board::read))
+            .says("Queues, agents, who is waiting", "BoardView"),
+        api(Method::GET, "/api/v1/board/events", Staff(BOARD), get(board::events))
+            .says("The same, each time it changes", "BoardView")
+            .as_media("text/event-stream"),
+        api(Method::POST, "/api/v1/callbacks/{contact}/cancel", Staff(BOARD), post(board::cancel))
+            .takes("Nothing")
+            .says("Takes a waiting callback back", "")
+            .with_status(204),
+        api(Method::GET, "/api/v1/closure", Staff(BOARD), get(closure::read))
+            .says("The closure in force", "ClosureAnswer"),
+        api(Method::POST, "/api/v1/closure", Staff(BOARD), post(closure::declare))
+            .takes("ClosureAsk")
+            .says("Closes the office at once", "")
+            .with_status(204),
+        api(Method::DELETE, "/api/v1/closure", Staff(BOARD), delete(closure::lift))
+            .says("Opens it again", "")
+            .with_status(204),
+        api(Method::GET, "/api/v1/recordings", Staff(LISTEN), get(recordings::search))
+            .says("Recorded calls, the latest first; audited", "RecordingList")
+            .asks(&["from", "to", "agent", "number", "queue", "q", "page"]),
+        api(Method::GET, "/api/v1/recordings/{contact}/audio", Staff(LISTEN), get(playback::audio))
+            .says("The call as WAV, customer left, agent right; Range; audited", "")
+            .asks(&["leg", "download"])
+            .as_media("audio/wav"),
+        api(Method::GET, "/api/v1/recordings/{contact}/peaks", Staff(LISTEN), get(playback::peaks))
+            .says("The call's waveform and marks", "PeaksAnswer")
+            .asks(&["buckets"]),
+        api(Method::GET, "/api/v1/audit", Staff(SUPERVISION), get(audit::read))
+            .says("Who did and looked at what", "AuditList")
+            .asks(&["before"]),
+        api(Method::GET, "/api/v1/trunks", Staff(OPERATION), get(operations::trunks)).says("The carriers", "TrunkList"),
+        api(Method::GET, "/api/v1/alarms", Staff(OPERATION), get(operations::alarms))
+            .says("What is wrong right now", "AlarmList"),
+    ]
+}
+
+fn operations_routes() -> Vec<Route> {
+    use Access::{Operations, Public};
+    let plain =
+        |path, summary, access, handler| Route { access, rate: Rate::Free, ..page(path, access, summary, handler) };
+    vec![
+        plain("/healthz", "The process runs", Public, get(operations::healthz)).as_media("text/plain"),
+        plain("/readyz", "The server takes requests", Public, get(operations::readyz)).as_media("application/json"),
+        plain("/metrics", "Counters for Prometheus", Operations, get(operations::metrics)).as_media("text/plain"),
+        api(Method::GET, "/api/v1/openapi.json", Public, get(openapi::read)).says("This description", ""),
+    ]
+}
+
+fn page(path: &'static str, access: Access, summary: &'static str, handler: MethodRouter<App>) -> Route {
+    Route { method: Method::GET, path, access, rate: Rate::Pages, doc: html(summary), handler }
+}
+
+const fn html(summary: &'static str) -> Doc {
+    Doc { summary, query: &[], request: None, response: None, media: "text/html", status: 200 }
+}
+
+fn api(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
+    let rate = if matches!(access, Access::Staff(_)) { Rate::StaffApi } else { Rate::PublicApi };
+    Route { method, path, access, rate, doc: Doc { status: 200, ..Doc::default() }, handler }
+}
+
+impl Route {
+    fn says(mut self, summary: &'static str, response: &'static str) -> Self {
+        self.doc.summary = summary;
+        self.doc.response = Some(response).filter(|name| !name.is_empty());
+        self
+    }
+    fn takes(mut self, request: &'static str) -> Self {
+        self.doc.request = Some(request);
+        self
+    }
+    fn asks(mut self, query: &'static [&'static str]) -> Self {
+        self.doc.query = query;
+        self
+    }
+    fn as_media(mut self, media: &'static str) -> Self {
+        self.doc.media = media;
+        self
+    }
+    fn with_status(mut self, status: u16) -> Self {
+        self.doc.status = status;
+        self
+    }
+}
+
+/// The router: the table, and problem documents for whatever is not in it.
+pub fn router(app: &App) -> Router {
+    let mut router = Router::new();
+    for route in table(app.demo.is_some()) {
+        let guard = Guard { app: app.clone(), access: route.access, rate: route.rate };
+        router =
+            router.route(route.path, route.handler.route_layer(middleware::from_fn_with_state(guard, guard::guard)));
+    }
+    router
+        .fallback(|| async { ApiError::not_found() })
+        .method_not_allowed_fallback(|| async { ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed") })
+        .layer(DefaultBodyLimit::max(app.limits().body_bytes))
+        .layer(middleware::from_fn_with_state(app.clone(), edge::edge))
+        .with_state(app.clone())
+}

@@ -1,0 +1,275 @@
+//! The core's views as the OpenAPI document describes them. The core knows nothing of OpenAPI, so its types are mirrored
+//! here field by field; a test reads what the core writes with these and writes it again, so that they cannot drift.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+macro_rules! mirrored {
+    ($($(#[$meta:meta])* $kind:ident $name:ident $body:tt)*) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+        $(#[$meta])*
+        #[serde(deny_unknown_fields)]
+        pub $kind $name $body
+    )*};
+}
+
+mirrored! {
+    /// Open or not, at one moment. Times are milliseconds since 1970, spans milliseconds.
+    struct Availability {
+        pub enabled: bool,
+        pub open: bool,
+        pub closed: Option<ClosedReason>,
+        pub next_open: Option<i64>,
+        pub closes_at: Option<i64>,
+        pub waiting: u32,
+        pub ewt: Option<i64>,
+    }
+
+    #[serde(tag = "closed", rename_all = "snake_case")]
+    enum ClosedReason {
+        Hours,
+        Holiday { name: String },
+        Closure { message: String },
+    }
+
+    struct Closure {
+        pub since: i64,
+        pub until: Option<i64>,
+        pub message: String,
+    }
+
+    #[serde(rename_all = "snake_case")]
+    enum Stage { Scheduled, Waiting, AgentFound, Calling, Ringing, Talking, Retrying, Successful, Unsuccessful, Cancelled }
+
+    #[serde(rename_all = "snake_case")]
+    enum Outcome { Successful, Unsuccessful, Cancelled, Abandoned }
+
+    #[serde(rename_all = "snake_case")]
+    enum AttemptResult { Connected, NotConfirmed, Busy, NoAnswer, Rejected, Unreachable, Failed, Cancelled, Interrupted }
+
+    /// Why a decision fell as it did.
+    #[serde(tag = "why", rename_all = "snake_case")]
+    enum Reason {
+        JustRequested,
+        NoAgentReady { signed_in: u32 },
+        NoFreeChannel,
+        NumberInCall,
+        Closed { closed: ClosedReason, next_open: Option<i64> },
+        AgentDeclined { agent: String },
+        AgentNoAnswer { agent: String },
+        AgentLost { agent: String },
+        AttemptFailed { result: AttemptResult, attempts: u32 },
+        Interrupted,
+        OfferedTo { agent: String },
+        LongestIdle { idle: i64, considered: u32 },
+        Completed,
+        CustomerCancelled,
+        AdministratorCancelled,
+        CustomerHungUp,
+        AttemptsExhausted { result: AttemptResult },
+    }
+
+    #[serde(rename_all = "snake_case")]
+    enum Channel { Callback, Call, Chat }
+
+    #[serde(tag = "state", rename_all = "snake_case")]
+    enum ContactState {
+        Scheduled { due: i64 },
+        Queued { since: i64 },
+        Active { since: i64 },
+        Closed { outcome: Outcome },
+    }
+
+    struct Customer {
+        pub name: String,
+        pub number: String,
+        /// Empty for browsers.
+        pub number_key: String,
+        pub customer_id: Option<String>,
+        pub verified: bool,
+        pub language: String,
+        pub page: Option<String>,
+        pub context: BTreeMap<String, String>,
+    }
+
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    enum Endpoint { Browser { session: String } }
+
+    #[serde(rename_all = "snake_case")]
+    enum SegmentEnd { Completed, Declined, NoAnswer, Revoked, AttemptFailed, MediaFailed }
+
+    #[serde(tag = "state", rename_all = "snake_case")]
+    enum SegmentState {
+        Offered { until: i64 },
+        Connecting { since: i64 },
+        Connected { since: i64 },
+        AgentLost { until: i64 },
+        WrapUp { until: i64 },
+        Done { end: SegmentEnd },
+    }
+
+    /// One agent's engagement.
+    struct Segment {
+        pub id: String,
+        pub offer: String,
+        pub agent: String,
+        pub endpoint: Endpoint,
+        pub state: SegmentState,
+        pub why: Reason,
+        pub offered_at: i64,
+        pub accepted_at: Option<i64>,
+        pub connected_at: Option<i64>,
+        pub ended_at: Option<i64>,
+        pub done_at: Option<i64>,
+        pub leg: Option<String>,
+        pub on_hold: bool,
+        pub dispositions: Vec<String>,
+        pub note: Option<String>,
+        pub position_when_offered: u32,
+        pub ewt_when_offered: Option<i64>,
+    }
+
+    #[serde(tag = "state", rename_all = "snake_case")]
+    enum AttemptState {
+        Dialling,
+        Unknown { until: i64 },
+        Live,
+        Ended { result: AttemptResult },
+    }
+
+    /// One try to reach the customer.
+    struct Attempt {
+        pub id: String,
+        pub ordinal: u32,
+        pub leg: String,
+        pub trunk: String,
+        pub segment: String,
+        pub state: AttemptState,
+        pub dialled_at: i64,
+        pub ringing_at: Option<i64>,
+        pub answered_at: Option<i64>,
+        pub bridged_at: Option<i64>,
+        pub ended_at: Option<i64>,
+        /// Name and version of the prompt, and when it ended.
+        pub announcement: Option<(String, i64)>,
+        pub position_when_dialled: u32,
+        pub ewt_when_dialled: Option<i64>,
+    }
+
+    /// One matter of one customer.
+    struct Contact {
+        pub id: String,
+        pub channel: Channel,
+        pub state: ContactState,
+        pub customer: Customer,
+        pub queue: String,
+        pub subject: String,
+        pub priority: u8,
+        pub requested_at: i64,
+        /// Null for browsers.
+        pub status_token_digest: Option<String>,
+        pub segments: Vec<Segment>,
+        pub attempts: Vec<Attempt>,
+        pub cool_off: BTreeMap<String, i64>,
+        pub position_when_requested: u32,
+        pub ewt_when_requested: Option<i64>,
+        pub config_version: u64,
+        pub reason: Reason,
+        pub closed_at: Option<i64>,
+    }
+
+    #[serde(rename_all = "snake_case")]
+    enum Presence { Offline, NotReady, Unreachable, Ready, Offered, Busy, WrapUp, Draining }
+
+    struct Health {
+        pub tab: bool,
+        pub microphone: bool,
+        pub media: bool,
+    }
+
+    #[serde(tag = "state", rename_all = "snake_case")]
+    enum RequestedState {
+        Ready,
+        NotReady { reason: String },
+        Offline,
+    }
+
+    /// One agent's desk.
+    struct AgentView {
+        pub id: String,
+        pub name: String,
+        pub presence: Presence,
+        pub since: i64,
+        pub reason: Option<String>,
+        pub next: Option<RequestedState>,
+        pub auto_return_at: Option<i64>,
+        pub session: Option<String>,
+        pub health: Health,
+        pub can_reject: bool,
+        pub contacts: Vec<Contact>,
+    }
+
+    /// The supervisor's board.
+    struct BoardView {
+        pub at: i64,
+        pub availability: Availability,
+        pub queues: Vec<QueueView>,
+        pub agents: Vec<BoardAgent>,
+        pub waiting: Vec<WaitingContact>,
+        pub waiting_total: u32,
+    }
+
+    struct QueueView {
+        pub id: String,
+        pub name: String,
+        pub waiting: u32,
+        pub scheduled: u32,
+        pub active: u32,
+        pub longest_wait: Option<i64>,
+    }
+
+    struct BoardAgent {
+        pub id: String,
+        pub name: String,
+        pub presence: Presence,
+        pub since: i64,
+        pub reason: Option<String>,
+        pub contacts: Vec<String>,
+    }
+
+    struct WaitingContact {
+        pub id: String,
+        pub channel: Channel,
+        pub state: ContactState,
+        pub name: String,
+        /// Masked unless the tenant shows numbers.
+        pub number: String,
+        pub queue: String,
+        pub subject: String,
+        pub requested_at: i64,
+        pub position: Option<u32>,
+        pub attempts: u32,
+        pub why: Reason,
+    }
+}
+
+/// A refusal (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// `/problems/<code>`
+    pub r#type: String,
+    pub title: String,
+    pub status: u16,
+    /// In the reader's language.
+    pub detail: String,
+    pub code: String,
+    /// The field that was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_open: Option<i64>,
+}

@@ -1,0 +1,106 @@
+//! Server-sent events of a view: the first at once, then whenever it changed, never faster than twice a second.
+
+use std::{convert::Infallible, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use axum::{
+    http::StatusCode,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::stream;
+use ringback_routing::ids::TenantId;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::error::ApiError;
+use crate::state::App;
+
+/// Least time between two events.
+const PACE: Duration = Duration::from_millis(500);
+/// A comment in silence, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A view that can be read again and again.
+pub trait View: Send + 'static {
+    /// The view as JSON, and whether it is the last there will be.
+    fn read(&mut self) -> impl Future<Output = Result<(serde_json::Value, bool), ApiError>> + Send;
+}
+
+struct Following<V> {
+    app: App,
+    view: V,
+    name: &'static str,
+    version: watch::Receiver<u64>,
+    draining: watch::Receiver<bool>,
+    last: Option<serde_json::Value>,
+    next: Next,
+    _permit: OwnedSemaphorePermit,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    View,
+    End,
+    Nothing,
+}
+
+/// Follows `view`, which is read first so that an error is still an ordinary answer.
+pub async fn follow<V: View>(
+    app: App,
+    tenant: &TenantId,
+    name: &'static str,
+    mut view: V,
+) -> Result<Response, ApiError> {
+    let permit = app.streams.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable").retry(10))?;
+    let mut version = app.engine.watch(tenant).ok_or_else(ApiError::not_found)?;
+    version.mark_changed();
+    view.read().await?;
+    app.counters.streams.fetch_add(1, Relaxed);
+    let draining = app.draining.subscribe();
+    let start = Following { app, view, name, version, draining, last: None, next: Next::View, _permit: permit };
+    let events = stream::unfold(start, |following| async move { following.step().await });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+impl<V: View> Following<V> {
+    async fn step(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        match self.next {
+            Next::Nothing => return None,
+            Next::End => {
+                self.next = Next::Nothing;
+                return Some((Ok(Event::default().event("end").data("{}")), self));
+            }
+            Next::View => {}
+        }
+        loop {
+            let changed = tokio::select! {
+                changed = self.version.changed() => changed.is_ok(),
+                _ = self.draining.wait_for(|draining| *draining) => false,
+            };
+            if !changed {
+                return None;
+            }
+            if self.last.is_some() {
+                tokio::time::sleep(PACE).await;
+                self.version.mark_unchanged();
+            }
+            // A passing failure of the ledger is no reason to end the stream: the next change brings the view.
+            let Ok((value, last)) = self.view.read().await else { continue };
+            if self.last.as_ref() == Some(&value) {
+                continue;
+            }
+            let event = Event::default().event(self.name).data(value.to_string());
+            self.last = Some(value);
+            self.next = if last { Next::End } else { Next::View };
+            return Some((Ok(event), self));
+        }
+    }
+}
+
+impl<V> Drop for Following<V> {
+    fn drop(&mut self) {
+        self.app.counters.streams.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,212 @@
+//! The mirrored schemas against what the core writes.
+
+use std::collections::BTreeMap;
+
+use ringback_routing::{
+    agent::{Endpoint, Health, Presence, RequestedState},
+    contact::*,
+    ids::*,
+    reason::{ClosedReason, Reason},
+    time::{Millis, Timestamp},
+    view::{AgentView, Availability, BoardAgent, BoardView, QueueView, WaitingContact},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::http::schema;
+
+/// Read by the mirror and written again, nothing is lost and nothing is new.
+fn mirrored<M: DeserializeOwned + Serialize>(original: impl Serialize) {
+    let written = serde_json::to_value(original).unwrap();
+    let mirror: M = serde_json::from_value(written.clone()).unwrap_or_else(|error| panic!("{error}: {written}"));
+    assert_eq!(serde_json::to_value(mirror).unwrap(), written);
+}
+
+const AT: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+fn reasons() -> Vec<Reason> {
+    let agent = AgentId::new("maria");
+    let closed = ClosedReason::Holiday { name: "Thanksgiving".into() };
+    vec![
+        Reason::JustRequested,
+        Reason::NoAgentReady { signed_in: 1 },
+        Reason::NoFreeChannel,
+        Reason::NumberInCall,
+        Reason::Closed { closed, next_open: Some(AT) },
+        Reason::AgentDeclined { agent: agent.clone() },
+        Reason::AgentNoAnswer { agent: agent.clone() },
+        Reason::AgentLost { agent: agent.clone() },
+        Reason::AttemptFailed { result: AttemptResult::Busy, attempts: 1 },
+        Reason::Interrupted,
+        Reason::OfferedTo { agent },
+        Reason::LongestIdle { idle: Millis(5), considered: 2 },
+        Reason::Completed,
+        Reason::CustomerCancelled,
+        Reason::AdministratorCancelled,
+        Reason::CustomerHungUp,
+        Reason::AttemptsExhausted { result: AttemptResult::NoAnswer },
+    ]
+}
+
+fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) -> Contact {
+    Contact {
+        id: ContactId(1),
+        channel: Channel::Callback,
+        state,
+        customer: Customer {
+            name: "Ana".into(),
+            number: "+19165550100".into(),
+            number_key: "k".into(),
+            customer_id: Some("C".into()),
+            verified: true,
+            language: "en".into(),
+            page: Some("/x".into()),
+            context: BTreeMap::from([("a".into(), "b".into())]),
+        },
+        queue: QueueId::new("q"),
+        subject: SubjectId::new("s"),
+        priority: 5,
+        requested_at: AT,
+        status_token_digest: Some("d".into()),
+        segments: vec![Segment {
+            id: SegmentId(2),
+            offer: OfferId(3),
+            agent: AgentId::new("maria"),
+            endpoint: Endpoint::Browser { session: SessionId::new("t") },
+            state: segment,
+            why: Reason::LongestIdle { idle: Millis(1), considered: 1 },
+            offered_at: AT,
+            accepted_at: Some(AT),
+            connected_at: None,
+            ended_at: None,
+            done_at: None,
+            leg: Some(LegId(4)),
+            on_hold: false,
+            dispositions: vec![DispositionId::new("resolved")],
+            note: None,
+            position_when_offered: 1,
+            ewt_when_offered: Some(Millis(1000)),
+        }],
+        attempts: vec![Attempt {
+            id: AttemptId(5),
+            ordinal: 1,
+            leg: LegId(6),
+            trunk: TrunkId::new("t"),
+            segment: SegmentId(2),
+            state: attempt,
+            dialled_at: AT,
+            ringing_at: None,
+            answered_at: None,
+            bridged_at: None,
+            ended_at: None,
+            announcement: Some(("announcement/1".into(), AT)),
+            position_when_dialled: 1,
+            ewt_when_dialled: None,
+        }],
+        cool_off: BTreeMap::from([(AgentId::new("maria"), AT)]),
+        position_when_requested: 1,
+        ewt_when_requested: None,
+        config_version: 1,
+        reason: Reason::JustRequested,
+        closed_at: None,
+    }
+}
+
+fn availability() -> Availability {
+    Availability {
+        enabled: true,
+        open: false,
+        closed: Some(ClosedReason::Closure { message: "Storm".into() }),
+        next_open: Some(AT),
+        closes_at: None,
+        waiting: 3,
+        ewt: Some(Millis(1)),
+    }
+}
+
+#[test]
+fn contacts_in_every_state() {
+    let states = [
+        ContactState::Scheduled { due: AT },
+        ContactState::Queued { since: AT },
+        ContactState::Active { since: AT },
+        ContactState::Closed { outcome: Outcome::Abandoned },
+    ];
+    let segments = [
+        SegmentState::Offered { until: AT },
+        SegmentState::Connecting { since: AT },
+        SegmentState::Connected { since: AT },
+        SegmentState::AgentLost { until: AT },
+        SegmentState::WrapUp { until: AT },
+        SegmentState::Done { end: SegmentEnd::MediaFailed },
+    ];
+    let attempts = [
+        AttemptState::Dialling,
+        AttemptState::Unknown { until: AT },
+        AttemptState::Live,
+        AttemptState::Ended { result: AttemptResult::NotConfirmed },
+    ];
+    for index in 0..segments.len() {
+        let contact = contact(states[index % 4].clone(), segments[index].clone(), attempts[index % 4]);
+        mirrored::<schema::Contact>(contact);
+    }
+    for reason in reasons() {
+        mirrored::<schema::Reason>(reason);
+    }
+}
+
+#[test]
+fn the_desk_and_the_board() {
+    let contact =
+        contact(ContactState::Active { since: AT }, SegmentState::Connected { since: AT }, AttemptState::Live);
+    for next in [None, Some(RequestedState::NotReady { reason: ReasonCode::new("lunch") }), Some(RequestedState::Ready)]
+    {
+        mirrored::<schema::AgentView>(AgentView {
+            id: AgentId::new("maria"),
+            name: "Maria".into(),
+            presence: Presence::Draining,
+            since: AT,
+            reason: Some(ReasonCode::new("lunch")),
+            next,
+            auto_return_at: Some(AT),
+            session: Some(SessionId::new("t")),
+            health: Health { tab: true, microphone: true, media: false },
+            can_reject: true,
+            contacts: vec![contact.clone()],
+        });
+    }
+    mirrored::<schema::Availability>(availability());
+    mirrored::<schema::BoardView>(BoardView {
+        at: AT,
+        availability: availability(),
+        queues: vec![QueueView {
+            id: QueueId::new("q"),
+            name: "Q".into(),
+            waiting: 1,
+            scheduled: 0,
+            active: 2,
+            longest_wait: Some(Millis(4)),
+        }],
+        agents: vec![BoardAgent {
+            id: AgentId::new("maria"),
+            name: "Maria".into(),
+            presence: Presence::WrapUp,
+            since: AT,
+            reason: None,
+            contacts: vec![ContactId(1)],
+        }],
+        waiting: vec![WaitingContact {
+            id: ContactId(1),
+            channel: Channel::Callback,
+            state: ContactState::Queued { since: AT },
+            name: "Ana".into(),
+            number: "n".into(),
+            queue: QueueId::new("q"),
+            subject: SubjectId::new("s"),
+            requested_at: AT,
+            position: Some(1),
+            attempts: 0,
+            why: Reason::NumberInCall,
+        }],
+        waiting_total: 1,
+    });
+}

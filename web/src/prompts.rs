@@ -1,0 +1,121 @@
+//! The prompts that come with the server, and a tenant's own in their place.
+
+use std::path::Path;
+
+use ringback_engine::PromptLibrary;
+use ringback_routing::{ids::TenantId, output::PromptName};
+
+/// Raised with the texts in `web/prompts/texts.toml`: it is kept with every announcement a customer heard.
+const VERSION: &str = "1";
+
+/// Every prompt that is spoken, with its file's name.
+const SPOKEN: [(PromptName, &str); 5] = [
+    (PromptName::Announcement, "announcement"),
+    (PromptName::PressOne, "press_one"),
+    (PromptName::PleaseHold, "please_hold"),
+    (PromptName::AgentLost, "agent_lost"),
+    (PromptName::Goodbye, "goodbye"),
+];
+
+macro_rules! built_in {
+    ($($name:ident $language:literal $file:literal)*) => {
+        &[$((PromptName::$name, $language, include_bytes!(concat!("../prompts/", $file)).as_slice())),*]
+    };
+}
+
+const BUILT_IN: &[(PromptName, &str, &[u8])] = built_in! {
+    Announcement "en" "en/announcement.wav"
+    Announcement "es" "es/announcement.wav"
+    PressOne "en" "en/press_one.wav"
+    PressOne "es" "es/press_one.wav"
+    PleaseHold "en" "en/please_hold.wav"
+    PleaseHold "es" "es/please_hold.wav"
+    AgentLost "en" "en/agent_lost.wav"
+    AgentLost "es" "es/agent_lost.wav"
+    Goodbye "en" "en/goodbye.wav"
+    Goodbye "es" "es/goodbye.wav"
+    HoldMusic "" "hold_music.wav"
+    Ringback "" "ringback.wav"
+};
+
+/// The prompts everybody has.
+pub fn built_in() -> Result<PromptLibrary, String> {
+    let mut library = PromptLibrary::default();
+    for (name, language, wav) in BUILT_IN {
+        library.insert_wav(None, *name, language, VERSION, wav)?;
+    }
+    Ok(library)
+}
+
+/// A tenant's own: `<folder>/<language>/<prompt>.wav`, and `hold_music.wav` beside the languages. Their version is the
+/// digest of the sound, so that it changes with it.
+pub fn add_own(
+    library: &mut PromptLibrary,
+    tenant: &TenantId,
+    folder: &Path,
+    languages: &[String],
+) -> Result<(), String> {
+    for language in languages {
+        for (name, file) in SPOKEN {
+            add(library, tenant, name, language, &folder.join(language).join(format!("{file}.wav")))?;
+        }
+    }
+    add(library, tenant, PromptName::HoldMusic, "", &folder.join("hold_music.wav"))
+}
+
+/// A file that is not there leaves the common prompt in force.
+fn add(
+    library: &mut PromptLibrary,
+    tenant: &TenantId,
+    name: PromptName,
+    language: &str,
+    file: &Path,
+) -> Result<(), String> {
+    let wav = match std::fs::read(file) {
+        Ok(wav) => wav,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("{}: {error}", file.display())),
+    };
+    let digest = crate::token::hex(&<sha2::Sha256 as sha2::Digest>::digest(&wav)[..8]);
+    library
+        .insert_wav(Some(tenant.clone()), name, language, &digest, &wav)
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_said_is_there_in_both_languages() {
+        let library = built_in().unwrap();
+        let tenant = TenantId::new("any");
+        for (name, _) in SPOKEN {
+            for language in ["en", "es"] {
+                assert!(
+                    library.find(&tenant, name, language).is_some_and(|prompt| prompt.samples.0.len() > 8000),
+                    "{name:?}"
+                );
+            }
+        }
+        assert!(library.find(&tenant, PromptName::HoldMusic, "es").is_some());
+        assert!(library.find(&tenant, PromptName::Ringback, "en").is_some());
+    }
+
+    #[test]
+    fn a_tenants_own_prompt_is_taken_and_a_bad_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("en")).unwrap();
+        let file = folder.path().join("en/goodbye.wav");
+        std::fs::write(&file, include_bytes!("../prompts/en/please_hold.wav")).unwrap();
+        let (mut library, tenant) = (built_in().unwrap(), TenantId::new("t"));
+        let common = library.find(&tenant, PromptName::Goodbye, "en").unwrap().samples.0.len();
+        add_own(&mut library, &tenant, folder.path(), &["en".into(), "es".into()]).unwrap();
+        let own = library.find(&tenant, PromptName::Goodbye, "en").unwrap();
+        assert_ne!(own.samples.0.len(), common);
+        assert_eq!(own.version.len(), 16);
+        std::fs::write(&file, b"no sound").unwrap();
+        let error = add_own(&mut library, &tenant, folder.path(), &["en".into()]).unwrap_err();
+        assert!(error.contains("goodbye.wav"), "{error}");
+    }
+}

@@ -1,0 +1,181 @@
+//! What every handler shares.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use ringback_engine::Engine;
+use ringback_routing::{
+    ids::{AgentId, SessionId, TenantId},
+    time::Timestamp,
+};
+use ringback_store::{Store, StoreError};
+use tokio::sync::{Semaphore, broadcast, watch};
+
+use crate::{
+    assets::Assets,
+    config::{Face, LimitsTable, ServerConfig},
+    rate::{Allowance, RateLimiter},
+    token,
+};
+
+/// The one handle of all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+impl Deref for App {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+pub struct Shared {
+    pub config: ServerConfig,
+    pub engine: Engine,
+    pub store: Store,
+    pub faces: BTreeMap<TenantId, Face>,
+    /// Origins whose pages may change things: our own.
+    pub origins: Vec<String>,
+    pub assets: Assets,
+    /// Made once per installation; keys digests of numbers and form tokens.
+    pub installation_key: Vec<u8>,
+    pub rates: Rates,
+    pub password_checks: Arc<Semaphore>,
+    pub streams: Arc<Semaphore>,
+    pub sockets: Arc<Semaphore>,
+    /// Digests of session tokens that were signed out.
+    pub revoked: broadcast::Sender<String>,
+    pub desks: Desks,
+    /// True once the server goes down.
+    pub draining: watch::Sender<bool>,
+    pub counters: Counters,
+    /// When which listening was last written to the audit: the many ranges of one playback are one listening.
+    pub listened: Mutex<HashMap<String, Instant>>,
+    /// The demo portal, in the demo only.
+    pub demo: Option<crate::demo::portal::DemoPortal>,
+}
+
+/// The named rates, each per client address.
+pub struct Rates {
+    pub login: RateLimiter<IpAddr>,
+    pub callbacks: RateLimiter<IpAddr>,
+    pub number: RateLimiter<String>,
+    pub pages: RateLimiter<IpAddr>,
+    pub public_api: RateLimiter<IpAddr>,
+    pub staff_api: RateLimiter<IpAddr>,
+}
+
+impl Rates {
+    pub fn new(limits: &LimitsTable) -> Self {
+        let per_minute = |burst| RateLimiter::new(Allowance::per_minute(burst), limits.rate_addresses);
+        Self {
+            login: per_minute(limits.logins_per_minute),
+            callbacks: per_minute(limits.callbacks_per_minute),
+            number: RateLimiter::new(Allowance::per_hour(limits.callbacks_per_number_per_hour), limits.rate_addresses),
+            pages: per_minute(limits.pages_per_minute),
+            public_api: per_minute(limits.public_api_per_minute),
+            staff_api: per_minute(limits.staff_api_per_minute),
+        }
+    }
+}
+
+/// Counted since the start, shown in /metrics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub requests: AtomicU64,
+    pub refused: AtomicU64,
+    pub rate_limited: AtomicU64,
+    pub failed: AtomicU64,
+    pub connections: AtomicU64,
+    pub sockets: AtomicU64,
+    pub streams: AtomicU64,
+}
+
+/// Which tabs of which agents have a live socket.
+#[derive(Debug, Default)]
+pub struct Desks(Mutex<HashMap<(TenantId, AgentId), Vec<SessionId>>>);
+
+impl Desks {
+    pub fn enter(&self, tenant: &TenantId, agent: &AgentId, session: &SessionId) {
+        let mut desks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        desks.entry((tenant.clone(), agent.clone())).or_default().push(session.clone());
+    }
+
+    /// Takes one entry of the session away; a reloaded tab may have another.
+    pub fn leave(&self, tenant: &TenantId, agent: &AgentId, session: &SessionId) {
+        let mut desks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (tenant.clone(), agent.clone());
+        if let Some(sessions) = desks.get_mut(&key) {
+            if let Some(index) = sessions.iter().position(|known| known == session) {
+                sessions.swap_remove(index);
+            }
+            if sessions.is_empty() {
+                desks.remove(&key);
+            }
+        }
+    }
+
+    pub fn is_live(&self, tenant: &TenantId, agent: &AgentId, session: &SessionId) -> bool {
+        let desks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        desks.get(&(tenant.clone(), agent.clone())).is_some_and(|sessions| sessions.contains(session))
+    }
+}
+
+/// Name of the setting that holds the installation's key.
+const KEY_SETTING: &str = "installation_key";
+
+/// The key all number digests are made with: made at the first start, the same ever after.
+pub async fn installation_key(store: &Store) -> Result<Vec<u8>, StoreError> {
+    let fresh = token::random().map_err(|error| StoreError::Io(error.to_string().into()))?;
+    Ok(store.setting_or_insert(None, KEY_SETTING, &fresh).await?.into_bytes())
+}
+
+impl App {
+    pub fn new(
+        config: ServerConfig,
+        engine: Engine,
+        store: Store,
+        installation_key: Vec<u8>,
+        demo: Option<crate::demo::portal::DemoPortal>,
+    ) -> Self {
+        let limits = config.file.limits.clone();
+        let mut origins = vec![config.origin.clone()];
+        if demo.is_some() {
+            origins.extend(crate::demo::loopback_origins(&config));
+        }
+        Self(Arc::new(Shared {
+            faces: config.tenants.iter().map(|tenant| (tenant.core.id.clone(), tenant.face.clone())).collect(),
+            origins,
+            assets: Assets::load(),
+            installation_key,
+            rates: Rates::new(&limits),
+            password_checks: Arc::new(Semaphore::new(limits.password_checks)),
+            streams: Arc::new(Semaphore::new(limits.event_streams)),
+            sockets: Arc::new(Semaphore::new(limits.agent_sockets)),
+            revoked: broadcast::Sender::new(256),
+            desks: Desks::default(),
+            draining: watch::Sender::new(false),
+            counters: Counters::default(),
+            listened: Mutex::new(HashMap::new()),
+            demo,
+            config,
+            engine,
+            store,
+        }))
+    }
+
+    /// The wall clock, read at this edge only.
+    pub fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    pub fn limits(&self) -> &LimitsTable {
+        &self.config.file.limits
+    }
+}

@@ -1,0 +1,87 @@
+//! Certificates from files: read at the start, read again when they change.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tokio::sync::watch;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    #[error("{} cannot be read: {error}", path.display())]
+    File { path: PathBuf, error: String },
+    #[error("certificate and key do not fit: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// Where the certificate chain and its key lie.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
+impl CertificateFiles {
+    /// What connections from now on are served with.
+    pub fn load(&self) -> Result<Arc<ServerConfig>, CertificateError> {
+        let wrong = |path: &Path, error: String| CertificateError::File { path: path.to_owned(), error };
+        let chain = CertificateDer::pem_file_iter(&self.certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| wrong(&self.certificate, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(wrong(&self.certificate, "there is no certificate in it".to_owned()));
+        }
+        let key = PrivateKeyDer::from_pem_file(&self.private_key)
+            .map_err(|error| wrong(&self.private_key, error.to_string()))?;
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    fn changed_at(&self) -> [Option<SystemTime>; 2] {
+        [&self.certificate, &self.private_key].map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
+    }
+
+    /// Loads again when a file has changed or `now` ticks; a bad file leaves the old certificate in force.
+    pub async fn keep_fresh(self, current: watch::Sender<Arc<ServerConfig>>, mut now: watch::Receiver<u64>) {
+        let mut seen = self.changed_at();
+        loop {
+            let asked = tokio::select! {
+                ticked = now.changed() => {
+                    if ticked.is_err() {
+                        return;
+                    }
+                    true
+                }
+                _ = tokio::time::sleep(LOOK_EVERY) => false,
+            };
+            let found = self.changed_at();
+            if !asked && found == seen {
+                continue;
+            }
+            seen = found;
+            match self.load() {
+                Ok(config) => {
+                    current.send_replace(config);
+                    tracing::info!("the certificate was loaded again");
+                }
+                Err(error) => tracing::error!(%error, "the new certificate is not used"),
+            }
+        }
+    }
+}

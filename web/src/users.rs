@@ -1,0 +1,93 @@
+//! `ringback user add`, and the people of the demo.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Read, Write},
+};
+
+use ringback_routing::{
+    config::AgentConfig,
+    ids::{AgentId, TenantId},
+};
+use ringback_store::{Role, Store, User};
+
+use crate::{
+    cli::UserAdd,
+    config::{ServerConfig, Tenant},
+    password,
+    start::{self, RunError},
+};
+
+/// Creates the user of the command line. A running server learns of a new agent at its next start.
+pub async fn add(add: &UserAdd) -> Result<(), RunError> {
+    let config = ServerConfig::load(&add.config).map_err(|error| RunError::Config(error.to_string()))?;
+    let tenant = match &add.tenant {
+        Some(word) => {
+            let id = TenantId::new(word);
+            Some(config.tenant(&id).ok_or_else(|| RunError::Config(format!("there is no tenant `{word}`")))?)
+        }
+        None => None,
+    };
+    let password = read_password()?;
+    let name = add.name.clone().unwrap_or_else(|| add.id.clone());
+    let mut user = new_user(&add.id, &name, add.role, tenant, &password)?;
+    if let Some(agent) = &mut user.agent {
+        agent.can_reject &= !add.no_reject;
+    }
+    let store = start::open_store(&config).await?;
+    store.create_user(&user).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// A user with a hashed password; agents and supervisors can take contacts of all the tenant's queues.
+pub fn new_user(id: &str, name: &str, role: Role, tenant: Option<&Tenant>, password: &str) -> Result<User, RunError> {
+    let takes_contacts = matches!(role, Role::Agent);
+    let agent = tenant.filter(|_| takes_contacts).map(|tenant| AgentConfig {
+        id: AgentId::new(id),
+        name: name.to_owned(),
+        queues: tenant.core.queues.iter().map(|queue| queue.id.clone()).collect(),
+        skills: all_skills(tenant),
+        can_reject: tenant.face.can_reject,
+        voice_slots: 1,
+        chat_slots: 2,
+    });
+    Ok(User {
+        id: AgentId::new(id),
+        tenant: tenant.map(|tenant| tenant.core.id.clone()),
+        name: name.to_owned(),
+        role,
+        password_hash: password::hash(password).map_err(|error| RunError::Config(error.to_string()))?,
+        agent,
+        disabled: false,
+    })
+}
+
+/// Until an administrator says otherwise, every skill that the tenant's subjects ask for, at the highest level.
+fn all_skills(tenant: &Tenant) -> BTreeMap<ringback_routing::ids::SkillId, u8> {
+    tenant.core.subjects.iter().filter_map(|subject| subject.skill.clone()).map(|(skill, _)| (skill, 10)).collect()
+}
+
+/// Creates the user unless one of that name exists.
+pub async fn ensure(store: &Store, user: User) -> Result<(), RunError> {
+    match store.create_user(&user).await {
+        Ok(()) | Err(ringback_store::StoreError::Taken(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The first line of standard input, asked for on a terminal.
+fn read_password() -> Result<String, RunError> {
+    let mut input = std::io::stdin();
+    if input.is_terminal() {
+        let mut out = std::io::stderr();
+        write!(out, "Password (it is shown as you type): ")?;
+        out.flush()?;
+        let mut line = String::new();
+        input.read_line(&mut line)?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let mut text = String::new();
+    input.by_ref().take(1024).read_to_string(&mut text)?;
+    Ok(text.lines().next().unwrap_or("").to_owned())
+}

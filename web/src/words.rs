@@ -1,0 +1,305 @@
+//! What the server says in words: English and Spanish, every problem by its code, and the pages without JavaScript.
+
+/// A language the server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lang {
+    #[default]
+    En,
+    Es,
+}
+
+impl Lang {
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Es => "es",
+        }
+    }
+
+    /// From a tag like `es`, `es-MX`.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        match tag.split(['-', '_']).next().map(str::to_ascii_lowercase).as_deref() {
+            Some("en") => Some(Lang::En),
+            Some("es") => Some(Lang::Es),
+            _ => None,
+        }
+    }
+
+    /// From an Accept-Language header (RFC 9110, section 12.5.4): the first known of the highest weight.
+    pub fn of_header(header: &str) -> Option<Self> {
+        let mut best: Option<(f32, Lang)> = None;
+        for part in header.split(',').take(20) {
+            let mut pieces = part.trim().split(';');
+            let Some(lang) = pieces.next().and_then(Lang::of_tag) else { continue };
+            let weight = pieces.find_map(|piece| piece.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+            if best.is_none_or(|(known, _)| weight > known) && weight > 0.0 {
+                best = Some((weight, lang));
+            }
+        }
+        best.map(|(_, lang)| lang)
+    }
+
+    pub fn pick<'a>(self, english: &'a str, spanish: &'a str) -> &'a str {
+        match self {
+            Lang::En => english,
+            Lang::Es => spanish,
+        }
+    }
+}
+
+/// Title and detail of a problem. Every code the server uses is here; a test looks for that.
+pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
+    (
+        "auth_required",
+        ["Sign in first", "Inicie sesión primero"],
+        ["Please sign in and try again.", "Inicie sesión e inténtelo de nuevo."],
+    ),
+    (
+        "token_invalid",
+        ["The link is not valid", "El enlace no es válido"],
+        ["Go back to the portal and choose Call me again.", "Vuelva al portal y elija Llámenme otra vez."],
+    ),
+    (
+        "token_expired",
+        ["The link has expired", "El enlace ha caducado"],
+        ["Go back to the portal and choose Call me again.", "Vuelva al portal y elija Llámenme otra vez."],
+    ),
+    (
+        "token_used",
+        ["The link was used already", "El enlace ya se usó"],
+        ["Go back to the portal and choose Call me again.", "Vuelva al portal y elija Llámenme otra vez."],
+    ),
+    (
+        "not_enabled",
+        ["Not offered here", "No disponible aquí"],
+        [
+            "This office does not call back over the web. Please call us.",
+            "Esta oficina no devuelve llamadas por internet. Por favor, llámenos.",
+        ],
+    ),
+    (
+        "closed",
+        ["We are closed now", "Ahora estamos cerrados"],
+        ["You can ask us to call you when we open again.", "Puede pedirnos que le llamemos cuando abramos."],
+    ),
+    ("name_required", ["Name is missing", "Falta el nombre"], ["Please enter your name.", "Escriba su nombre."]),
+    (
+        "name_too_long",
+        ["Name is too long", "El nombre es demasiado largo"],
+        ["Please use at most 100 letters.", "Use 100 letras como máximo."],
+    ),
+    (
+        "phone_required",
+        ["Phone number is missing", "Falta el número de teléfono"],
+        ["Please enter the number we should call.", "Escriba el número al que debemos llamar."],
+    ),
+    (
+        "phone_invalid",
+        ["This number cannot be called", "No se puede llamar a este número"],
+        ["Please check the number. Include the area code.", "Revise el número. Incluya el código de área."],
+    ),
+    (
+        "phone_not_allowed",
+        ["We cannot call this number", "No podemos llamar a este número"],
+        [
+            "We do not call this kind of number. Please give another one.",
+            "No llamamos a este tipo de números. Indique otro.",
+        ],
+    ),
+    (
+        "no_such_subject",
+        ["Unknown topic", "Tema desconocido"],
+        ["Please choose one of the topics shown.", "Elija uno de los temas indicados."],
+    ),
+    ("too_long", ["A text is too long", "Un texto es demasiado largo"], ["Please shorten it.", "Acórtelo, por favor."]),
+    (
+        "idempotency_mismatch",
+        ["Different request, same key", "Otra solicitud con la misma clave"],
+        ["This Idempotency-Key belongs to another request.", "Esta Idempotency-Key pertenece a otra solicitud."],
+    ),
+    (
+        "idempotency_key_invalid",
+        ["Bad key", "Clave incorrecta"],
+        [
+            "Idempotency-Key has 1 to 64 letters, digits, - and _.",
+            "Idempotency-Key tiene de 1 a 64 letras, cifras, - y _.",
+        ],
+    ),
+    (
+        "under_way",
+        ["Still working on it", "Todavía en curso"],
+        [
+            "The same request is still under way. Ask again in a moment.",
+            "La misma solicitud sigue en curso. Inténtelo en un momento.",
+        ],
+    ),
+    (
+        "number_rate",
+        ["Too many requests for this number", "Demasiadas solicitudes para este número"],
+        [
+            "This number was given too often. Please wait an hour or call us.",
+            "Este número se indicó demasiadas veces. Espere una hora o llámenos.",
+        ],
+    ),
+    (
+        "rate_limited",
+        ["Too many requests", "Demasiadas solicitudes"],
+        ["Please wait a moment and try again.", "Espere un momento e inténtelo de nuevo."],
+    ),
+    (
+        "full",
+        ["Too many people are waiting", "Hay demasiadas personas en espera"],
+        [
+            "We cannot take more requests at the moment. Please call us or try later.",
+            "Ahora no podemos aceptar más solicitudes. Llámenos o inténtelo más tarde.",
+        ],
+    ),
+    (
+        "unavailable",
+        ["Not available at the moment", "No disponible en este momento"],
+        [
+            "Your request was not kept. Please try again in a moment.",
+            "Su solicitud no se guardó. Inténtelo de nuevo en un momento.",
+        ],
+    ),
+    (
+        "form_expired",
+        ["The page was open too long", "La página estuvo abierta demasiado tiempo"],
+        ["Please check your entries and send them again.", "Revise sus datos y envíelos de nuevo."],
+    ),
+    (
+        "wrong_state",
+        ["Too late for that", "Ya no es posible"],
+        ["The call has moved on in the meantime.", "La llamada ya ha avanzado."],
+    ),
+    (
+        "too_large",
+        ["Too much data", "Demasiados datos"],
+        ["The request is larger than allowed.", "La solicitud es más grande de lo permitido."],
+    ),
+    (
+        "unsupported_media_type",
+        ["Wrong kind of data", "Tipo de datos incorrecto"],
+        ["Send application/json.", "Envíe application/json."],
+    ),
+    (
+        "bad_json",
+        ["The data cannot be read", "Los datos no se pueden leer"],
+        ["The body is not the JSON expected here.", "El cuerpo no es el JSON esperado."],
+    ),
+    (
+        "bad_query",
+        ["The address cannot be read", "La dirección no se puede leer"],
+        ["A parameter in the address is not valid.", "Un parámetro de la dirección no es válido."],
+    ),
+    (
+        "bad_value",
+        ["A value is not valid", "Un valor no es válido"],
+        ["Please check what was entered.", "Revise los datos introducidos."],
+    ),
+    (
+        "cross_site",
+        ["Refused", "Rechazado"],
+        [
+            "This request did not come from this site's own pages.",
+            "Esta solicitud no viene de las páginas de este sitio.",
+        ],
+    ),
+    (
+        "not_found",
+        ["Not found", "No encontrado"],
+        ["There is nothing under this address.", "No hay nada en esta dirección."],
+    ),
+    (
+        "method_not_allowed",
+        ["Not possible here", "No es posible aquí"],
+        ["This address does not take that method.", "Esta dirección no acepta ese método."],
+    ),
+    (
+        "not_allowed",
+        ["Not allowed", "No permitido"],
+        ["Your account may not do this.", "Su cuenta no puede hacer esto."],
+    ),
+    (
+        "login_failed",
+        ["Not signed in", "No ha iniciado sesión"],
+        ["User name or password is wrong.", "El usuario o la contraseña son incorrectos."],
+    ),
+    (
+        "range_not_satisfiable",
+        ["Beyond the end", "Más allá del final"],
+        ["The recording is shorter than that.", "La grabación es más corta."],
+    ),
+    (
+        "not_finished",
+        ["Still being recorded", "Todavía se está grabando"],
+        ["The recording can be played when the call is over.", "La grabación se puede oír cuando termine la llamada."],
+    ),
+    (
+        "hello_first",
+        ["Say hello first", "Salude primero"],
+        ["The first message must be hello.", "El primer mensaje debe ser hello."],
+    ),
+    (
+        "not_owner",
+        ["The phone is in another tab", "El teléfono está en otra pestaña"],
+        ["Take the phone over into this tab first.", "Traiga primero el teléfono a esta pestaña."],
+    ),
+    (
+        "offer_gone",
+        ["The offer is over", "La oferta terminó"],
+        ["It was withdrawn or taken in the meantime.", "Se retiró o se aceptó entretanto."],
+    ),
+    (
+        "disposition_required",
+        ["A result is needed", "Falta el resultado"],
+        ["Choose a result before you finish.", "Elija un resultado antes de terminar."],
+    ),
+    (
+        "phone_failed",
+        ["The phone could not be connected", "No se pudo conectar el teléfono"],
+        [
+            "The browser's audio connection was refused. Reload the page and try again.",
+            "La conexión de audio fue rechazada. Recargue la página e inténtelo.",
+        ],
+    ),
+    (
+        "bad_message",
+        ["The message cannot be read", "El mensaje no se puede leer"],
+        ["The message is not one this server knows.", "El servidor no conoce este mensaje."],
+    ),
+];
+
+/// Title and detail of `code`; an unknown code is its own title.
+pub fn problem(code: &'static str, lang: Lang) -> (&'static str, &'static str) {
+    let index = match lang {
+        Lang::En => 0,
+        Lang::Es => 1,
+    };
+    match PROBLEMS.iter().find(|(known, _, _)| *known == code) {
+        Some((_, title, detail)) => (title[index], detail[index]),
+        None => (code, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reader_s_language_is_found() {
+        assert_eq!(Lang::of_header("es-MX,es;q=0.9,en;q=0.8"), Some(Lang::Es));
+        assert_eq!(Lang::of_header("fr, en;q=0.3, es;q=0.5"), Some(Lang::Es));
+        assert_eq!(Lang::of_header("en;q=0, es;q=0.1"), Some(Lang::Es));
+        assert_eq!(Lang::of_header("fr"), None);
+        assert_eq!(Lang::of_header(";;;,,q=;q=x"), None);
+    }
+
+    #[test]
+    fn every_code_is_said_in_both_languages_and_once() {
+        for (index, (code, title, detail)) in PROBLEMS.iter().enumerate() {
+            assert!(title.iter().chain(detail).all(|text| !text.is_empty()), "{code}");
+            assert!(PROBLEMS[index + 1..].iter().all(|(other, _, _)| other != code), "{code}");
+        }
+    }
+}

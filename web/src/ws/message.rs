@@ -1,0 +1,181 @@
+//! What the agent's tab and the server say to each other on `ringback.v1`.
+
+use std::collections::BTreeMap;
+
+use ringback_routing::{
+    ids::{ContactId, DispositionId, OfferId, ReasonCode, SegmentId},
+    time::Timestamp,
+    view::AgentView,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::schema;
+
+/// A message with the number its answer carries.
+#[derive(Debug, Deserialize)]
+pub(super) struct Envelope {
+    #[serde(default, rename = "ref")]
+    pub reference: Option<u64>,
+    #[serde(flatten)]
+    pub message: ClientMessage,
+}
+
+/// From the tab. Each may carry `ref`: then an `ack` or an `error` with the same `ref` answers it.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// First on every connection. `session` names the tab and stays the same while it lives.
+    Hello {
+        session: String,
+        /// The last `seq` seen; the answer is a whole snapshot in any case.
+        #[serde(default)]
+        after: Option<u64>,
+    },
+    /// Answers a ping: whether the microphone and the connection of this tab live.
+    Pong { id: u64, microphone: bool, media: bool },
+    State {
+        state: StateWord,
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        reason: Option<ReasonCode>,
+    },
+    /// The tab's SDP offer; answered by `phone_answer` with the same `id`.
+    PhoneOffer {
+        id: u64,
+        sdp: String,
+        #[serde(default)]
+        restart: bool,
+    },
+    /// This tab becomes the one with the phone.
+    TakeOver,
+    Accept {
+        #[schema(value_type = String)]
+        offer: OfferId,
+    },
+    Reject {
+        #[schema(value_type = String)]
+        offer: OfferId,
+    },
+    Hold {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        on: bool,
+    },
+    Mute {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        on: bool,
+    },
+    /// 0-9, *, #, A-D.
+    Dtmf {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        digits: String,
+    },
+    HangUp {
+        #[schema(value_type = String)]
+        contact: ContactId,
+    },
+    WrapUp {
+        #[schema(value_type = String)]
+        segment: SegmentId,
+        #[schema(value_type = Vec<String>)]
+        dispositions: Vec<DispositionId>,
+        #[serde(default)]
+        note: Option<String>,
+    },
+    WrapUpMore {
+        #[schema(value_type = String)]
+        segment: SegmentId,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StateWord {
+    Ready,
+    NotReady,
+    Offline,
+}
+
+/// To the tab.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The agent's whole desk, after hello and after each change.
+    Snapshot {
+        seq: u64,
+        #[schema(value_type = schema::AgentView)]
+        agent: Box<AgentView>,
+        /// Whether this tab has the phone.
+        owner: bool,
+        #[schema(value_type = i64)]
+        server_time: Timestamp,
+        live: BTreeMap<String, LiveCall>,
+    },
+    Ping {
+        id: u64,
+    },
+    PhoneAnswer {
+        id: u64,
+        sdp: String,
+    },
+    Ack {
+        #[serde(rename = "ref")]
+        reference: u64,
+    },
+    Error {
+        #[serde(rename = "ref")]
+        reference: Option<u64>,
+        #[schema(value_type = Object)]
+        problem: serde_json::Value,
+    },
+    /// The phone moved to or from this tab.
+    Owner {
+        owner: bool,
+        session: Option<String>,
+    },
+    /// The session ended; the socket closes.
+    Revoked {
+        why: String,
+    },
+}
+
+/// What of a call is not in the contact.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LiveCall {
+    pub muted: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read_with_their_reference() {
+        let read = |text: &str| serde_json::from_str::<Envelope>(text);
+        let hello = read(r#"{"type":"hello","session":"abc","after":null}"#).unwrap();
+        assert_eq!(hello.message, ClientMessage::Hello { session: "abc".into(), after: None });
+        let state = read(r#"{"type":"state","state":"not_ready","reason":"lunch","ref":7,"id":7}"#).unwrap();
+        assert_eq!(state.reference, Some(7));
+        let offer = read(r#"{"type":"phone_offer","sdp":"v=0","restart":false,"ref":1,"id":1}"#).unwrap();
+        assert_eq!(offer.message, ClientMessage::PhoneOffer { id: 1, sdp: "v=0".into(), restart: false });
+        for bad in
+            [r#"{"type":"nothing"}"#, r#"{"type":"accept","offer":"ct_1"}"#, "[]", "1", "{}", r#"{"type":"pong"}"#]
+        {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn answers_are_written_as_the_pages_read_them() {
+        let text = |message: &ServerMessage| serde_json::to_string(message).unwrap();
+        assert_eq!(text(&ServerMessage::Ack { reference: 3 }), r#"{"type":"ack","ref":3}"#);
+        assert_eq!(text(&ServerMessage::Ping { id: 1 }), r#"{"type":"ping","id":1}"#);
+        assert_eq!(
+            text(&ServerMessage::Owner { owner: false, session: None }),
+            r#"{"type":"owner","owner":false,"session":null}"#
+        );
+    }
+}
