@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) local_sdp: String,
     pub(super) remote_sdp: Option<String>,
     pub(super) exchange: Exchange,
+    /// An offer of ours that met theirs (491) or had to wait its turn, and when it is tried again.
+    pub(super) queued: Option<(String, Instant)>,
     pub(super) ack: Option<AckWait>,
     pub(super) refresh: Option<Refresh>,
     /// Whether a refresh may go by UPDATE, which needs no SDP.
@@ -34,11 +36,6 @@ pub(super) enum Exchange {
     /// Our offer is on its way.
     Ours {
         sdp: String,
-    },
-    /// Our offer met theirs (491) or another exchange; it goes out again then.
-    Retry {
-        sdp: String,
-        at: Instant,
     },
     /// The contact centre is to answer theirs.
     Theirs(Box<Offered>),
@@ -91,6 +88,7 @@ impl Session {
             local_sdp: ours,
             remote_sdp: Some(theirs),
             exchange: Exchange::Idle,
+            queued: None,
             ack: None,
             refresh: refresh::granted(now, headers),
             far_updates: allows(headers, "UPDATE"),
@@ -100,12 +98,12 @@ impl Session {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let exchange = match &self.exchange {
             Exchange::Idle | Exchange::Ours { .. } => None,
-            Exchange::Retry { at, .. } => Some(*at),
             Exchange::Theirs(offered) => Some(offered.until),
         };
+        let queued = self.queued.as_ref().map(|(_, at)| *at);
         let ack = self.ack.as_ref().map(|ack| ack.again.min(ack.until));
         let refresh = self.refresh.as_ref().map(|refresh| refresh.due);
-        [exchange, ack, refresh].into_iter().flatten().min()
+        [exchange, queued, ack, refresh].into_iter().flatten().min()
     }
 
     /// The status when a new offer may not come in now.
@@ -113,7 +111,7 @@ impl Session {
         match self.exchange {
             Exchange::Ours { .. } => Some(491),
             Exchange::Theirs(_) => Some(500),
-            Exchange::Idle | Exchange::Retry { .. } => self.ack.is_some().then_some(491),
+            Exchange::Idle => self.ack.is_some().then_some(491),
         }
     }
 }
@@ -183,11 +181,7 @@ impl Call {
             session.exchange = Exchange::Idle;
             ctx.respond(server, response);
         }
-        if let Exchange::Retry { sdp, at } = &session.exchange
-            && now >= *at
-        {
-            let sdp = sdp.clone();
-            session.exchange = Exchange::Idle;
+        if let Some((sdp, _)) = session.queued.take_if(|(_, at)| now >= *at) {
             self.reinvite(ctx, sdp);
         }
         self.on_refresh_due(ctx);
@@ -234,10 +228,7 @@ impl Call {
         let wait = std::time::Duration::from_millis(ctx.entropy.between(200, 400));
         let Some(session) = self.session() else { return };
         if session.glare().is_some() {
-            // An offer of theirs is answered first; an offer of ours is replaced by the newer one afterwards.
-            if !matches!(session.exchange, Exchange::Theirs(_)) {
-                session.exchange = Exchange::Retry { sdp, at: ctx.now + wait };
-            }
+            session.queued = Some((sdp, ctx.now + wait));
             return;
         }
         let mut request = session.dialog.request(Method::Invite);
@@ -277,9 +268,10 @@ impl Call {
             }
         };
         match response.status {
+            // A newer offer that waits already takes the place of the refused one.
             491 => {
                 if let Some(sdp) = ours {
-                    session.exchange = Exchange::Retry { sdp, at: ctx.now + glare };
+                    session.queued.get_or_insert((sdp, ctx.now + glare));
                 }
             }
             408 | 481 => self.lost(ctx),

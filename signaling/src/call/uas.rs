@@ -187,6 +187,7 @@ impl Call {
             local_sdp: sdp,
             remote_sdp: ringing.offer.clone(),
             exchange: Exchange::Idle,
+            queued: None,
             ack: Some(AckWait::new(ctx, server, response.clone(), cseq, AfterAck::Announce)),
             refresh,
             far_updates: allows(&ringing.request.headers, "UPDATE"),
