@@ -1,6 +1,6 @@
 //! The book of legs: which leg of the core is which dialog, which media leg and which recording.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ringback_media::LegKey;
 use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId};
@@ -90,10 +90,6 @@ impl LegBook {
         let found =
             |leg: &&Leg| leg.contact == contact && leg.tenant == *tenant && matches!(leg.kind, LegKind::Agent { .. });
         self.legs.values().find(found).map(|leg| leg.media)
-    }
-
-    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeSet<LegId> {
-        self.legs.iter().filter(|(_, leg)| leg.tenant == *tenant).map(|(id, _)| *id).collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&LegId, &Leg)> {

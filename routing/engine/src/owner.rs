@@ -72,6 +72,12 @@ enum Step {
     Due,
 }
 
+/// A turn that waits for the ledger, and the deeds that wait for the turn.
+struct Held {
+    write: TurnWrite,
+    commands: Vec<Command>,
+}
+
 pub(crate) struct Owner {
     tenant: TenantId,
     setup: OwnerSetup,
@@ -79,11 +85,10 @@ pub(crate) struct Owner {
     boxes: Boxes,
     deeds: mpsc::Sender<Command>,
     backlog: VecDeque<Command>,
-    /// Leg events whose turn did not commit; they come first in the next.
-    retry: VecDeque<Event>,
+    /// A turn the ledger did not take.
+    held: Option<Held>,
     /// Set after a failed commit: nothing is taken before.
     paused_until: Option<tokio::time::Instant>,
-    needs_reload: bool,
     /// Of the journal, counted anew in every epoch.
     seq: u64,
     last: Timestamp,
@@ -107,9 +112,8 @@ impl Owner {
             boxes,
             deeds,
             backlog: VecDeque::new(),
-            retry: VecDeque::new(),
+            held: None,
             paused_until: None,
-            needs_reload: false,
             seq: 0,
             last: now,
             version,
@@ -150,7 +154,9 @@ impl Owner {
             biased;
             permit = self.deeds.reserve(), if !self.backlog.is_empty() => {
                 let permit = permit.ok()?;
-                self.backlog.pop_front().map(|deed| permit.send(deed));
+                if let Some(deed) = self.backlog.pop_front() {
+                    permit.send(deed);
+                }
                 Some(Step::Deed)
             }
             ask = self.boxes.asks.recv() => ask.map(Step::Ask),
@@ -161,9 +167,8 @@ impl Owner {
     }
 
     async fn turn(&mut self, leg_event: Option<Event>, letter: Option<Letter>) {
-        self.retry.extend(leg_event);
-        if self.needs_reload && !self.reload().await {
-            letter.into_iter().for_each(refuse);
+        if !self.settle_held().await {
+            // Only the end of a pause brings a turn while one is held, so nothing is in hand here.
             return;
         }
         let now = self.now();
@@ -171,11 +176,10 @@ impl Owner {
         if self.core.next_deadline().is_some_and(|due| due <= now) {
             turn.timeout(&mut self.core, &mut self.seq, now);
         }
-        let mut leg_events = std::mem::take(&mut self.retry);
-        let mut letters = Vec::from_iter(letter);
+        let (mut leg_events, mut letters) = (Vec::from_iter(leg_event), Vec::from_iter(letter));
         self.gather(&mut leg_events, &mut letters);
-        for event in &leg_events {
-            if let Err(rejection) = turn.event(&mut self.core, &mut self.seq, now, event.clone()) {
+        for event in leg_events {
+            if let Err(rejection) = turn.event(&mut self.core, &mut self.seq, now, event) {
                 tracing::debug!(tenant = %self.tenant, %rejection, "a leg's event came too late to matter");
             }
         }
@@ -187,9 +191,6 @@ impl Owner {
             return;
         }
         let outcome = self.commit(turn).await;
-        if let Err(error) = &outcome {
-            self.commit_failed(error, leg_events);
-        }
         for (answer, reply) in answers {
             // A caller who went away does not need the answer.
             let _ = reply.send(match &outcome {
@@ -199,11 +200,11 @@ impl Owner {
         }
     }
 
-    fn gather(&mut self, leg_events: &mut VecDeque<Event>, letters: &mut Vec<Letter>) {
+    fn gather(&mut self, leg_events: &mut Vec<Event>, letters: &mut Vec<Letter>) {
         let limit = self.setup.limits.events_per_turn;
         while leg_events.len() + letters.len() < limit {
             let Ok(event) = self.boxes.legs.try_recv() else { break };
-            leg_events.push_back(event);
+            leg_events.push(event);
         }
         while leg_events.len() + letters.len() < limit {
             let Ok(letter) = self.boxes.pages.try_recv() else { break };
@@ -211,47 +212,83 @@ impl Owner {
         }
     }
 
+    /// Commits the turn, or holds it: its deeds stay undone and nothing else is taken until it is in the ledger, so live
+    /// calls go on through a full disk and no caller is told what does not hold.
     async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
-        let started = std::time::Instant::now();
         let Turn { journal, changes, commands } = turn;
         let write = TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes };
-        self.setup.store.commit(write).await?;
-        self.setup.metrics.turn(started.elapsed());
+        let started = std::time::Instant::now();
+        match self.setup.store.commit(write.clone()).await {
+            Ok(()) => {
+                self.setup.metrics.turn(started.elapsed());
+                self.committed(commands);
+                Ok(())
+            }
+            Err(error) => {
+                self.hold(Held { write, commands }, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn committed(&mut self, commands: Vec<Command>) {
         self.setup.alarms.clear(Alarm::LedgerRefuses);
         self.backlog.extend(commands);
         self.version.send_modify(|version| *version += 1);
-        Ok(())
     }
 
-    /// The core now believes what the ledger does not: it is restored before the next turn.
-    fn commit_failed(&mut self, error: &StoreError, leg_events: VecDeque<Event>) {
-        tracing::error!(tenant = %self.tenant, %error, "a turn did not commit; nothing of it was acknowledged");
+    fn hold(&mut self, held: Held, error: &StoreError) {
+        tracing::error!(tenant = %self.tenant, %error, "a turn did not commit; nothing of it was acknowledged or done");
         self.setup.alarms.raise(Alarm::LedgerRefuses, why(error));
         self.setup.metrics.commit_failures.add(1);
-        self.needs_reload = true;
-        self.retry = leg_events;
+        self.held = Some(held);
         self.paused_until = Some(tokio::time::Instant::now() + self.setup.limits.commit_retry);
     }
 
-    async fn reload(&mut self) -> bool {
+    /// Tries the held turn again. True when nothing is held any more.
+    async fn settle_held(&mut self) -> bool {
+        let Some(held) = self.held.take() else { return true };
+        match self.setup.store.commit(held.write.clone()).await {
+            Ok(()) => self.committed(held.commands),
+            Err(error @ StoreError::Conflict(_)) => {
+                if !self.restore_from_rows().await {
+                    self.hold(held, &error);
+                }
+            }
+            Err(_) if self.kept_already(&held.write).await => self.committed(held.commands),
+            Err(error) => self.hold(held, &error),
+        }
+        self.held.is_none() && self.paused_until.is_none()
+    }
+
+    /// Whether the write that seemed to fail is in the ledger: a lost connection leaves that open.
+    async fn kept_already(&self, write: &TurnWrite) -> bool {
+        let Some(last) = write.journal.last() else { return false };
+        let after = (write.epoch, last.seq.saturating_sub(1));
+        let rows = self.setup.store.journal_page(&self.tenant, after, 1).await.unwrap_or_default();
+        rows.iter().any(|row| {
+            (row.epoch, row.entry.seq) == (write.epoch, last.seq) && row.entry.outputs_digest == last.outputs_digest
+        })
+    }
+
+    /// The ledger can never take the held turn: the core is discarded and starts from what the ledger has. False while
+    /// not even that can be read.
+    async fn restore_from_rows(&mut self) -> bool {
         let now = self.now();
-        let restored = match restore(&self.setup, &self.tenant, now).await {
+        match restore(&self.setup, &self.tenant, now).await {
             Ok((core, body)) => {
                 self.core = core;
                 let mut turn = Turn::default();
                 turn.start(&mut self.core, &mut self.seq, now, body);
-                self.commit(turn).await
+                // A failure holds the start itself; it is tried again like any turn.
+                let _ = self.commit(turn).await;
+                true
             }
-            Err(error) => Err(error),
-        };
-        match restored {
-            Ok(()) => self.needs_reload = false,
             Err(error) => {
-                let waiting = std::mem::take(&mut self.retry);
-                self.commit_failed(&error, waiting);
+                tracing::error!(tenant = %self.tenant, %error, "the core cannot be restored yet");
+                false
             }
         }
-        !self.needs_reload
     }
 
     fn now(&mut self) -> Timestamp {
