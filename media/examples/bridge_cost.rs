@@ -8,16 +8,22 @@
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use ringback_media::testing::{BrowserPeer, Received, RtpPeer};
 use ringback_media::{Codec, Frame, FrameSink, LegKey, Media, MediaConfig};
 
 const BEAT: Duration = Duration::from_millis(20);
 /// Start of calls is spread so that the peers' handshakes do not pile up.
 const SETUP_GAP: Duration = Duration::from_millis(15);
+
+/// Time for the last packets to arrive.
+const SETTLE: Duration = Duration::from_millis(500);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -119,7 +125,7 @@ fn peers(calls: usize, seconds: u64) -> Result<(), Failure> {
     println!("ready");
     let mut line = String::new();
     input.read_line(&mut line)?;
-    let (sent, mut latencies) = exchange(&mut running, seconds);
+    let (sent, mut latencies) = exchange(&mut running, seconds)?;
     latencies.sort_unstable();
     let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(0);
     println!(
@@ -132,34 +138,53 @@ fn peers(calls: usize, seconds: u64) -> Result<(), Failure> {
 }
 
 /// Every call sends both ways every 20 ms, evenly staggered; gives packets sent and all latencies in µs.
-fn exchange(calls: &mut [Call], seconds: u64) -> (usize, Vec<u64>) {
+fn exchange(calls: &mut [Call], seconds: u64) -> Result<(usize, Vec<u64>), Failure> {
+    let mut poll = Poll::new()?;
+    for (index, call) in calls.iter().enumerate() {
+        let sockets = [call.browser.socket().as_raw_fd(), call.carrier.socket().as_raw_fd()];
+        for (side, socket) in sockets.iter().enumerate() {
+            poll.registry().register(&mut SourceFd(socket), Token(index * 2 + side), Interest::READABLE)?;
+        }
+    }
     let start = Instant::now();
-    let stagger = BEAT / u32::try_from(calls.len()).unwrap_or(1);
+    let stagger = BEAT / u32::try_from(calls.len())?;
     for (index, call) in calls.iter_mut().enumerate() {
-        call.next = start + stagger * index as u32;
+        call.next = start + stagger * u32::try_from(index)?;
     }
     let end = start + Duration::from_secs(seconds);
-    let (mut sent, mut latencies, mut packets) = (0, Vec::new(), Vec::new());
+    let (mut sent, mut latencies, mut packets, mut beat) = (0, Vec::new(), Vec::new(), 0);
+    let mut ready = Events::with_capacity(1024);
     let mut payload = [0xffu8; 160];
-    while Instant::now() < end + Duration::from_millis(300) {
-        for call in calls.iter_mut() {
+    while Instant::now() < end + SETTLE {
+        // The calls are due one after the other, round and round.
+        loop {
+            let index = beat % calls.len();
+            let call = &mut calls[index];
             let now = Instant::now();
-            if call.next <= now && now < end {
-                payload[..8].copy_from_slice(&(start.elapsed().as_nanos() as u64).to_be_bytes());
-                call.browser.send(now, &payload);
-                payload[..8].copy_from_slice(&(start.elapsed().as_nanos() as u64).to_be_bytes());
-                sent += 1 + usize::from(call.carrier.send(&payload).is_ok());
-                call.next += BEAT;
+            if call.next > now || now >= end {
+                break;
             }
+            payload[..8].copy_from_slice(&(start.elapsed().as_nanos() as u64).to_be_bytes());
+            call.browser.send(now, &payload);
+            payload[..8].copy_from_slice(&(start.elapsed().as_nanos() as u64).to_be_bytes());
+            sent += 1 + usize::from(call.carrier.send(&payload).is_ok());
+            call.next += BEAT;
+            beat += 1;
+            call.browser.drive(now);
         }
-        for call in calls.iter_mut() {
-            call.carrier.receive(&mut packets);
-            call.browser.drive(Instant::now());
-            packets.extend(call.browser.take_received());
+        poll.poll(&mut ready, Some(Duration::ZERO))?;
+        for event in &ready {
+            let call = &mut calls[event.token().0 / 2];
+            if event.token().0 % 2 == 0 {
+                call.browser.drive(Instant::now());
+                packets.extend(call.browser.take_received());
+            } else {
+                call.carrier.receive(&mut packets);
+            }
         }
         latencies.extend(packets.drain(..).filter_map(|packet| latency(&packet, start)));
     }
-    (sent, latencies)
+    Ok((sent, latencies))
 }
 
 fn latency(packet: &Received, start: Instant) -> Option<u64> {

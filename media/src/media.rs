@@ -393,6 +393,11 @@ fn start_thread(
         bind.set_port(port);
     }
     let browsers = UdpSocket::bind(bind)?;
+    let buffer = config.limits.browser_socket_buffer;
+    // The system may allow less (net.core.rmem_max); then bursts of many browsers have less room.
+    for set in [socket2::Socket::set_recv_buffer_size, socket2::Socket::set_send_buffer_size] {
+        let _ = set(&socket2::SockRef::from(&browsers), buffer);
+    }
     let bound = browsers.local_addr()?;
     let advertised =
         if config.webrtc_advertised.is_empty() { vec![bound.ip()] } else { config.webrtc_advertised.clone() };
