@@ -76,7 +76,7 @@ impl Core {
         let Some(id) = self.customer_leg(leg) else {
             // Answered while being cancelled: nobody is left to talk to.
             self.deed(now, Deed::ReleaseLeg { leg });
-            return Err(Rejection::NoSuchContact);
+            return Ok(Receipt::Done);
         };
         let attempt = self.running(id).ok_or(Rejection::WrongState)?;
         if attempt.state != AttemptState::Dialling {

@@ -112,6 +112,8 @@ pub struct World {
     pub deeds: Vec<Deed>,
     pub all: Vec<Output>,
     pub keep_all: bool,
+    /// Outputs of the last drain.
+    pub drained: usize,
     commands: BTreeSet<CommandId>,
 }
 
@@ -134,6 +136,7 @@ impl World {
             deeds: vec![],
             all: vec![],
             keep_all: false,
+            drained: 0,
             commands: BTreeSet::new(),
         };
         world.drain();
@@ -169,8 +172,10 @@ impl World {
     /// Takes the outputs as the engine does, checking their order.
     pub fn drain(&mut self) {
         self.deeds.clear();
+        self.drained = 0;
         let (mut saved, mut saved_agents) = (BTreeSet::new(), BTreeSet::new());
         while let Some(output) = self.core.poll_output() {
+            self.drained += 1;
             if self.keep_all {
                 self.all.push(output.clone());
             }
@@ -218,6 +223,7 @@ impl World {
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "an event survives its journal");
         let answer = self.core.handle(self.now, event);
         self.drain();
+        assert!(answer.is_ok() || self.drained == 0, "a refused event changes nothing");
         answer
     }
 
