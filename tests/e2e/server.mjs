@@ -50,7 +50,7 @@ export class Server {
     const name = `${basename(process.argv[1] ?? 'run').replace(/\.test\.mjs$/, '')}-${process.pid}-${self.port}`;
     if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
     self.ledger = join(LEDGERS ?? self.folder, `${name}.sqlite`);
-    const rtp = 20000 + Math.floor(Math.random() * 9000) * 2;
+    const rtp = 20000 + Math.floor(Math.random() * 50) * 200;
     const tenant = (id, county, rest) => `
 [[tenant]]
 id = "${id}"

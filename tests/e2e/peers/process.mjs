@@ -70,15 +70,23 @@ export async function until(probe, what, { within = 10_000, every = 50, also = (
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A port of 127.0.0.1 that is free now, for both UDP and TCP. */
+const given = new Set();
+
+/**
+ * A port of 127.0.0.1 that is free now for both UDP and TCP, below the system's own choice so that no outgoing connection takes it,
+ * and never given twice. The three after it are left to the same program.
+ */
 export async function freePort() {
   for (;;) {
-    const server = createServer();
-    const port = await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
-    const socket = createSocket('udp4');
-    const free = await new Promise((resolve) => socket.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true)));
-    await new Promise((resolve) => server.close(resolve));
-    if (free) await new Promise((resolve) => socket.close(resolve));
-    if (free) return port;
+    const port = 10000 + 4 * Math.floor(Math.random() * 2500);
+    if (given.has(port)) continue;
+    given.add(port);
+    if ((await opens(createServer(), 'listen', port)) && (await opens(createSocket('udp4'), 'bind', port))) return port;
   }
 }
+
+const opens = (socket, how, port) =>
+  new Promise((resolve) => {
+    socket.once('error', () => resolve(false));
+    socket[how](port, '127.0.0.1', () => socket.close(() => resolve(true)));
+  });

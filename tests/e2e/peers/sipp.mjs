@@ -180,12 +180,13 @@ const challenge = ({ username, password, realm = 'carrier', proxy = false }) => 
 /** The whole scenario: OPTIONS are answered, an INVITE is challenged if a password is given, then `steps`. */
 const scenario = (steps, { auth, optionsStatus = '200 OK' } = {}) => `<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="carrier">
+  <label id="7"/>
   <recv request="OPTIONS" optional="true" next="1"/>
   <recv request="INVITE" rrs="true" next="2">
     <action>${remember}
     </action>
   </recv>
-  <label id="1"/>${reply(optionsStatus, { then: ' next="9"' })}
+  <label id="1"/>${reply(optionsStatus, { then: ' next="7"' })}
   <label id="2"/>${auth ? challenge(auth) : ''}${steps.join('')}
   <label id="9"/>
   <Reference variables="via,cseq,to,from${auth ? ',authvalid' : ''}"/>
