@@ -8,6 +8,12 @@
 //!
 //! There is no clock, no randomness and no I/O in here: time comes in as a value, ids come from a seed, so the same
 //! events give the same outputs, bit for bit.
+//!
+//! Where to find what: [`core`] is the façade and dispatches; `requests` takes callbacks and cancels them; `schedule`
+//! and [`hours`] say when; `floor` holds every index and `line` the order of waiting; `matcher` reserves a channel and
+//! picks the agent; `offers` presents; `attempts` dials and announces; `conversation` bridges, holds, survives a lost
+//! agent and ends; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
+//! every timer with its owner; `check` states the invariants.
 
 pub mod agent;
 pub mod config;
