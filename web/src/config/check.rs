@@ -207,10 +207,9 @@ impl Check<'_> {
             countries: table.allowed_countries.clone(),
             kinds: table.number_kinds.clone(),
         };
-        if let Some(phone) = &table.public_phone {
-            if !phone.get_ref().starts_with('+') || phonenumber::parse(None, phone.get_ref()).is_err() {
-                self.says(phone.span(), "must be E.164 like +19165550000");
-            }
+        let dialable = |phone: &str| phone.starts_with('+') && phonenumber::parse(None, phone).is_ok();
+        if let Some(phone) = table.public_phone.as_ref().filter(|phone| !dialable(phone.get_ref())) {
+            self.says(phone.span(), "must be E.164 like +19165550000");
         }
         let keys = table.portal_key.iter().filter_map(|key| self.portal_key(key)).collect();
         let core = self.core(table, trunks, limits);

@@ -140,9 +140,8 @@ impl Carrying {
                 }
             }
             SignalingEvent::Ended { key, .. } | SignalingEvent::Failed { key, .. } => {
-                if self.calls.remove(&key).is_some() {
-                    self.media.close(LegKey(key.0));
-                }
+                self.calls.remove(&key);
+                self.media.close(LegKey(key.0));
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono::Weekday;
+use chrono::{NaiveTime, Weekday};
 use ringback_routing::{config::TenantConfig, ids::TenantId, view::Availability};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,7 +53,7 @@ impl<'a> Tenant<'a> {
             .map(|interval| OpeningHours {
                 day: day_name(interval.day),
                 from: interval.from.format("%H:%M").to_string(),
-                to: interval.to.format("%H:%M").to_string(),
+                to: end_of(interval.to),
             })
             .collect()
     }
@@ -62,6 +62,11 @@ impl<'a> Tenant<'a> {
     pub fn parent_origins(&self) -> Vec<String> {
         self.face.origins.iter().map(|origin| origin.as_str().to_owned()).collect()
     }
+}
+
+/// The end of a day is 24:00 to people.
+fn end_of(to: NaiveTime) -> String {
+    if to == NaiveTime::MIN { "24:00".to_owned() } else { to.format("%H:%M").to_string() }
 }
 
 fn day_name(day: Weekday) -> &'static str {
@@ -111,10 +116,9 @@ pub async fn read(State(app): State<App>, Path(word): Path<String>, headers: Hea
         AvailabilityAnswer { tenant: tenant.public(), availability, hours: tenant.hours(), auth: tenant.face.auth };
     let mut response = Json(answer).into_response();
     let asking = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    if let Some(origin) = asking.filter(|origin| tenant.face.origins.iter().any(|known| known.as_str() == *origin)) {
-        if let Ok(value) = HeaderValue::from_str(origin) {
-            response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
-        }
+    let own = asking.filter(|origin| tenant.face.origins.iter().any(|known| known.as_str() == *origin));
+    if let Some(value) = own.and_then(|origin| HeaderValue::from_str(origin).ok()) {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
     }
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Origin"));
     Ok(response)

@@ -165,10 +165,8 @@ pub fn same_site(app: &App, headers: &HeaderMap, access: Access) -> Result<(), A
     let refused = || ApiError::new(StatusCode::FORBIDDEN, "cross_site");
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("null"));
     let site = headers.get("sec-fetch-site").map(|value| value.to_str().unwrap_or("cross-site"));
-    if let Some(origin) = origin {
-        if !app.origins.iter().any(|own| own == origin) {
-            return Err(refused());
-        }
+    if origin.is_some_and(|origin| !app.origins.iter().any(|own| own == origin)) {
+        return Err(refused());
     }
     if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(refused());

@@ -83,7 +83,7 @@ fn customer_routes() -> Vec<Route> {
             .says("How the customer's callback stands", "StatusPage"),
         api(Method::GET, "/api/v1/status/{token}/events", StatusLink, get(status::events))
             .says("The same, each time it changes", "StatusPage")
-            .as_media("text/event-stream"),
+            .in_media("text/event-stream"),
         api(Method::POST, "/api/v1/status/{token}/cancel", StatusLink, post(status::cancel))
             .takes("Nothing")
             .says("Takes the callback back", "StatusPage"),
@@ -134,7 +134,7 @@ fn supervision_routes() -> Vec<Route> {
             .says("Queues, agents, who is waiting", "BoardView"),
         api(Method::GET, "/api/v1/board/events", Staff(BOARD), get(board::events))
             .says("The same, each time it changes", "BoardView")
-            .as_media("text/event-stream"),
+            .in_media("text/event-stream"),
         api(Method::POST, "/api/v1/callbacks/{contact}/cancel", Staff(BOARD), post(board::cancel))
             .takes("Nothing")
             .says("Takes a waiting callback back", "")
@@ -154,7 +154,7 @@ fn supervision_routes() -> Vec<Route> {
         api(Method::GET, "/api/v1/recordings/{contact}/audio", Staff(LISTEN), get(playback::audio))
             .says("The call as WAV, customer left, agent right; Range; audited", "")
             .asks(&["leg", "download"])
-            .as_media("audio/wav"),
+            .in_media("audio/wav"),
         api(Method::GET, "/api/v1/recordings/{contact}/peaks", Staff(LISTEN), get(playback::peaks))
             .says("The call's waveform and marks", "PeaksAnswer")
             .asks(&["buckets"]),
@@ -172,9 +172,9 @@ fn operations_routes() -> Vec<Route> {
     let plain =
         |path, summary, access, handler| Route { access, rate: Rate::Free, ..page(path, access, summary, handler) };
     vec![
-        plain("/healthz", "The process runs", Public, get(operations::healthz)).as_media("text/plain"),
-        plain("/readyz", "The server takes requests", Public, get(operations::readyz)).as_media("application/json"),
-        plain("/metrics", "Counters for Prometheus", Operations, get(operations::metrics)).as_media("text/plain"),
+        plain("/healthz", "The process runs", Public, get(operations::healthz)).in_media("text/plain"),
+        plain("/readyz", "The server takes requests", Public, get(operations::readyz)).in_media("application/json"),
+        plain("/metrics", "Counters for Prometheus", Operations, get(operations::metrics)).in_media("text/plain"),
         api(Method::GET, "/api/v1/openapi.json", Public, get(openapi::read)).says("This description", ""),
     ]
 }
@@ -206,7 +206,7 @@ impl Route {
         self.doc.query = query;
         self
     }
-    fn as_media(mut self, media: &'static str) -> Self {
+    fn in_media(mut self, media: &'static str) -> Self {
         self.doc.media = media;
         self
     }
