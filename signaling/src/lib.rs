@@ -17,6 +17,8 @@ pub mod framing;
 pub mod guard;
 pub mod header;
 pub mod message;
+#[cfg(test)]
+mod message_tests;
 pub mod stack;
 pub mod transaction;
 mod transport;

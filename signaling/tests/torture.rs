@@ -238,7 +238,7 @@ async fn tcp_without_framing_is_closed() {
         over_tcp("OPTIONS", "big").replace("Content-Length: 0", "Content-Length: 99999999").into_bytes(),
         over_tcp("OPTIONS", "two").replace("Content-Length: 0", "Content-Length: 0\r\nl: 7").into_bytes(),
         vec![b'x'; 10_000],
-        vec![0x16, 0x03, 0x01].repeat(100),
+        [0x16, 0x03, 0x01].repeat(100),
         format!("OPTIONS sip:a@b SIP/2.0\r\n{}", "X: y\r\n".repeat(10_000)).into_bytes(),
     ]
     .into_iter()

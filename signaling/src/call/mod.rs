@@ -251,12 +251,21 @@ impl Call {
         }
     }
 
-    /// A 2xx to an INVITE whose transaction is over already.
-    pub fn on_stray_success(&mut self, ctx: &mut Ctx<'_>, response: &Response, essentials: &Essentials) {
+    /// A response to an INVITE whose transaction is over already.
+    pub fn on_stray_response(&mut self, ctx: &mut Ctx<'_>, response: &Response, essentials: &Essentials) {
         let ours = self.outgoing.as_ref().is_some_and(|outgoing| outgoing.record.cseq == essentials.cseq.number);
-        if !self.repeat_ack(ctx, essentials) && ours {
-            self.on_invite_response(ctx, response, essentials);
+        if response.is_success() {
+            if !self.repeat_ack(ctx, essentials) && ours {
+                self.on_invite_response(ctx, response, essentials);
+            }
+        } else if response.is_provisional() && ours {
+            self.cancel_late(ctx);
         }
+    }
+
+    /// Branch of the INVITE this side sent.
+    pub fn invite_branch(&self) -> Option<&str> {
+        self.outgoing.as_ref().map(|outgoing| outgoing.record.branch.as_str())
     }
 
     /// A request of this call found no answer.

@@ -292,10 +292,15 @@ impl Call {
         }
     }
 
-    /// CANCEL with the INVITE's own branch (RFC 3261 §9.1).
     fn cancel(&mut self, ctx: &mut Ctx<'_>, why: Why) {
-        let (Phase::Inviting(inviting), Some(outgoing)) = (&mut self.phase, &self.outgoing) else { return };
+        let Phase::Inviting(inviting) = &mut self.phase else { return };
         inviting.progress = Progress::Cancelling { why, until: ctx.now + ctx.timers.transaction() };
+        self.send_cancel(ctx);
+    }
+
+    /// CANCEL with the INVITE's own branch (RFC 3261 §9.1).
+    fn send_cancel(&mut self, ctx: &mut Ctx<'_>) {
+        let Some(outgoing) = &self.outgoing else { return };
         let invite = &outgoing.request;
         let mut request = Request::new(Method::Cancel, invite.uri.clone());
         for name in ["Max-Forwards", "Route", "From", "To", "Call-ID"] {
@@ -306,6 +311,20 @@ impl Call {
         request.headers.push("CSeq", format!("{} CANCEL", outgoing.record.cseq));
         let (peer, branch) = (outgoing.peer, outgoing.record.branch.clone());
         self.send_as(ctx, request, peer, Purpose::Cancel, branch, Rounds::default());
+    }
+
+    /// A call reported as failed for want of an answer rings after all: the INVITE is taken up again to be cancelled, so
+    /// that nobody picks up a call that has no caller.
+    pub(super) fn cancel_late(&mut self, ctx: &mut Ctx<'_>) {
+        let (Phase::Over { until }, Some(outgoing)) = (&mut self.phase, &self.outgoing) else { return };
+        if outgoing.answers_until.is_some() {
+            return;
+        }
+        *until = ctx.now + ctx.timers.transaction();
+        let (request, branch) = (outgoing.request.clone(), outgoing.record.branch.clone());
+        let sent = Sent { request, peer: outgoing.peer, purpose: Purpose::Invite, rounds: Rounds::default() };
+        ctx.out.push(CallAction::Resume { sent, branch });
+        self.send_cancel(ctx);
     }
 
     pub(super) fn on_inviting_timeout(&mut self, ctx: &mut Ctx<'_>) {

@@ -265,9 +265,11 @@ impl Stack {
                 self.outputs.push_back(Output::Dismiss(address));
             }
             let dialog_id = std::mem::take(&mut slot.dialog_id);
+            let branch = slot.call.invite_branch().map(str::to_owned);
             self.calls.remove(&key);
             self.dialogs.remove(&dialog_id);
-            return;
+            // A proceeding INVITE has no timer of its own and must not outlive its call.
+            return branch.into_iter().for_each(|branch| self.abandon_client(branch));
         }
         if let Some(peer) = slot.call.next_hop() {
             let address = peer.address.ip();
@@ -327,9 +329,9 @@ impl Stack {
     fn abandon_client(&mut self, branch: String) {
         let key = ClientKey { branch, method: Method::Invite };
         if let Some(id) = self.client_index.get(&key).copied()
-            && let Some(Client { machine: ClientMachine::Invite(machine), .. }) = self.clients.get_mut(&id)
+            && let Some(Client { machine: ClientMachine::Invite(machine), .. }) = self.clients.get(&id)
+            && !machine.is_answered()
         {
-            machine.abandon();
             self.forget_client(id);
         }
     }

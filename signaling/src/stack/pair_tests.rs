@@ -398,7 +398,7 @@ fn both_sides_change_the_session_at_once() {
         let mut answers = [0, 0];
         let until = pair.now + Duration::from_secs(40);
         while pair.step(until) {
-            for side in 0..2 {
+            for (side, answered) in answers.iter_mut().enumerate() {
                 while let Some(event) = pair.events[side].pop_front() {
                     match event {
                         SignalingEvent::RemoteSdp { key, .. } => {
@@ -408,7 +408,7 @@ fn both_sides_change_the_session_at_once() {
                                 format!("v=0 by {side} at {}", pair.order),
                             );
                         }
-                        SignalingEvent::RemoteAnswer { .. } => answers[side] += 1,
+                        SignalingEvent::RemoteAnswer { .. } => *answered += 1,
                         SignalingEvent::Ended { .. } => panic!("seed {seed}: the call must live"),
                         _ => {}
                     }

@@ -31,9 +31,7 @@ impl Stack {
         }
         let dialog_id = (essentials.call_id.clone(), essentials.from.tag().unwrap_or_default().to_owned());
         if let Some(call) = self.dialogs.get(&dialog_id).copied() {
-            if response.is_success() {
-                self.with_call(now, call, |call, ctx| call.on_stray_success(ctx, &response, &essentials));
-            }
+            self.with_call(now, call, |call, ctx| call.on_stray_response(ctx, &response, &essentials));
         } else if self.stale.get(&dialog_id).is_some_and(|until| now < *until) {
             self.on_stale_response(now, from, &response, &essentials);
         }

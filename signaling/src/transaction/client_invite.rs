@@ -153,11 +153,6 @@ impl ClientInvite {
         }
     }
 
-    /// Ends a transaction whose caller has given up waiting for a final response (RFC 3261 §9.1).
-    pub fn abandon(&mut self) {
-        self.state = State::Terminated;
-    }
-
     /// Whether a final response has come.
     pub fn is_answered(&self) -> bool {
         !matches!(self.state, State::Calling { .. } | State::Proceeding)
