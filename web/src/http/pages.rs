@@ -125,6 +125,14 @@ pub async fn static_file(Path(file): Path<String>) -> Result<Response, ApiError>
     served(&file, A_WHILE)
 }
 
+/// Browsers ask for /favicon.ico also where a page names its icon.
+pub async fn icon() -> Response {
+    let mut response = include_str!("../icon.svg").into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"));
+    response.headers_mut().insert(header::CACHE_CONTROL, A_WHILE);
+    response
+}
+
 /// Foreign pages load this one: they are allowed to by the resource policy.
 pub async fn embed() -> Result<Response, ApiError> {
     let mut response = served("embed.js", A_WHILE)?;

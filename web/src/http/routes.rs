@@ -93,6 +93,8 @@ fn customer_routes() -> Vec<Route> {
         }
         .takes("NumberChange")
         .says("Changes the number to be called", "StatusPage"),
+        Route { rate: Rate::Free, ..page("/icon.svg", Public, "The icon", get(pages::icon)) },
+        Route { rate: Rate::Free, ..page("/favicon.ico", Public, "The icon, by its old name", get(pages::icon)) },
         page("/embed.js", Public, "The launcher for foreign pages", get(pages::embed)),
         Route { rate: Rate::Free, ..page("/assets/{*file}", Public, "Scripts and styles", get(pages::asset)) },
         Route { rate: Rate::Free, ..page("/static/{*file}", Public, "Files of the pages", get(pages::static_file)) },
