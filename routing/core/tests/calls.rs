@@ -205,6 +205,19 @@ fn media_lost_for_good_puts_the_live_customer_back_in_line() {
 }
 
 #[test]
+fn media_lost_on_hold_ends_the_hold() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    world.ok(Event::HoldRequested { agent: "anna".into(), contact, hold: true });
+    world.ok(media(false));
+    assert_did!(world, Deed::Mark { mark: MarkKind::Hold, begin: false, .. });
+    assert!(!world.did(|deed| matches!(deed, Deed::Unbridge { .. })), "hold has done that already");
+    world.ok(media(true));
+    assert_did!(world, Deed::Bridge { .. });
+    assert!(!world.segment(contact).on_hold);
+}
+
+#[test]
 fn an_agent_without_media_may_still_hang_up() {
     let mut world = World::with_anna();
     let contact = world.connected(1);
@@ -328,6 +341,9 @@ fn the_state_asked_for_during_a_call_comes_after_wrap_up() {
     let ask = |state| Event::AgentStateRequested { agent: "anna".into(), state };
     world.ok(ask(RequestedState::NotReady { reason: "lunch".into() }));
     assert_eq!(world.presence("anna"), Presence::Draining);
+    world.ok(ask(RequestedState::Ready));
+    assert_eq!(world.core.agent(&"anna".into()).unwrap().next, None, "the wish is taken back");
+    world.ok(ask(RequestedState::NotReady { reason: "lunch".into() }));
     world.ok(Event::HangUpRequested { agent: "anna".into(), contact });
     world.pass(secs(60));
     assert_eq!(world.state("anna"), not_ready("lunch"));

@@ -68,6 +68,24 @@ fn no_more_channels_are_asked_for_than_agents_are_free() {
 }
 
 #[test]
+fn an_agent_kept_for_one_contact_is_not_free_for_a_need_nobody_had_before() {
+    let mut config = config();
+    let mut other = config.subjects[0].clone();
+    (other.id, other.skill) = ("claims".into(), Some(("claims".into(), 1)));
+    config.subjects.push(other);
+    let mut anna = agent("anna");
+    anna.skills.insert("claims".into(), 1);
+    let mut world = World::new(config, &[anna]);
+    world.ready("anna");
+    world.request(1);
+    assert_did!(world, Deed::ReserveChannel { .. });
+    let Event::CallbackRequested { mut request } = requested(2) else { unreachable!() };
+    request.subject = Some("claims".into());
+    world.ok(Event::CallbackRequested { request });
+    assert!(world.deeds.is_empty(), "she is spoken for");
+}
+
+#[test]
 fn waiting_contacts_are_served_by_priority_then_request_time() {
     let mut config = config();
     let mut urgent = config.subjects[0].clone();
