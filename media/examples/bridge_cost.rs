@@ -83,12 +83,14 @@ fn server(calls: u128, seconds: u64) -> Result<(), Failure> {
     let used = cpu_ms()? - cpu;
     let stats = media.stats();
     println!(
-        "{{\"calls\":{calls},\"seconds\":{seconds},\"cpu_ms_per_call_s\":{:.3},\"setup_cpu_ms\":{:.2},\"rss_kb_per_call\":{:.0},{},\"recorded_s\":{:.0},\"send_errors\":{},\"dropped\":{}}}",
+        "{{\"calls\":{calls},\"seconds\":{seconds},\"cpu_ms_per_call_s\":{:.3},\"setup_cpu_ms\":{:.2},\"rss_kb_per_call\":{:.0},{},\"recorded_s\":{:.0},\"packets_in\":{},\"packets_out\":{},\"send_errors\":{},\"dropped\":{}}}",
         used / (calls as f64 * seconds as f64),
         setup / calls as f64,
         (rss.max(status("VmRSS:")?) - rss_before) / calls as f64,
         line.trim(),
         RECORDED.load(Ordering::Relaxed) as f64 / 8000.0,
+        stats.packets_in,
+        stats.packets_out,
         stats.send_errors,
         stats.dropped_by_format + stats.dropped_by_source,
     );
@@ -107,7 +109,7 @@ struct Call {
 fn peers(calls: usize, seconds: u64) -> Result<(), Failure> {
     let local = [127, 0, 0, 1].into();
     let mut input = BufReader::new(std::io::stdin());
-    let mut running: Vec<Call> = Vec::new();
+    let (mut running, mut silence): (Vec<Call>, _) = (Vec::new(), Vec::new());
     for _ in 0..calls {
         let (mut browser, offer) = BrowserPeer::offer(Instant::now(), local)?;
         println!("{}\n", offer.trim_end());
@@ -118,9 +120,16 @@ fn peers(calls: usize, seconds: u64) -> Result<(), Failure> {
         running.push(Call { browser, carrier, next: Instant::now() });
         let until = Instant::now() + SETUP_GAP;
         while Instant::now() < until || !running.last().is_none_or(|call| call.browser.is_connected()) {
-            running.iter_mut().for_each(|call| call.browser.drive(Instant::now()));
+            for call in &mut running {
+                call.browser.drive(Instant::now());
+                call.carrier.receive(&mut silence);
+            }
+            silence.clear();
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+    for call in &mut running {
+        call.carrier.receive(&mut silence);
     }
     println!("ready");
     let mut line = String::new();
