@@ -293,7 +293,7 @@ impl Default for SignalingLimits {
             max_forks: 8,
             max_connections: 1_000,
             max_connections_per_source: 200,
-            per_source_per_second: 2_000,
+            per_source_per_second: 5_000,
             max_sources: 10_000,
             slow_sender: Duration::from_secs(5),
             idle_connection: Duration::from_secs(900),

@@ -258,3 +258,68 @@ impl Dialog {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialog(target: &str, routes: &[&str]) -> Dialog {
+        Dialog {
+            call_id: "c".into(),
+            local_tag: "near".into(),
+            remote_tag: Some("far".into()),
+            local_party: "<sip:us@192.0.2.1>".into(),
+            remote_party: "<sip:them@192.0.2.2>".into(),
+            remote_target: target.into(),
+            route_set: routes.iter().map(|route| (*route).to_owned()).collect(),
+            local_cseq: 1,
+            remote_cseq: None,
+            peer: Peer { transport: Transport::Udp, address: ([192, 0, 2, 2], 5060).into() },
+        }
+    }
+
+    fn hop(target: &str, routes: &[&str]) -> (Transport, String) {
+        let peer = dialog(target, routes).next_hop();
+        (peer.transport, peer.address.to_string())
+    }
+
+    #[test]
+    fn loose_routes_keep_the_target_in_the_request_uri() {
+        let mut dialog = dialog("sip:b@192.0.2.9;x=y?Subject=z", &["<sip:192.0.2.5;lr>", "<sip:192.0.2.6;lr>"]);
+        let request = dialog.request(Method::Bye);
+        assert_eq!(request.uri, "sip:b@192.0.2.9;x=y", "header parts do not go into a Request-URI");
+        assert_eq!(request.headers.all("Route").collect::<Vec<_>>(), ["<sip:192.0.2.5;lr>", "<sip:192.0.2.6;lr>"]);
+        assert_eq!(request.headers.get("CSeq"), Some("2 BYE"));
+        assert_eq!(request.headers.get("To"), Some("<sip:them@192.0.2.2>;tag=far"));
+    }
+
+    #[test]
+    fn a_strict_route_takes_the_place_of_the_request_uri() {
+        let mut dialog = dialog("sip:b@192.0.2.9", &["<sip:192.0.2.5>", "<sip:192.0.2.6;lr>"]);
+        let request = dialog.request(Method::Bye);
+        assert_eq!(request.uri, "sip:192.0.2.5");
+        assert_eq!(request.headers.all("Route").collect::<Vec<_>>(), ["<sip:192.0.2.6;lr>", "<sip:b@192.0.2.9>"]);
+    }
+
+    #[test]
+    fn the_next_hop_is_an_address_the_peer_may_name() {
+        let udp = |text: &str| (Transport::Udp, text.to_owned());
+        assert_eq!(hop("sip:b@192.0.2.9:5070", &[]), udp("192.0.2.9:5070"));
+        assert_eq!(hop("sip:b@192.0.2.9", &["<sip:192.0.2.5:5080;lr>"]), udp("192.0.2.5:5080"));
+        assert_eq!(hop("sip:b@[2001:db8::1]:5070", &[]), udp("[2001:db8::1]:5070"));
+        assert_eq!(hop("sip:b@192.0.2.9;transport=TCP", &[]), (Transport::Tcp, "192.0.2.9:5060".into()));
+        for elsewhere in
+            ["sip:b@pbx.example", "tel:+1", "sip:b@127.0.0.1", "sip:b@0.0.0.0", "sip:b@224.0.0.1", "nonsense"]
+        {
+            assert_eq!(hop(elsewhere, &[]), udp("192.0.2.2:5060"), "{elsewhere}: where it was last heard");
+        }
+    }
+
+    #[test]
+    fn numbers_only_rise() {
+        let mut dialog = dialog("sip:b@192.0.2.9", &[]);
+        assert!(dialog.accept_cseq(5));
+        assert!(!dialog.accept_cseq(5) && !dialog.accept_cseq(4));
+        assert!(dialog.accept_cseq(9));
+    }
+}

@@ -110,8 +110,10 @@ impl Stack {
                 None => Trunk::new(now, config, self.entropy.token()),
             };
             let id = trunk.config().id.clone();
+            let literal = trunk.config().host.parse().ok().map(|ip| SocketAddr::new(ip, trunk.config().port));
             self.trunks.push(trunk);
-            self.wind_trunk(&id);
+            // An address needs no look-up, so that a call may follow at once.
+            self.resolved(now, &id, literal.into_iter().collect());
         }
         self.admit_trunks();
     }

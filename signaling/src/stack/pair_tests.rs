@@ -46,6 +46,8 @@ struct Pair {
     drop_first: Vec<(usize, &'static str)>,
     reliable: bool,
     order: u64,
+    /// Stands in for the Content-Type of what the called side sends.
+    session_expires: Option<String>,
 }
 
 fn address(side: usize) -> std::net::SocketAddr {
@@ -77,6 +79,7 @@ impl Pair {
             drop_first: Vec::new(),
             reliable: transport.is_reliable(),
             order: 0,
+            session_expires: None,
         }
     }
 
@@ -112,7 +115,10 @@ impl Pair {
         }
     }
 
-    fn fly(&mut self, side: usize, bytes: Bytes) {
+    fn fly(&mut self, side: usize, mut bytes: Bytes) {
+        if let (1, Some(header)) = (side, &self.session_expires) {
+            bytes = String::from_utf8_lossy(&bytes).replace("Content-Type", header).into();
+        }
         let line = String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().to_owned();
         let dropped = self.drop_first.iter().position(|(from, start)| *from == side && line.starts_with(start));
         self.log.push(((self.now - self.start).as_millis(), side, line));
@@ -434,4 +440,30 @@ fn a_lost_peer_is_noticed_by_bye() {
     pair.drain();
     assert_eq!(pair.over(0), Some(SignalingEvent::Ended { key, by: EndedBy::Local }));
     assert_eq!(pair.now - before, Duration::from_secs(2), "the user does not wait for timer F");
+}
+
+/// A far side that wants the session refreshed by us, by UPDATE (RFC 4028), and one that promises to refresh and does not.
+#[test]
+fn session_timers() {
+    for (refresher, expected) in [("uac", "kept"), ("uas", "lost")] {
+        let mut pair = Pair::new(10, FAIR, Transport::Udp);
+        let key = pair.call(Duration::from_secs(60));
+        let theirs = pair.incoming().expect("incoming");
+        pair.session_expires = Some(format!("Session-Expires: 600;refresher={refresher}\r\nContent-Type"));
+        pair.stacks[1].accept(pair.now, theirs, ANSWER.into());
+        pair.drain();
+        assert!(pair.answered(0) && pair.answered(1));
+        pair.session_expires = None;
+        pair.run(Duration::from_secs(599));
+        match expected {
+            "kept" => {
+                assert_eq!(pair.times(0, "UPDATE"), [300_020], "at half of the interval");
+                assert!(pair.events[0].is_empty());
+            }
+            _ => {
+                assert_eq!(pair.over(0), Some(SignalingEvent::Ended { key, by: EndedBy::Timeout }));
+                assert_eq!(pair.times(0, "BYE"), [568_020], "32 s before the end");
+            }
+        }
+    }
 }
