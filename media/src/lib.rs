@@ -1,4 +1,18 @@
 //! The media plane: sound between browsers (WebRTC) and carriers (RTP), on threads of its own.
+//!
+//! One invariant carries everything: *a packet that comes in goes out before the next one is read.* A thread
+//! reads a datagram (`demux.rs` for browsers, `latch.rs` for carriers decide whether it may come in), hands the
+//! sound to the leg's recorder, shifts it onto the other leg's own stream (`output.rs`) and sends it. There is no
+//! queue, no jitter buffer and no tick on that way; only what is made here (prompts, DTMF, silence) ticks.
+//!
+//! | file | what |
+//! |---|---|
+//! | `media.rs` | the handle; runs on the caller's side, negotiates, sends commands |
+//! | `thread.rs`, `flow.rs`, `orders.rs`, `moving.rs` | the epoll loop; a packet's way; commands; changing threads |
+//! | `leg.rs`, `wire.rs` | state of one party; putting packets on the wire |
+//! | `webrtc_leg.rs`, `offer_filter.rs`, `demux.rs`, `stun.rs` | browsers, and the guard before DTLS |
+//! | `sdp.rs`, `latch.rs`, `ports.rs` | carriers |
+//! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `output.rs`, `dtmf.rs`, `g711.rs`, `player.rs` | the formats |
 
 mod command;
 mod config;
