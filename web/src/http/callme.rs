@@ -202,7 +202,7 @@ fn form_body(
     let name = name.unwrap_or_else(|| form.name.clone());
     html += &format!(
         "<p class=\"field\"><label for=\"name\">{}</label><input id=\"name\" name=\"name\" autocomplete=\"name\" required maxlength=\"100\" value=\"{}\"></p>",
-        say("Name", "Nombre"),
+        say("Your name", "Su nombre"),
         escape(&name)
     );
     html += &format!(
