@@ -112,7 +112,12 @@ impl Core {
         }
     }
 
-    pub(crate) fn prompt_finished(&mut self, now: Timestamp, leg: LegId) -> Result<Receipt, Rejection> {
+    pub(crate) fn prompt_finished(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        heard: Option<String>,
+    ) -> Result<Receipt, Rejection> {
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
         let connecting = entry.contact.open_segment().map(|segment| segment.state.clone());
@@ -129,7 +134,7 @@ impl Core {
         if attempt.state != AttemptState::Live || attempt.announcement.is_some() {
             return Ok(Receipt::Done);
         }
-        let prompt = "announcement".to_owned();
+        let prompt = heard.unwrap_or_else(|| "announcement".to_owned());
         attempt.announcement = Some((prompt.clone(), now));
         let attempt = attempt.id;
         self.timers.cancel(&Timer::AnnouncementGuard(id));

@@ -165,7 +165,7 @@ impl Core {
             Event::LegAnswered { leg } => self.leg_answered(now, leg),
             Event::LegFailed { leg, result, sip_status } => self.leg_failed(now, leg, result, sip_status),
             Event::LegEnded { leg } => self.leg_ended(now, leg),
-            Event::PromptFinished { leg } => self.prompt_finished(now, leg),
+            Event::PromptFinished { leg, heard } => self.prompt_finished(now, leg, heard),
             Event::DtmfReceived { leg, digit } => self.dtmf_received(now, leg, digit),
             Event::RecordingFinished { leg, recording } => self.recording_finished(now, leg, recording),
         }

@@ -122,6 +122,9 @@ pub enum Event {
     /// What `PlayPrompt { then_tell: true }` asked to hear back.
     PromptFinished {
         leg: LegId,
+        /// Name, language and version of what was played, for the record.
+        #[serde(default)]
+        heard: Option<String>,
     },
     DtmfReceived {
         leg: LegId,

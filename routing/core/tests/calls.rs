@@ -95,7 +95,7 @@ fn only_a_person_who_presses_1_is_bridged() {
         let contact = world.announcing(1);
         let leg = world.leg(contact);
         world.ok(Event::DtmfReceived { leg, digit: '1' });
-        world.ok(Event::PromptFinished { leg });
+        world.ok(Event::PromptFinished { leg, heard: None });
         assert_did!(world, Deed::PlayPrompt { prompt: PromptName::PressOne, .. });
         world.ok(Event::DtmfReceived { leg, digit: '7' });
         assert!(world.deeds.is_empty());
@@ -168,7 +168,7 @@ fn media_lost_and_found_again() {
     world.ok(Event::AgentMediaLost { agent: "anna".into(), session: session("anna") });
     assert_did!(world, Deed::Unbridge { .. });
     assert_did!(world, Deed::PlayPrompt { prompt: PromptName::AgentLost, then_tell: true, .. });
-    world.ok(Event::PromptFinished { leg: world.leg(contact) });
+    world.ok(Event::PromptFinished { leg: world.leg(contact), heard: None });
     assert_did!(world, Deed::PlayPrompt { prompt: PromptName::HoldMusic, repeat: true, .. });
     world.pass(secs(14));
     world.ok(media(true));
@@ -327,7 +327,7 @@ fn media_lost_during_the_announcement_is_seen_at_the_bridge() {
     let contact = world.announcing(1);
     let leg = world.leg(contact);
     world.ok(media(false));
-    world.ok(Event::PromptFinished { leg });
+    world.ok(Event::PromptFinished { leg, heard: None });
     assert_did!(world, Deed::PlayPrompt { prompt: PromptName::AgentLost, .. });
     world.ok(media(true));
     assert_did!(world, Deed::Bridge { .. });

@@ -33,7 +33,7 @@ fn a_callback_becomes_a_conversation_and_ends() {
     assert_did!(world, Deed::Mark { mark: MarkKind::Announcement, begin: true, .. });
     assert!(!world.did(|deed| matches!(deed, Deed::Bridge { .. })), "announced before being bridged");
 
-    world.ok(Event::PromptFinished { leg });
+    world.ok(Event::PromptFinished { leg, heard: None });
     assert_did!(world, Deed::Mark { mark: MarkKind::Announcement, begin: false, .. });
     assert_did!(world, Deed::Bridge { a, b } if (*a, *b) == (leg, agent_leg));
     assert_did!(world, Deed::StartRecording { party: Party::Agent { .. }, .. });

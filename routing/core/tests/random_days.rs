@@ -208,7 +208,7 @@ impl Day {
             7 => Event::LegEnded { leg },
             8 | 9 => {
                 let playing: Vec<_> = self.engine.prompts.iter().copied().collect();
-                Event::PromptFinished { leg: self.pick(&playing).unwrap_or(leg) }
+                Event::PromptFinished { leg: self.pick(&playing).unwrap_or(leg), heard: None }
             }
             10 => Event::DtmfReceived { leg, digit: if self.roll(2) == 0 { '1' } else { '7' } },
             _ => {
@@ -370,7 +370,7 @@ impl Day {
         }
         for leg in self.engine.legs.clone().into_keys() {
             self.take(Event::LegAnswered { leg });
-            self.take(Event::PromptFinished { leg });
+            self.take(Event::PromptFinished { leg, heard: None });
             self.take(Event::DtmfReceived { leg, digit: '1' });
             if self.roll(2) == 0 {
                 self.take(Event::LegEnded { leg });

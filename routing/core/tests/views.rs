@@ -32,7 +32,7 @@ fn the_customers_page_follows_the_callback() {
     let leg = world.leg(waiting);
     world.ok(Event::LegAnswered { leg });
     assert_eq!(stage(&world, waiting), Some(Stage::Talking));
-    world.ok(Event::PromptFinished { leg });
+    world.ok(Event::PromptFinished { leg, heard: None });
     world.ok(Event::LegEnded { leg });
     assert_eq!(stage(&world, waiting), Some(Stage::Successful));
     world.pass(secs(60));

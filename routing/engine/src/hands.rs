@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ringback_media::LegKey;
 use ringback_routing::{
     contact::AttemptResult,
-    event::Event,
+    event::{DenialReason, Event},
     ids::*,
     output::{Command, Deed, MarkKind, Party, PromptName},
     time::{Millis, Timestamp},
@@ -81,6 +81,13 @@ impl Hands {
             }
         };
         self.plant.tell(&self.tenant, event).await;
+    }
+
+    /// The contact's last dialog is being taken down: its grant ends with it and is not handed out again.
+    fn is_still_in_call(&self, contact: ContactId) -> bool {
+        let book = self.plant.books.legs();
+        let leg = book.customer_leg(&self.tenant, contact).and_then(|leg| book.get(leg));
+        leg.is_some_and(|leg| matches!(leg.kind, LegKind::Customer { owes_channel: true, .. }))
     }
 
     fn release_channel(&self, contact: ContactId) {
@@ -194,14 +201,16 @@ impl Hands {
         let (key, token) = {
             let mut book = self.plant.books.legs();
             let Some(key) = book.media_of(leg) else { return };
-            (key, book.prompt_token(leg, then_tell && found.is_some()))
+            let heard =
+                found.as_ref().filter(|_| then_tell).map(|found| format!("{prompt:?} {language} {}", found.version));
+            (key, book.prompt_token(leg, heard.map(|heard| heard.to_lowercase())))
         };
         match found {
             Some(found) => self.plant.media.play(key, found.samples, repeat, token),
             None => {
                 tracing::warn!(tenant = %self.tenant, ?prompt, language, "there is no such prompt; silence is played");
                 if then_tell {
-                    self.plant.tell(&self.tenant, Event::PromptFinished { leg }).await;
+                    self.plant.tell(&self.tenant, Event::PromptFinished { leg, heard: None }).await;
                 }
             }
         }

@@ -40,11 +40,20 @@ pub(crate) enum DialogStage {
     Answered,
 }
 
+/// A prompt whose end the core waits for.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub tenant: TenantId,
+    pub leg: LegId,
+    /// Name, language and version.
+    pub heard: String,
+}
+
 /// All living legs of this process, and the prompts whose end somebody waits for.
 #[derive(Debug, Default)]
 pub(crate) struct LegBook {
     legs: HashMap<LegId, Leg>,
-    tells: HashMap<u64, (TenantId, LegId)>,
+    tells: HashMap<u64, Told>,
     recordings: HashMap<u128, (TenantId, LegId)>,
     next_token: u64,
 }
@@ -63,7 +72,7 @@ impl LegBook {
     }
 
     pub fn remove(&mut self, id: LegId) -> Option<Leg> {
-        self.tells.retain(|_, (_, leg)| *leg != id);
+        self.tells.retain(|_, told| told.leg != id);
         self.legs.remove(&id)
     }
 
@@ -100,16 +109,16 @@ impl LegBook {
         self.legs.values().filter(|leg| matches!(leg.kind, LegKind::Customer { .. })).count()
     }
 
-    /// A token under which the end of a prompt is recognised; `tell`: the core wants to hear of it.
-    pub fn prompt_token(&mut self, leg: LegId, tell: bool) -> u64 {
+    /// A token under which the end of a prompt is recognised; `heard`: what the core wants to hear of it.
+    pub fn prompt_token(&mut self, leg: LegId, heard: Option<String>) -> u64 {
         self.next_token += 1;
-        if let (true, Some(tenant)) = (tell, self.legs.get(&leg).map(|leg| leg.tenant.clone())) {
-            self.tells.insert(self.next_token, (tenant, leg));
+        if let (Some(heard), Some(tenant)) = (heard, self.legs.get(&leg).map(|leg| leg.tenant.clone())) {
+            self.tells.insert(self.next_token, Told { tenant, leg, heard });
         }
         self.next_token
     }
 
-    pub fn prompt_ended(&mut self, token: u64) -> Option<(TenantId, LegId)> {
+    pub fn prompt_ended(&mut self, token: u64) -> Option<Told> {
         self.tells.remove(&token)
     }
 

@@ -183,8 +183,8 @@ pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
             MediaEvent::Dtmf { leg, digit } => dtmf(&plant, leg, digit).await,
             MediaEvent::PromptFinished { token, .. } => {
                 let waiting = plant.books.legs().prompt_ended(token);
-                if let Some((tenant, leg)) = waiting {
-                    plant.tell(&tenant, Event::PromptFinished { leg }).await;
+                if let Some(told) = waiting {
+                    plant.tell(&told.tenant, Event::PromptFinished { leg: told.leg, heard: Some(told.heard) }).await;
                 }
             }
             MediaEvent::Heard { .. } => {}

@@ -297,7 +297,7 @@ impl World {
 
     pub fn connected(&mut self, number: u32) -> ContactId {
         let contact = self.announcing(number);
-        self.ok(Event::PromptFinished { leg: self.leg(contact) });
+        self.ok(Event::PromptFinished { leg: self.leg(contact), heard: None });
         assert!(matches!(self.segment(contact).state, SegmentState::Connected { .. }));
         contact
     }
