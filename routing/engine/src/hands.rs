@@ -71,8 +71,11 @@ impl Hands {
     }
 
     async fn reserve(&self, contact: ContactId, number_key: &str, trunks: &[TrunkId]) {
-        let answer =
-            self.plant.books.channels().reserve(&self.tenant, contact, number_key, trunks, self.plant.clock.now());
+        let now = self.plant.clock.now();
+        let answer = match self.is_still_in_call(contact) {
+            true => Err(DenialReason::NumberInCall),
+            false => self.plant.books.channels().reserve(&self.tenant, contact, number_key, trunks, now),
+        };
         let event = match answer {
             Ok(trunk) => Event::ChannelGranted { contact, trunk },
             Err(reason) => {
