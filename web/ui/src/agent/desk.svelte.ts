@@ -114,9 +114,7 @@ export class Desk {
   async takeOver(): Promise<void> {
     await sound.unlock()
     if (!(await this.#try('take', { type: 'take_over' }))) return
-    this.#lock.take()
-    await this.phone.open().catch(() => {})
-    this.#pong()
+    await this.#pickUp()
   }
 
   accept = ({ segment }: Item) => this.#answer('accept', segment.offer)
@@ -134,7 +132,9 @@ export class Desk {
     await this.#try('', { type: 'mute', contact: contact.id, on })
   }
 
-  muted = ({ contact }: Item): boolean => this.phone.muted || (this.live[contact.id]?.muted ?? false)
+  /** The tab with the phone knows at once; the others hear it from the server. */
+  muted = ({ contact }: Item): boolean =>
+    this.owner && this.phone.on ? this.phone.muted : (this.live[contact.id]?.muted ?? false)
 
   async signOut(): Promise<void> {
     this.#hangUpPhone()
@@ -216,7 +216,13 @@ export class Desk {
     if (presence === 'not_ready' && this.items.length === 0) return
     const allowed = await navigator.permissions?.query({ name: 'microphone' as PermissionName }).catch(() => null)
     if (allowed?.state !== 'granted') return
+    await this.#pickUp()
+  }
+
+  /** The phone comes to this tab, muted if it was: nobody is heard who believes not to be. */
+  async #pickUp(): Promise<void> {
     this.#lock.take()
+    if (this.calls.some(({ contact }) => this.live[contact.id]?.muted)) this.phone.mute(true)
     await this.phone.open().catch(() => {})
     this.#pong()
   }
