@@ -16,13 +16,8 @@ before(async () => {
   await desk.goAvailable();
 });
 after(() => stage?.strike());
-afterEach(async () => {
-  // Back to work after whatever the scenario did to the agent.
-  if (await desk.button('Finish').isVisible()) await desk.finish();
-  const me = (await stage.board()).agents.find((agent) => agent.id === 'maria');
-  if (me.presence === 'not_ready') await desk.button('Go available').click();
-  await stage.agentIs('maria', 'ready');
-});
+// Back to work after whatever the scenario did to the agent.
+afterEach(() => stage.clear(desk));
 
 const bridged = async (token) => {
   await stage.callArrives();
@@ -31,7 +26,7 @@ const bridged = async (token) => {
 };
 
 test('the customer hangs up', async () => {
-  await stage.carrier((ear) => far.answers({ ear, hangUpAfter: 9000 }));
+  await stage.carrier((ear) => far.answers({ ear, hangUpAfter: 6000 }));
   const { status_token } = await stage.server.ask(fresh());
   await desk.accept();
   await bridged(status_token);

@@ -73,7 +73,7 @@ test('dialling: the old call is cancelled before a new one is placed', () =>
   }));
 
 test('in the announcement: the old call is hung up before a new one is placed', () =>
-  on({}, async (stage) => {
+  on({ announcement: 5 }, async (stage) => {
     await stage.carrier((ear) => far.answers({ ear }));
     const desk = await stage.desk();
     await desk.goAvailable();

@@ -11,7 +11,7 @@ import { amplitude, readWav, stretchOf } from './tone.mjs';
 let stage, phone, desk, customer, contact;
 
 before(async () => {
-  stage = await Stage.set();
+  stage = await Stage.set({ announcement: null });
   phone = await Baresip.start(CUSTOMER_E164, { port: stage.carrierPort, frequency: PHONE_TONE });
   await stage.trunkIs(true);
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { Program, freePort, until } from './peers/process.mjs';
+import { sine, writeWav } from './tone.mjs';
 
 export const BINARY = process.env.RINGBACK_BIN ?? new URL('../../target/release/ringback', import.meta.url).pathname;
 const LEDGERS = process.env.RINGBACK_LEDGERS;
@@ -12,6 +13,7 @@ const LEDGERS = process.env.RINGBACK_LEDGERS;
 export const PORTAL_SECRET = 'only-the-end-to-end-tests-sign-with-this-secret';
 export const PASSWORD = 'correct horse battery';
 export const TENANT = 'sacramento';
+export const ANNOUNCEMENT_TONE = 440;
 
 const STAFF = [
   { id: 'maria', role: 'agent', name: 'Maria Vega' },
@@ -37,9 +39,9 @@ const inline = (values) => `{ ${Object.entries(values).map(([k, v]) => `${k} = $
 export class Server {
   /**
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server` change single keys of the
-   * configuration's tables.
+   * configuration's tables. `announcement`: seconds of a tone in place of the spoken one; null for that.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, staff = STAFF }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, staff = STAFF, announcement = 1.5 }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     self.port = await freePort();
@@ -51,6 +53,10 @@ export class Server {
     if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
     self.ledger = join(LEDGERS ?? self.folder, `${name}.sqlite`);
     const rtp = 20000 + Math.floor(Math.random() * 50) * 200;
+    if (announcement !== null) {
+      mkdirSync(join(self.folder, 'prompts', 'en'), { recursive: true });
+      writeFileSync(join(self.folder, 'prompts', 'en', 'announcement.wav'), writeWav(sine(ANNOUNCEMENT_TONE, 8000 * announcement)));
+    }
     const tenant = (id, county, rest) => `
 [[tenant]]
 id = "${id}"
@@ -85,7 +91,7 @@ public_api_per_minute = 6000
 staff_api_per_minute = 60000
 [[trunk]]
 ${table({ id: 'carrier', host: '127.0.0.1', port: carrierPort, channels: 30, caller_id: '+19165550000', options_seconds: 1, ...trunk })}
-${tenant(TENANT, 'Sacramento', `auth = "none"\norigins = ["${self.url}"]\n${callbacks(callback)}
+${tenant(TENANT, 'Sacramento', `auth = "none"\n${announcement === null ? '' : `prompts = "${self.folder}/prompts"`}\norigins = ["${self.url}"]\n${callbacks(callback)}
 [tenant.policy]
 ${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
 ${ALL_DAY}

@@ -84,7 +84,7 @@ export class Stage {
     let last;
     return until(
       async () => {
-        last = (await this.board()).agents.find((agent) => agent.id === user);
+        last = await this.agent(user);
         return last?.presence === presence && (reason === undefined || last.reason === reason) && last;
       },
       `${user} to be ${presence} ${reason ?? ''}`,
@@ -104,7 +104,7 @@ export class Stage {
   }
 
   /** Both ends hear the other and not themselves. */
-  async bothHear(desk, ear = this.ear, within = 10_000) {
+  async bothHear(desk, ear = this.ear, within = 20_000) {
     await until(() => ear.hears(desk.tone) > LOUD, 'the customer to hear the agent', { within, also: () => `: ${ear.hears(desk.tone)} of ${ear.packets} packets\n${this.server.program.output.slice(-3000)}` });
     await until(async () => (await desk.hears(PHONE_TONE)) > LOUD, 'the agent to hear the customer', { within });
     ear.forget();
@@ -113,6 +113,22 @@ export class Stage {
     assert.ok(ear.hears(PHONE_TONE) < SILENT, `the customer does not hear an echo: ${ear.hears(PHONE_TONE)}`);
     assert.ok((await desk.hears(PHONE_TONE)) > LOUD, 'the agent hears the customer');
     assert.ok((await desk.hears(desk.tone)) < SILENT, 'the agent does not hear an echo');
+  }
+
+  /** Ends whatever a scenario left: the next one begins with an empty line and a free agent. */
+  async clear(desk) {
+    for (const contact of (await this.board()).waiting) {
+      await this.server.api(`/api/v1/callbacks/${contact.id}/cancel`, { method: 'POST', body: {}, cookie: this.supervisorCookie });
+    }
+    if (await desk.button('End call').isVisible()) await desk.button('End call').click();
+    await pause(300);
+    if (await desk.button('Finish').isVisible()) await desk.finish();
+    if ((await this.agent(desk.user)).presence === 'not_ready') await desk.button('Go available').click();
+    await this.agentIs(desk.user, 'ready', { within: 15_000 });
+  }
+
+  async agent(user) {
+    return (await this.board()).agents.find((agent) => agent.id === user);
   }
 
   async strike() {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program, freePort, until } from './process.mjs';
-import { readWav, sine } from '../tone.mjs';
+import { readWav, sine, writeWav } from '../tone.mjs';
 
 const MODULES = ['g711', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
 
@@ -17,7 +17,7 @@ export class Baresip {
     phone.folder = mkdtempSync(join(tmpdir(), 'ringback-baresip-'));
     phone.heard = join(phone.folder, 'heard');
     mkdirSync(phone.heard);
-    writeFileSync(join(phone.folder, 'tone.wav'), toneFile(frequency));
+    writeFileSync(join(phone.folder, 'tone.wav'), writeWav(sine(frequency, 8000 * 600)));
     const media = await freePort();
     writeFileSync(join(phone.folder, 'config'), `
 sip_listen 127.0.0.1:${phone.port}
@@ -75,23 +75,3 @@ const modulePath = () => ['/usr/lib/baresip/modules', '/usr/lib/x86_64-linux-gnu
     return false;
   }
 });
-
-/** Ten minutes of tone as 16-bit WAV at 8 kHz: whole seconds, so that it repeats without a seam. */
-function toneFile(frequency) {
-  const samples = sine(frequency, 8000 * 600);
-  const data = Buffer.alloc(44 + samples.length * 2);
-  data.write('RIFF', 0);
-  data.writeUInt32LE(data.length - 8, 4);
-  data.write('WAVEfmt ', 8);
-  data.writeUInt32LE(16, 16);
-  data.writeUInt16LE(1, 20);
-  data.writeUInt16LE(1, 22);
-  data.writeUInt32LE(8000, 24);
-  data.writeUInt32LE(16000, 28);
-  data.writeUInt16LE(2, 32);
-  data.writeUInt16LE(16, 34);
-  data.write('data', 36);
-  data.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((x, i) => data.writeInt16LE(Math.round(x * 32767), 44 + 2 * i));
-  return data;
-}
