@@ -137,7 +137,8 @@ fn dress(response: &mut Response, secure: bool) {
         set(header::X_FRAME_OPTIONS, "DENY");
     }
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::REFERRER_POLICY, "no-referrer");
+    // With `no-referrer` browsers would send `Origin: null` with our own forms.
+    set(header::REFERRER_POLICY, "same-origin");
     let uses = if microphone { "microphone=(self), speaker-selection=(self)" } else { "microphone=()" };
     set(
         HeaderName::from_static("permissions-policy"),

@@ -19,7 +19,7 @@ async fn every_response_is_dressed() {
         }
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
         assert!(answer.header("permissions-policy").contains("microphone=()"), "{path}");
         assert_eq!(answer.header("strict-transport-security"), "", "not over plain http");
