@@ -14,6 +14,8 @@ use std::{collections::BTreeMap, time::Duration};
 /// Samples a second: G.711 (RFC 3551 §4.5.14).
 pub const SAMPLE_RATE: u32 = 8_000;
 /// Samples of one 20 ms frame; a recording is a whole number of them.
+/// The end of a recording is at most so many samples (100 ms) after its last sound without being filled up.
+const TAIL: i64 = 800;
 pub const FRAME_SAMPLES: usize = 160;
 /// How long a missing frame is waited for, 100 ms of later sound.
 pub const REORDER_WINDOW: i64 = 800;
@@ -151,10 +153,14 @@ impl Timeline {
         self.judge(arrival, out);
     }
 
-    /// Emits what is held and fills with silence up to `at`, rounded up to a whole frame.
+    /// Emits what is held and fills with silence up to `at`, rounded up to a whole frame. A last packet that was only
+    /// still on its way leaves no silence behind the sound.
     pub fn finish(&mut self, at: Duration, out: &mut impl FnMut(Run<'_>)) {
         self.settle(out);
-        let end = self.next.max(samples_in(at));
+        let end = match samples_in(at) - self.next {
+            underway if underway <= TAIL => self.next,
+            _ => samples_in(at),
+        };
         let frame = FRAME_SAMPLES as i64;
         let whole = (end + frame - 1) / frame * frame;
         self.silence_to(whole, out);

@@ -13,6 +13,9 @@ use crate::{
     timers::Timer,
 };
 
+/// How long an agent who vanished in a call is shown with the reason before being offline.
+const LOST_SHOWN: Millis = Millis::from_secs(600);
+
 impl AgentRecord {
     pub fn offline(id: AgentId, now: Timestamp) -> Self {
         Self {
@@ -140,10 +143,28 @@ impl Core {
         if desk.record.session.is_some() && desk.record.health.can_talk() {
             return;
         }
-        for (contact, segment) in desk.hand.clone() {
+        if desk.record.session.is_none() && self.has_call(id) {
+            // The agent's state says why for a while; who stays away is offline then.
+            self.timers.set(Timer::AgentGrace(id.clone()), now + LOST_SHOWN);
+        }
+        let hand = self.agents.get(id).map(|desk| desk.hand.clone()).unwrap_or_default();
+        for (contact, segment) in hand {
             self.agent_absent(now, contact, segment);
         }
         self.hand_changed(now, id);
+    }
+
+    fn has_call(&self, id: &AgentId) -> bool {
+        let Some(desk) = self.agents.get(id) else { return false };
+        desk.hand.iter().any(|(contact, segment)| {
+            let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+            found.is_some_and(|segment| {
+                matches!(
+                    segment.state,
+                    SegmentState::Connecting { .. } | SegmentState::Connected { .. } | SegmentState::AgentLost { .. }
+                )
+            })
+        })
     }
 
     fn is_talking(&self, id: &AgentId) -> bool {

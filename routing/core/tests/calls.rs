@@ -257,7 +257,10 @@ fn a_browser_gone_mid_call_has_a_grace_time() {
     world.pass(secs(15));
     assert!(world.is_queued(contact));
     assert_did!(world, Deed::PlayPrompt { prompt: PromptName::AgentLost, .. });
-    assert_eq!(world.presence("anna"), Presence::Offline);
+    assert_eq!(world.presence("anna"), Presence::NotReady, "the state says why for a while");
+    assert_eq!(world.state("anna"), AgentState::NotReady { reason: "media".into() });
+    world.pass(secs(600));
+    assert_eq!(world.presence("anna"), Presence::Offline, "who stays away is offline");
 }
 
 #[test]
