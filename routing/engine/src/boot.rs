@@ -56,6 +56,9 @@ impl Engine {
         let (media, media_events) = Media::start(config.media).map_err(StartError::Media)?;
         let (signaling, signaling_events) = Signaling::start(config.signaling).await?;
         let mut channels = Channels::new(config.trunk_channels);
+        for trunk in signaling.trunk_states() {
+            channels.set_up(&TrunkId::new(&trunk.id), trunk.up);
+        }
         let life = Life { node: &config.node, tenants: &config.tenants, limits: &config.limits, now: clock.now() };
         take_down_the_past(&store, &signaling, &mut channels, &life).await?;
         let (doors, insides) = doors(&config.tenants, &config.limits);
