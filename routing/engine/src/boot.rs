@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ringback_media::Media;
 use ringback_recorder::{Recorder, repair::RepairOutcome};
-use ringback_routing::{contact::AttemptState, ids::TenantId, output::Command, time::Timestamp};
+use ringback_routing::{
+    contact::AttemptState,
+    ids::{TenantId, TrunkId},
+    output::Command,
+    time::Timestamp,
+};
 use ringback_signaling::{Signaling, StaleCall, StoredDialog};
 use ringback_store::{RecordingRow, RecordingState, Store, StoreError};
 use tokio::sync::{mpsc, watch};
