@@ -39,13 +39,17 @@ function soundInPage(frequency) {
     sound().createMediaStreamSource(stream).connect(analyser);
     ears.push({ analyser, player, track });
   };
+  const connections = [];
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     constructor(...given) {
       super(...given);
       this.addEventListener('track', (event) => listen(event.track));
+      connections.push(this);
     }
   };
+  /** Sound stops for good, and the page is told nothing. */
+  window.ringbackBreaks = () => connections.forEach((connection) => connection.close());
   /** Amplitude of a tone in what the page hears now: the loudest of its live tracks. */
   window.ringbackHears = (tone) =>
     Math.max(

@@ -142,6 +142,7 @@ test('the keyboard alone: an agent signs in, goes available, accepts, ends', asy
   await desk.page.keyboard.press('Enter');
   await stage.callArrives();
   await stage.server.reaches(status_token, 'talking');
+  await stage.bothHear(desk);
   await focus('End call');
   await desk.page.keyboard.press('Enter');
   await focus('Finish');

@@ -155,7 +155,8 @@ export class Desk {
 
   async goAvailable() {
     await this.button('Go available').click();
-    await until(async () => this.page.getByText('You are available').isVisible(), 'the page to say that the agent is available', { within: 20_000 });
+    // Somebody may be waiting already: then the offer comes at once.
+    await this.page.getByText('You are available').or(this.button('Accept')).first().waitFor({ timeout: 20_000 });
   }
 
   async offered(within = 15_000) {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Baresip } from './peers/baresip.mjs';
 import { Kamailio } from './peers/kamailio.mjs';
 import { pause, until } from './peers/process.mjs';
-import { far } from './peers/sipp.mjs';
+import { digestIsRight, far } from './peers/sipp.mjs';
 import { CUSTOMER, CUSTOMER_E164, LOUD, PHONE_TONE, Stage } from './stage.mjs';
 
 const CREDENTIALS = { username: 'ringback', password: 'open sesame' };
@@ -40,6 +40,7 @@ for (const proxy of [false, true]) {
       const name = proxy ? 'proxy-authorization' : 'authorization';
       assert.equal(first.headers[name], undefined);
       assert.match(second.headers[name], /^Digest .*username="ringback"/);
+      assert.ok(digestIsRight(second.headers[name], 'INVITE', CREDENTIALS.password), second.headers[name]);
       assert.ok(!second.text.includes(CREDENTIALS.password));
     }));
 }

@@ -1,4 +1,5 @@
 // sipp as the carrier: what it does with a call is put together from steps, each a piece of a sipp scenario.
+import { createHash } from 'node:crypto';
 import { readFileSync, existsSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,8 +170,14 @@ const challenge = ({ username, password, realm = 'carrier', proxy = false }) => 
 )}
   <recv request="ACK"/>
   <recv request="INVITE" rrs="true">
-    <action>${remember}
-      <verifyauth assign_to="authvalid" username="${username}" password="${password}"/>
+    <action>${remember}${
+      // sipp looks into Authorization only; what stands in Proxy-Authorization a scenario checks by `digestIsRight`.
+      proxy
+        ? `
+      <ereg regexp=".*" search_in="hdr" header="Proxy-Authorization:" check_it="true" assign_to="authvalid"/>`
+        : `
+      <verifyauth assign_to="authvalid" username="${username}" password="${password}"/>`
+    }
     </action>
   </recv>
   <nop test="authvalid" next="3"/>${reply('403 Forbidden')}
@@ -261,6 +268,15 @@ export class Carrier {
   async stop() {
     await this.program.stop('SIGKILL');
   }
+}
+
+/** Whether a digest is the one its password gives (RFC 2617, MD5, qop auth). */
+export function digestIsRight(header, method, password) {
+  const field = (name) => header.match(new RegExp(`[ ,]${name}="?([^",]*)"?`))?.[1];
+  const md5 = (text) => createHash('md5').update(text).digest('hex');
+  const secret = md5(`${field('username')}:${field('realm')}:${password}`);
+  const wanted = md5([secret, field('nonce'), field('nc'), field('cnonce'), field('qop'), md5(`${method}:${field('uri')}`)].join(':'));
+  return field('response') === wanted;
 }
 
 /** Port of the sound in a session description. */
