@@ -114,6 +114,7 @@ impl Running {
         self.app.draining.send_replace(true);
         let patience = Duration::from_secs(u64::from(self.app.config.file.server.drain_seconds));
         self.app.engine.drain(patience).await;
+        self.app.closing.send_replace(true);
         self.closing.send_replace(true);
         let all = async { while self.listeners.join_next().await.is_some() {} };
         if tokio::time::timeout(CLOSE_PATIENCE, all).await.is_err() {

@@ -1,10 +1,16 @@
 //! From a checked configuration to a running engine.
 
-use std::{collections::BTreeMap, net::IpAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use ringback_engine::{Engine, EngineConfig, EngineLimits, PromptLibrary, StartError, TenantSetup};
 use ringback_media::MediaConfig;
 use ringback_recorder::RecorderConfig;
+use ringback_routing::time::Timestamp;
 use ringback_signaling::{IpNet, Secret, SignalingConfig, Transport, TrunkConfig};
 use ringback_store::{Store, StoreConfig, StoreError};
 
@@ -25,6 +31,12 @@ pub enum RunError {
     Io(#[from] std::io::Error),
     #[error("prompts: {0}")]
     Prompts(String),
+}
+
+/// The wall clock, for the edges of the program only.
+pub fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Opens the ledger; its folder is made if need be.

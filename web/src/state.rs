@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     ops::Deref,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use ringback_engine::Engine;
@@ -51,8 +51,11 @@ pub struct Shared {
     /// Digests of session tokens that were signed out.
     pub revoked: broadcast::Sender<String>,
     pub desks: Desks,
-    /// True once the server goes down.
+    /// True once the server goes down: live calls go on.
     pub draining: watch::Sender<bool>,
+    /// True once the calls are over: sockets and streams end.
+    pub closing: watch::Sender<bool>,
+    pub stream_places: StreamPlaces,
     pub counters: Counters,
     /// When which listening was last written to the audit: the many ranges of one playback are one listening.
     pub listened: Mutex<HashMap<String, Instant>>,
@@ -126,6 +129,33 @@ impl Desks {
     }
 }
 
+/// How many event streams each address has open.
+#[derive(Debug, Default)]
+pub struct StreamPlaces(Mutex<HashMap<IpAddr, usize>>);
+
+impl StreamPlaces {
+    /// Takes a place unless `address` has `limit` already.
+    pub fn take(&self, address: IpAddr, limit: usize) -> bool {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = places.entry(address).or_default();
+        if *taken >= limit {
+            return false;
+        }
+        *taken += 1;
+        true
+    }
+
+    pub fn give_back(&self, address: IpAddr) {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = places.get_mut(&address) {
+            *taken -= 1;
+            if *taken == 0 {
+                places.remove(&address);
+            }
+        }
+    }
+}
+
 /// Name of the setting that holds the installation's key.
 const KEY_SETTING: &str = "installation_key";
 
@@ -160,6 +190,8 @@ impl App {
             revoked: broadcast::Sender::new(256),
             desks: Desks::default(),
             draining: watch::Sender::new(false),
+            closing: watch::Sender::new(false),
+            stream_places: StreamPlaces::default(),
             counters: Counters::default(),
             listened: Mutex::new(HashMap::new()),
             demo,
@@ -171,8 +203,7 @@ impl App {
 
     /// The wall clock, read at this edge only.
     pub fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        crate::start::wall_clock()
     }
 
     pub fn limits(&self) -> &LimitsTable {

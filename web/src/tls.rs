@@ -85,3 +85,62 @@ impl CertificateFiles {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    fn write_pair(files: &CertificateFiles) {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&files.certificate, pair.cert.pem()).unwrap();
+        fs::write(&files.private_key, pair.signing_key.serialize_pem()).unwrap();
+    }
+
+    fn folder() -> (tempfile::TempDir, CertificateFiles) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = CertificateFiles {
+            certificate: folder.path().join("cert.pem"),
+            private_key: folder.path().join("key.pem"),
+        };
+        (folder, files)
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let (_folder, files) = folder();
+        assert!(files.load().unwrap_err().to_string().contains("cert.pem"));
+        write_pair(&files);
+        assert!(files.load().is_ok());
+        fs::write(&files.private_key, "no key").unwrap();
+        assert!(files.load().unwrap_err().to_string().contains("key.pem"));
+        let (_other_folder, other) = self::folder();
+        write_pair(&other);
+        fs::copy(&other.private_key, &files.private_key).unwrap();
+        assert!(matches!(files.load(), Err(CertificateError::Unusable(_))), "another certificate's key");
+        fs::write(&files.certificate, "").unwrap();
+        assert!(files.load().unwrap_err().to_string().contains("no certificate"));
+    }
+
+    #[tokio::test]
+    async fn a_new_certificate_is_taken_and_a_bad_one_is_not() {
+        let (_folder, files) = folder();
+        write_pair(&files);
+        let (current, mut config) = watch::channel(files.load().unwrap());
+        let first = config.borrow_and_update().clone();
+        let (tick, ticks) = watch::channel(0);
+        tokio::spawn(files.clone().keep_fresh(current, ticks));
+        write_pair(&files);
+        tick.send_replace(1);
+        timeout(PATIENCE, config.changed()).await.unwrap().unwrap();
+        let second = config.borrow_and_update().clone();
+        assert!(!Arc::ptr_eq(&first, &second));
+        fs::write(&files.certificate, "broken").unwrap();
+        tick.send_replace(2);
+        assert!(timeout(Duration::from_millis(300), config.changed()).await.is_err());
+        assert!(Arc::ptr_eq(&second, &config.borrow()));
+    }
+}

@@ -9,7 +9,7 @@ use ringback_routing::{
     config::AgentConfig,
     ids::{AgentId, TenantId},
 };
-use ringback_store::{Role, Store, User};
+use ringback_store::{AuditEntry, Role, Store, User};
 
 use crate::{
     cli::UserAdd,
@@ -18,7 +18,7 @@ use crate::{
     start::{self, RunError},
 };
 
-/// Creates the user of the command line. A running server learns of a new agent at its next start.
+/// Creates the user of the command line. A running server learns of a new agent when that one signs in.
 pub async fn add(add: &UserAdd) -> Result<(), RunError> {
     let config = ServerConfig::load(&add.config).map_err(|error| RunError::Config(error.to_string()))?;
     let tenant = match &add.tenant {
@@ -36,6 +36,9 @@ pub async fn add(add: &UserAdd) -> Result<(), RunError> {
     }
     let store = start::open_store(&config).await?;
     store.create_user(&user).await?;
+    let detail = serde_json::json!({ "role": add.role.as_str() });
+    let (who, what, target) = ("system".to_owned(), "user_added".to_owned(), add.id.clone());
+    store.audit(user.tenant.as_ref(), AuditEntry { at: start::wall_clock(), who, what, target, detail }).await?;
     store.close().await;
     Ok(())
 }
@@ -81,13 +84,25 @@ fn read_password() -> Result<String, RunError> {
     let mut input = std::io::stdin();
     if input.is_terminal() {
         let mut out = std::io::stderr();
-        write!(out, "Password (it is shown as you type): ")?;
+        write!(out, "Password: ")?;
         out.flush()?;
         let mut line = String::new();
-        input.read_line(&mut line)?;
+        echo(false);
+        let read = input.read_line(&mut line);
+        echo(true);
+        writeln!(out)?;
+        read?;
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
     let mut text = String::new();
     input.by_ref().take(1024).read_to_string(&mut text)?;
     Ok(text.lines().next().unwrap_or("").to_owned())
+}
+
+/// Whether the terminal shows what is typed; where there is no `stty` it goes on showing it.
+fn echo(on: bool) {
+    let word = if on { "echo" } else { "-echo" };
+    if let Err(error) = std::process::Command::new("stty").arg(word).status() {
+        tracing::debug!(%error, "the terminal's echo cannot be set");
+    }
 }

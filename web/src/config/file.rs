@@ -228,6 +228,8 @@ pub struct LimitsTable {
     pub connections: usize,
     /// Open SSE streams.
     pub event_streams: usize,
+    /// Of these, from one address.
+    pub event_streams_per_address: usize,
     /// Open agent sockets.
     pub agent_sockets: usize,
     pub socket_message_bytes: usize,
@@ -239,7 +241,7 @@ pub struct LimitsTable {
     pub silent_tab_seconds: u32,
     /// Without an answer for so long the socket is closed.
     pub dead_tab_seconds: u32,
-    /// Time a client has to send a request's headers.
+    /// Time a client has to send a request's headers; also how long an idle connection is kept.
     pub header_seconds: u32,
     /// Time of a TLS handshake.
     pub handshake_seconds: u32,
@@ -265,6 +267,7 @@ impl Default for LimitsTable {
             body_bytes: 64 * 1024,
             connections: 10_000,
             event_streams: 5_000,
+            event_streams_per_address: 50,
             agent_sockets: 2_000,
             socket_message_bytes: 64 * 1024,
             socket_messages_per_second: 40,
@@ -272,7 +275,7 @@ impl Default for LimitsTable {
             ping_seconds: 2,
             silent_tab_seconds: 6,
             dead_tab_seconds: 15,
-            header_seconds: 10,
+            header_seconds: 30,
             handshake_seconds: 10,
             password_checks: 4,
             recording_chunk_bytes: 256 * 1024,

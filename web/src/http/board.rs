@@ -1,7 +1,7 @@
 //! The supervisor's board, live.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
     response::Response,
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::{
     body::{JsonBody, Nothing},
+    edge::Client,
     error::ApiError,
     guard::Caller,
     stream,
@@ -53,9 +54,14 @@ impl stream::View for Live {
     }
 }
 
-pub async fn events(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    client: Option<Extension<Client>>,
+) -> Result<Response, ApiError> {
+    let client = client.map(|client| client.0);
     let tenant = caller.tenant()?.clone();
-    stream::follow(app.clone(), &tenant.clone(), "board", Live { app, tenant }).await
+    stream::follow(app.clone(), &tenant.clone(), "board", client, Live { app, tenant }).await
 }
 
 pub async fn cancel(

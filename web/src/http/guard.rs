@@ -8,7 +8,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use ringback_routing::ids::{AgentId, TenantId};
+use ringback_routing::{
+    event::Event,
+    ids::{AgentId, TenantId},
+};
 use ringback_store::{Role, Session, User};
 
 use super::{edge::Client, error::ApiError};
@@ -147,6 +150,15 @@ pub async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<Caller>,
     let Some(token) = cookie(headers).filter(|token| token::is_plausible(token)) else { return Ok(None) };
     let found = app.store.session(&token::digest(token), app.now()).await?;
     Ok(found.map(|(session, user)| Caller { session, user }))
+}
+
+/// Tells the engine of an agent who was added while the server runs.
+pub async fn known_to_engine(app: &App, user: &User) -> Result<(), ApiError> {
+    let (Some(tenant), Some(agent)) = (&user.tenant, &user.agent) else { return Ok(()) };
+    if app.engine.agent_view(tenant, &user.id).await?.is_none() {
+        app.engine.submit(tenant, Event::AgentConfigured { agent: agent.clone() }).await?;
+    }
+    Ok(())
 }
 
 /// The session token in the cookies.

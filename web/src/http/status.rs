@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use super::{
     availability::{PublicTenant, Tenant},
     body::{JsonBody, Nothing},
-    edge::FramedBy,
+    edge::{Client, FramedBy},
     error::ApiError,
     schema, stream,
 };
@@ -187,10 +187,15 @@ impl stream::View for StatusView {
     }
 }
 
-pub async fn events(State(app): State<App>, Path(link): Path<String>) -> Result<Response, ApiError> {
+pub async fn events(
+    State(app): State<App>,
+    Path(link): Path<String>,
+    client: Option<Extension<Client>>,
+) -> Result<Response, ApiError> {
+    let client = client.map(|client| client.0);
     let opened = open(&app, &link).await?;
     let tenant = opened.tenant.clone();
-    stream::follow(app.clone(), &tenant, "status", StatusView { app, opened }).await
+    stream::follow(app.clone(), &tenant, "status", client, StatusView { app, opened }).await
 }
 
 pub async fn cancel(

@@ -1,6 +1,6 @@
 //! Server-sent events of a view: the first at once, then whenever it changed, never faster than twice a second.
 
-use std::{convert::Infallible, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use axum::{
     http::StatusCode,
@@ -13,8 +13,8 @@ use futures_util::stream;
 use ringback_routing::ids::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::error::ApiError;
-use crate::state::App;
+use super::{edge::Client, error::ApiError};
+use crate::{rate::address_key, state::App};
 
 /// Least time between two events.
 const PACE: Duration = Duration::from_millis(500);
@@ -32,9 +32,10 @@ struct Following<V> {
     view: V,
     name: &'static str,
     version: watch::Receiver<u64>,
-    draining: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
     last: Option<serde_json::Value>,
     next: Next,
+    address: IpAddr,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -50,6 +51,7 @@ pub async fn follow<V: View>(
     app: App,
     tenant: &TenantId,
     name: &'static str,
+    client: Option<Client>,
     mut view: V,
 ) -> Result<Response, ApiError> {
     let permit = app.streams.clone().try_acquire_owned();
@@ -57,9 +59,13 @@ pub async fn follow<V: View>(
     let mut version = app.engine.watch(tenant).ok_or_else(ApiError::not_found)?;
     version.mark_changed();
     view.read().await?;
+    let address = address_key(client.map_or(IpAddr::from([127, 0, 0, 1]), |client| client.address));
+    if !app.stream_places.take(address, app.limits().event_streams_per_address) {
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited").retry(30));
+    }
     app.counters.streams.fetch_add(1, Relaxed);
-    let draining = app.draining.subscribe();
-    let start = Following { app, view, name, version, draining, last: None, next: Next::View, _permit: permit };
+    let closing = app.closing.subscribe();
+    let start = Following { app, view, name, version, closing, last: None, next: Next::View, address, _permit: permit };
     let events = stream::unfold(start, |following| async move { following.step().await });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
@@ -77,7 +83,7 @@ impl<V: View> Following<V> {
         loop {
             let changed = tokio::select! {
                 changed = self.version.changed() => changed.is_ok(),
-                _ = self.draining.wait_for(|draining| *draining) => false,
+                _ = self.closing.wait_for(|closing| *closing) => false,
             };
             if !changed {
                 return None;
@@ -101,6 +107,7 @@ impl<V: View> Following<V> {
 
 impl<V> Drop for Following<V> {
     fn drop(&mut self) {
+        self.app.stream_places.give_back(self.address);
         self.app.counters.streams.fetch_sub(1, Relaxed);
     }
 }

@@ -26,7 +26,10 @@ use tokio::{
 pub use self::message::{ClientMessage, LiveCall, ServerMessage, StateWord};
 use self::{message::Envelope, tab::Tab};
 use crate::{
-    http::{error::ApiError, guard::Caller},
+    http::{
+        error::ApiError,
+        guard::{Caller, known_to_engine},
+    },
     state::App,
     words::Lang,
 };
@@ -87,6 +90,7 @@ pub async fn open(
     if upgrade.selected_protocol().is_none() {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_message").with("protocol", PROTOCOL));
     }
+    known_to_engine(&app, &caller.user).await?;
     let tab = Tab::new(app.clone(), caller, lang.map_or(Lang::En, |lang| lang.0))?;
     let limit = app.limits().socket_message_bytes;
     Ok(upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(async move |socket| {
@@ -147,7 +151,8 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
     let mut checks = interval(SESSION_CHECK);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut revoked = app.revoked.subscribe();
-    let mut draining = app.draining.subscribe();
+    // While the server drains, calls in hand go on: the socket ends after them.
+    let mut closing = app.closing.subscribe();
     let Some(mut version) = app.engine.watch(tab.tenant()) else { return Closing::NotAllowed };
     let mut pace = Pace::new(limits.socket_messages_per_second);
     let (mut ping, mut last_heard) = (0u64, Instant::now());
@@ -191,10 +196,7 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
                     return Closing::SignedOut;
                 }
             }
-            () = raised(&mut draining), if !tab.knows_draining() => {
-                // Calls in hand go on; the listener closes the socket at the end.
-                tab.told_draining();
-            }
+            () = raised(&mut closing) => return Closing::Draining,
             changed = version.changed() => {
                 if changed.is_err() {
                     return Closing::Draining;

@@ -40,7 +40,6 @@ pub(super) struct Tab {
     health: Health,
     last: Option<(AgentView, bool, BTreeMap<String, LiveCall>)>,
     seq: u64,
-    draining: bool,
 }
 
 impl Tab {
@@ -56,7 +55,6 @@ impl Tab {
             health: Health::default(),
             last: None,
             seq: 0,
-            draining: false,
         })
     }
 
@@ -66,14 +64,6 @@ impl Tab {
 
     pub(super) fn is_session(&self, digest: &str) -> bool {
         self.session_digest == digest
-    }
-
-    pub(super) fn knows_draining(&self) -> bool {
-        self.draining
-    }
-
-    pub(super) fn told_draining(&mut self) {
-        self.draining = true;
     }
 
     /// A ledger that does not answer is no reason to throw agents out of their calls.

@@ -240,3 +240,72 @@ async fn the_customers_page_hears_of_changes() {
     until("\"stage\":\"cancelled\"").await;
     until("event: end").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_opens_so_many_streams_and_gets_its_places_back() {
+    let world = World::with_limits("event_streams_per_address = 2").await;
+    let link = world.callback("916 555 0132").await["status_token"].as_str().unwrap().to_owned();
+    let open = async || {
+        let path = format!("/api/v1/status/{link}/events");
+        let mut request = request(Method::GET, &path, None, &[]);
+        request.extensions_mut().insert(peer("198.51.100.20"));
+        world.router.clone().oneshot(request).await.unwrap()
+    };
+    let (first, second) = (open().await, open().await);
+    assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(open().await.status(), StatusCode::TOO_MANY_REQUESTS);
+    drop(first);
+    assert_eq!(open().await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_added_while_the_server_runs_can_work() {
+    let world = World::new().await;
+    let (address, _close) = listening(&world).await;
+    let tenant = world.app.config.tenant(&TenantId::new(OPEN));
+    let user = users::new_user("late", "Late Comer", Role::Agent, tenant, PASSWORD).unwrap();
+    world.app.store.create_user(&user).await.unwrap();
+    let answer = world.post("/api/v1/login", json!({ "user": "late", "password": PASSWORD })).await;
+    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    let mut tab = connect(address, &cookie).await;
+    say(&mut tab, hello("tab-1")).await;
+    assert_eq!(next(&mut tab, "snapshot", true).await["agent"]["name"], "Late Comer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_too() {
+    use rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    };
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = crate::tls::CertificateFiles {
+        certificate: folder.path().join("cert.pem"),
+        private_key: folder.path().join("key.pem"),
+    };
+    std::fs::write(&files.certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&files.private_key, pair.signing_key.serialize_pem()).unwrap();
+    let (_current, config) = watch::channel(files.load().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_close, closing) = watch::channel(false);
+    let connections = std::sync::Arc::new(Semaphore::new(100));
+    let serving = Listening { app: world.app.clone(), router: world.router.clone(), closing, connections };
+    tokio::spawn(serving.serve(listener, Some(config)));
+
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&files.certificate).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let client = client.with_root_certificates(roots).with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    // The server may end the connection without TLS's own goodbye.
+    let _ = timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("strict-transport-security: max-age="), "{answer}");
+}
