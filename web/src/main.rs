@@ -12,6 +12,7 @@ use ringback::{
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    return_large_memory();
     match cli::parse(std::env::args().skip(1)).map_err(RunError::Config).and_then(perform) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -20,6 +21,21 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// Blocks of a megabyte and more go back to the system when they are freed. By default the C library learns to keep them,
+/// in several arenas: checking passwords (19 MiB each) then cost half a gigabyte for the rest of the day.
+#[cfg(target_env = "gnu")]
+#[allow(unsafe_code)]
+fn return_large_memory() {
+    // SAFETY: mallopt only sets tunables of the allocator, and no other thread runs yet. A refusal changes nothing.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_ARENA_MAX, 4);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn return_large_memory() {}
 
 fn perform(command: Command) -> Result<(), RunError> {
     match command {
