@@ -36,14 +36,22 @@ const table = (values) =>
     .join('\n');
 const inline = (values) => `{ ${Object.entries(values).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(', ')} }`;
 
+function asRoot(...command) {
+  const all = process.getuid() === 0 ? command : ['sudo', '-n', ...command];
+  const done = spawnSync(all[0], all.slice(1), { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${all.join(' ')}: ${done.error ?? ''}${done.stderr}`);
+}
+
 export class Server {
   /**
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server` change single keys of the
-   * configuration's tables. `announcement`: seconds of a tone in place of the spoken one; null for that.
+   * configuration's tables. `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken one; null for that.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, staff = STAFF, announcement = 1.5 }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, staff = STAFF, announcement = 1.5, disk }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
+    if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
+    self.disk = disk;
     self.port = await freePort();
     self.url = `http://localhost:${self.port}`;
     self.sip = await freePort();
@@ -51,7 +59,7 @@ export class Server {
     self.config = join(self.folder, 'ringback.toml');
     const name = `${basename(process.argv[1] ?? 'run').replace(/\.test\.mjs$/, '')}-${process.pid}-${self.port}`;
     if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
-    self.ledger = join(LEDGERS ?? self.folder, `${name}.sqlite`);
+    self.ledger = join(disk ? self.folder : (LEDGERS ?? self.folder), `${name}.sqlite`);
     const rtp = 20000 + Math.floor(Math.random() * 50) * 200;
     if (announcement !== null) {
       mkdirSync(join(self.folder, 'prompts', 'en'), { recursive: true });
@@ -159,6 +167,7 @@ ${tenant('alpine', 'Alpine', ALL_DAY)}
   async stop() {
     if (!this.program) return { code: 0 };
     const end = await this.program.stop('SIGTERM', 30_000);
+    if (this.disk) asRoot('umount', '-l', this.folder);
     if (!process.env.RINGBACK_KEEP) rmSync(this.folder, { recursive: true, force: true });
     return end;
   }

@@ -1,0 +1,76 @@
+// The disk fills up in the middle of a call: nothing is acknowledged that does not hold, the call goes on, and all is well again
+// once there is space.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { far } from './peers/sipp.mjs';
+import { pause, until } from './peers/process.mjs';
+import { CUSTOMER, PHONE_TONE, Stage } from './stage.mjs';
+import { amplitude, readWav } from './tone.mjs';
+
+/** Writes until there is no room for another byte. */
+function fill(path) {
+  const file = openSync(path, 'w');
+  for (let size = 1 << 20; size >= 1; size >>= 1) {
+    const piece = Buffer.alloc(size);
+    try {
+      for (;;) writeSync(file, piece);
+    } catch (error) {
+      if (error.code !== 'ENOSPC') throw error;
+    }
+  }
+  closeSync(file);
+}
+
+test('a full disk: a clear alarm, no empty promises, the call goes on; space comes back and so does everything', async () => {
+  const stage = await Stage.set({ disk: '160m', callback: { max_attempts: 1 } });
+  try {
+    await stage.carrier((ear) => far.answers({ ear }));
+    const desk = await stage.desk();
+    await desk.goAvailable();
+    const { status_token } = await stage.server.ask(CUSTOMER);
+    await desk.accept();
+    await stage.callArrives();
+    const answered = Date.now();
+    await stage.server.reaches(status_token, 'talking');
+    await stage.bothHear(desk);
+
+    const ballast = join(stage.server.folder, 'ballast');
+    fill(ballast);
+    const refused = await until(async () => {
+      const answer = await stage.server.api('/api/v1/t/sacramento/callbacks', { method: 'POST', body: { name: 'Lee Okafor', phone: '(916) 555-0133' } });
+      return answer.status === 503 && answer;
+    }, 'a request to be refused');
+    assert.match(refused.headers.get('content-type'), /problem\+json/);
+    assert.ok(refused.headers.get('retry-after'), 'says when to try again');
+    const ready = await stage.server.api('/readyz');
+    assert.equal(ready.status, 503);
+    assert.match(ready.text, /ledger_refuses|disk/);
+    const alarms = await stage.server.api('/api/v1/alarms', { cookie: stage.supervisorCookie });
+    assert.match(alarms.text, /disk is full/);
+    await pause(2000);
+    assert.ok(stage.ear.hears(desk.tone) > 0.1, 'the customer still hears the agent');
+    await stage.bothHear(desk);
+
+    rmSync(ballast);
+    await until(async () => (await stage.server.api('/readyz')).status === 200, 'the server to be ready again');
+    await stage.server.ask('(916) 555-0133', { name: 'Lee Okafor' });
+    await stage.bothHear(desk);
+    await pause(1500);
+    await desk.button('End call').click();
+    const ended = Date.now();
+    await stage.sipp.gets('BYE');
+    const [item] = await until(async () => {
+      const items = await stage.recordings();
+      return items.some(({ legs }) => legs.length === 2 && legs.every(({ chain }) => chain)) && items;
+    }, 'the recording to be finished', { within: 20_000 });
+    const leg = item.legs.find(({ party }) => party === 'customer');
+    const { channels: [samples] } = readWav(await stage.wav(item.contact, `?leg=${leg.recording}`));
+    assert.ok(amplitude(samples.subarray(4000, 8000), PHONE_TONE) > 0.1, 'what came before is there');
+    assert.ok(amplitude(samples.subarray(-4000), PHONE_TONE) > 0.1, 'and what came after, in its place');
+    assert.ok(Math.abs(samples.length / 8000 - (ended - answered) / 1000) < 1.5, `as long as the call was: ${samples.length / 8000} s`);
+  } finally {
+    await stage.strike();
+  }
+});
