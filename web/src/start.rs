@@ -7,11 +7,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use ringback_engine::{Engine, EngineConfig, EngineLimits, PromptLibrary, StartError, TenantSetup};
-use ringback_media::MediaConfig;
-use ringback_recorder::RecorderConfig;
+use ringback_engine::{
+    Engine, EngineConfig, EngineLimits, PromptLibrary, StartError, TenantSetup,
+    parts::{IpNet, MediaConfig, RecorderConfig, Secret, SignalingConfig, Transport, TrunkConfig},
+};
 use ringback_routing::time::Timestamp;
-use ringback_signaling::{IpNet, Secret, SignalingConfig, Transport, TrunkConfig};
 use ringback_store::{Store, StoreConfig, StoreError};
 
 use crate::{

@@ -140,7 +140,9 @@ impl Core {
 
 /// The callback's life in the customer's words.
 pub fn stage(contact: &Contact) -> Stage {
-    let on_line = contact.live_leg().is_some();
+    // Whoever hears the announcement does not talk to anybody yet.
+    let on_line =
+        contact.live_leg().is_some() && contact.running_attempt().is_some_and(|attempt| attempt.bridged_at.is_some());
     match &contact.state {
         ContactState::Scheduled { .. } if contact.attempts.is_empty() => Stage::Scheduled,
         ContactState::Scheduled { .. } => Stage::Retrying,
@@ -154,7 +156,7 @@ pub fn stage(contact: &Contact) -> Stage {
             Some(SegmentState::Offered { .. }) => Stage::AgentFound,
             Some(SegmentState::WrapUp { .. }) | None => Stage::Successful,
             Some(_) => match contact.running_attempt() {
-                Some(attempt) if attempt.ringing_at.is_some() => Stage::Ringing,
+                Some(attempt) if attempt.ringing_at.or(attempt.answered_at).is_some() => Stage::Ringing,
                 _ => Stage::Calling,
             },
         },

@@ -31,8 +31,9 @@ fn the_customers_page_follows_the_callback() {
     world.accept(waiting);
     let leg = world.leg(waiting);
     world.ok(Event::LegAnswered { leg });
-    assert_eq!(stage(&world, waiting), Some(Stage::Talking));
+    assert_eq!(stage(&world, waiting), Some(Stage::Ringing), "nobody is on the line with the customer yet");
     world.ok(Event::PromptFinished { leg, heard: None });
+    assert_eq!(stage(&world, waiting), Some(Stage::Talking));
     world.ok(Event::LegEnded { leg });
     assert_eq!(stage(&world, waiting), Some(Stage::Successful));
     world.pass(secs(60));

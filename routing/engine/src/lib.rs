@@ -34,3 +34,10 @@ pub use face::Engine;
 pub use playback::{AudioFile, Peaks, PlacedMark, RecordingView};
 pub use prompts::{Prompt, PromptLibrary};
 pub use turn::digest;
+
+/// What [`EngineConfig`] is made of, for whoever reads it from a file.
+pub mod parts {
+    pub use ringback_media::MediaConfig;
+    pub use ringback_recorder::RecorderConfig;
+    pub use ringback_signaling::{IpNet, Secret, SignalingConfig, Transport, TrunkConfig};
+}
