@@ -88,7 +88,10 @@ test('the tab is killed: a prompt for the customer, back in line, and another ag
   const token = await talking(desk);
   await desk.page.close();
   await hearsPrompt(desk);
-  const gone = await stage.agentIs('maria', 'offline', { within: 15_000 });
+  const gone = await until(async () => {
+    const maria = await stage.agent('maria');
+    return ['offline', 'not_ready'].includes(maria.presence) && maria;
+  }, 'maria to be off the call', { within: 15_000 });
   assert.notEqual(gone.reason, 'rona');
   assert.equal((await stage.server.status(token)).why.why, 'agent_lost');
   const jon = await stage.desk('jon', { tone: 900 });
