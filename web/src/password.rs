@@ -1,11 +1,8 @@
 //! Passwords: argon2id digests (RFC 9106, second recommended option: 19 MiB, 2 passes, 1 lane), checked in the same time
 //! whether the user exists or not.
 
-use std::sync::Mutex;
-
 use argon2::{
-    Algorithm, Argon2, Block, Params, PasswordHash, PasswordHasher, Version,
-    password_hash::{Output, SaltString},
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version, password_hash::SaltString,
 };
 
 /// Longest password looked at, in bytes: hashing cost must not be the attacker's choice.
@@ -21,8 +18,9 @@ pub enum PasswordError {
     Hash,
 }
 
-fn params() -> Result<Params, PasswordError> {
-    Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|_| PasswordError::Hash)
+fn argon() -> Result<Argon2<'static>, PasswordError> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|_| PasswordError::Hash)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 /// PHC string of the password with a fresh salt. Takes tens of milliseconds: call it from a blocking thread.
@@ -33,8 +31,7 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     let mut salt = [0u8; 16];
     getrandom::fill(&mut salt).map_err(|_| PasswordError::Hash)?;
     let salt = SaltString::encode_b64(&salt).map_err(|_| PasswordError::Hash)?;
-    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params()?);
-    let hash = argon.hash_password(password.as_bytes(), &salt).map_err(|_| PasswordError::Hash)?;
+    let hash = argon()?.hash_password(password.as_bytes(), &salt).map_err(|_| PasswordError::Hash)?;
     Ok(hash.to_string())
 }
 
@@ -45,38 +42,12 @@ pub fn verify(password: &str, stored: Option<&str>) -> bool {
     }
     let known = stored.and_then(|text| PasswordHash::new(text).ok());
     match known {
-        Some(hash) => matches(password, &hash).unwrap_or(false),
+        Some(hash) => argon().is_ok_and(|argon| argon.verify_password(password.as_bytes(), &hash).is_ok()),
         None => {
-            let _ = params().map(|params| derive(password, &[0; 16], params, Params::DEFAULT_OUTPUT_LEN));
+            let _ = hash(if password.is_empty() { "-" } else { password });
             false
         }
     }
-}
-
-fn matches(password: &str, stored: &PasswordHash<'_>) -> Option<bool> {
-    if stored.algorithm != Algorithm::Argon2id.ident() {
-        return None;
-    }
-    let (salt, wanted) = (stored.salt?, stored.hash?);
-    let mut bytes = [0u8; 64];
-    let salt = salt.decode_b64(&mut bytes).ok()?;
-    let found = derive(password, salt, Params::try_from(stored).ok()?, wanted.len())?;
-    // `Output` compares in constant time.
-    Some(Output::new(&found).ok()? == wanted)
-}
-
-/// The working memory is kept and used again: the allocator would keep 19 MiB for each thread that ever checked one.
-fn derive(password: &str, salt: &[u8], params: Params, length: usize) -> Option<Vec<u8>> {
-    static SPARE: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
-    let mut memory = SPARE.lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default();
-    memory.resize(memory.len().max(params.block_count()), Block::default());
-    let mut found = vec![0; length];
-    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let done = argon.hash_password_into_with_memory(password.as_bytes(), salt, &mut found, &mut memory);
-    if let Ok(mut spare) = SPARE.lock() {
-        spare.push(memory);
-    }
-    done.is_ok().then_some(found)
 }
 
 #[cfg(test)]
