@@ -73,7 +73,7 @@ export function readWav(bytes) {
 
 /**
  * The longest stretch in which a tone stands, in 10 ms windows: { from, to } in seconds, and the windows inside it that
- * are under half of the stretch's median level.
+ * are under half of the stretch's median level. The tone begins and ends somewhere within the outermost two, so these do not count.
  */
 export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridgeGap = 0.5 } = {}) {
   const size = rate / 100;
@@ -96,6 +96,6 @@ export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridg
   close();
   const inside = levels.slice(best.from, best.to);
   const median = [...inside].sort((a, b) => a - b)[inside.length >> 1] ?? 0;
-  const weak = inside.flatMap((level, i) => (level < median / 2 ? [(best.from + i) / 100] : []));
+  const weak = inside.flatMap((level, i) => (i > 0 && i < inside.length - 1 && level < median / 2 ? [(best.from + i) / 100] : []));
   return { from: best.from / 100, to: best.to / 100, seconds: (best.to - best.from) / 100, median, weak };
 }
