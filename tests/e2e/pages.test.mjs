@@ -124,6 +124,7 @@ test('the keyboard alone: from the form to the place in line', async () => {
 });
 
 test('the keyboard alone: an agent signs in, goes available, accepts, ends', async () => {
+  await stage.emptyLine();
   const desk = await stage.desk();
   const focus = async (name) => {
     const target = desk.button(name);

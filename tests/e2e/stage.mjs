@@ -115,11 +115,16 @@ export class Stage {
     assert.ok((await desk.hears(desk.tone)) < SILENT, 'the agent does not hear an echo');
   }
 
-  /** Ends whatever a scenario left: the next one begins with an empty line and a free agent. */
-  async clear(desk) {
+  /** Nobody waits any more. */
+  async emptyLine() {
     for (const contact of (await this.board()).waiting) {
       await this.server.api(`/api/v1/callbacks/${contact.id}/cancel`, { method: 'POST', body: {}, cookie: this.supervisorCookie });
     }
+  }
+
+  /** Ends whatever a scenario left: the next one begins with an empty line and a free agent. */
+  async clear(desk) {
+    await this.emptyLine();
     if (await desk.button('End call').isVisible()) await desk.button('End call').click();
     await pause(300);
     if (await desk.button('Finish').isVisible()) await desk.finish();

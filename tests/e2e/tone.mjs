@@ -94,8 +94,11 @@ export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridg
     last = i;
   });
   close();
+  const median = [...levels.slice(best.from, best.to)].sort((a, b) => a - b)[(best.to - best.from) >> 1] ?? 0;
+  // The tone does not begin and end on the windows' borders: up to a packet's length at each edge is not inside.
+  for (let n = 0; n < 2 && levels.slice(best.from, best.from + 2).some((level) => level < median / 2); n += 1) best.from += 1;
+  for (let n = 0; n < 2 && levels.slice(best.to - 2, best.to).some((level) => level < median / 2); n += 1) best.to -= 1;
   const inside = levels.slice(best.from, best.to);
-  const median = [...inside].sort((a, b) => a - b)[inside.length >> 1] ?? 0;
   const weak = inside.flatMap((level, i) => (i > 0 && i < inside.length - 1 && level < median / 2 ? [(best.from + i) / 100] : []));
   return { from: best.from / 100, to: best.to / 100, seconds: (best.to - best.from) / 100, median, weak };
 }
