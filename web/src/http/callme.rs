@@ -273,12 +273,12 @@ fn hours_table(hours: &[OpeningHours], lang: Lang) -> String {
     }
     let mut html = format!("<table class=\"hours\"><caption>{}</caption>", lang.pick("Opening hours", "Horario"));
     for interval in hours {
-        html += &format!(
-            "<tr><th scope=\"row\">{}</th><td>{} – {}</td></tr>",
-            day(interval.day, lang),
-            escape(&interval.from),
-            escape(&interval.to)
-        );
+        let all_day = interval.from == "00:00" && matches!(interval.to.as_str(), "00:00" | "24:00");
+        let span = match all_day {
+            true => lang.pick("All day", "Todo el día").to_owned(),
+            false => format!("{} – {}", escape(&interval.from), escape(&interval.to)),
+        };
+        html += &format!("<tr><th scope=\"row\">{}</th><td>{span}</td></tr>", day(interval.day, lang));
     }
     html + "</table>"
 }

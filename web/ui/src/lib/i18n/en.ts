@@ -54,6 +54,7 @@ export const en = {
   hours: {
     title: 'Open hours',
     closed: 'Closed',
+    allDay: 'All day',
     to: 'to',
     allTimes: (zone: string) => `All times are ${zone}.`,
     days: {

@@ -55,6 +55,7 @@ export const es: Words = {
   hours: {
     title: 'Horario',
     closed: 'Cerrado',
+    allDay: 'Todo el día',
     to: 'a',
     allTimes: (zone) => `Todas las horas: ${zone}.`,
     days: {
