@@ -25,7 +25,7 @@ use super::{
 };
 
 /// Agents that sign in at one time: checking passwords is slow on purpose.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
 type Socket = WebSocketStream<TcpStream>;

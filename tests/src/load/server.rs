@@ -193,6 +193,7 @@ data_dir = "{folder}"
 drain_seconds = 1
 [sip]
 udp = "127.0.0.1:{sip}"
+tcp = "127.0.0.1:{sip}"
 [media]
 webrtc = "127.0.0.1:{webrtc}"
 rtp = "127.0.0.1"
@@ -206,6 +207,8 @@ callbacks_per_minute = 1000000
 callbacks_per_number_per_hour = 1000000
 public_api_per_minute = 1000000
 staff_api_per_minute = 1000000
+# One working memory of 19 MiB, so that it does not hide what calls cost.
+password_checks = 1
 [[trunk]]
 id = "carrier"
 host = "127.0.0.1"
