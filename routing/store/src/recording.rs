@@ -246,7 +246,7 @@ async fn legs_of(
         return Ok(legs);
     }
     let places: Vec<String> = (0..contacts.len()).map(|place| format!("${}", place + 2)).collect();
-    // Only placeholders are put into the text.
+    // Only parameter numbers are put into the text.
     let text = format!(
         "SELECT * FROM recordings WHERE tenant = $1 AND contact IN ({}) ORDER BY started_at, id",
         places.join(", ")

