@@ -125,8 +125,11 @@ export class Stage {
   /** Ends whatever a scenario left: the next one begins with an empty line and a free agent. */
   async clear(desk) {
     await this.emptyLine();
-    if (await desk.button('End call').isVisible()) await desk.button('End call').click();
-    await pause(300);
+    // A call that is just ending takes its button away by itself.
+    await pause(500);
+    const end = desk.button('End call');
+    if (await end.isVisible()) await end.click({ timeout: 2000 }).catch(() => {});
+    await pause(500);
     if (await desk.button('Finish').isVisible()) await desk.finish();
     if ((await this.agent(desk.user)).presence === 'not_ready') await desk.button('Go available').click();
     await this.agentIs(desk.user, 'ready', { within: 15_000 });
