@@ -115,9 +115,12 @@ impl Core {
     ) -> Result<Receipt, Rejection> {
         let entry = self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?;
         let contact = &entry.contact;
-        let bridged = contact.running_attempt().is_some_and(|attempt| attempt.bridged_at.is_some());
+        // Back in line on the telephone after an agent was lost, the customer may still go.
+        let talking = contact.open_segment().is_some_and(|segment| {
+            matches!(segment.state, SegmentState::Connected { .. } | SegmentState::AgentLost { .. })
+        });
         let wrapping = matches!(contact.state, ContactState::Active { .. }) && !self.may_be_dialled(contact);
-        if bridged || wrapping {
+        if talking || wrapping {
             return Err(Rejection::WrongState);
         }
         let segment = contact.open_segment().map(|segment| (segment.id, segment.state.clone()));

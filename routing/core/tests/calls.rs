@@ -242,6 +242,21 @@ fn a_customer_who_waits_on_the_line_is_served_after_hours_and_may_hang_up() {
 }
 
 #[test]
+fn who_is_back_in_line_on_the_telephone_may_still_cancel() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    let cancel = Event::CallbackCancelled { contact, by: CancelledBy::Customer };
+    assert_eq!(world.take(cancel.clone()), Err(Rejection::WrongState), "in the conversation one hangs up");
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.pass(secs(15));
+    assert!(world.is_queued(contact));
+    world.ok(cancel);
+    assert_eq!(world.outcome(contact), Some(Outcome::Cancelled));
+    assert_did!(world, Deed::ReleaseLeg { .. });
+    assert_did!(world, Deed::ReleaseChannel { .. });
+}
+
+#[test]
 fn a_browser_gone_mid_call_has_a_grace_time() {
     let mut world = World::with_anna();
     let contact = world.connected(1);
