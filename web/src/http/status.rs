@@ -127,8 +127,9 @@ async fn view(app: &App, opened: &Opened) -> Result<StatusPage, ApiError> {
         max_attempts: tenant.config.callback.max_attempts,
         outcome,
         why: contact.reason,
-        can_cancel: outcome.is_none() && stage != Stage::Talking,
-        can_change: waiting,
+        // In line and "talking": on the telephone after an agent was lost.
+        can_cancel: outcome.is_none() && (waiting || stage != Stage::Talking),
+        can_change: waiting && stage != Stage::Talking,
         timeline: facts
             .iter()
             .filter_map(|row| milestone(&row.fact).map(|what| Milestone { at: row.at, what }))
