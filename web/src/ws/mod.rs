@@ -36,6 +36,8 @@ use crate::{
 
 pub const PROTOCOL: &str = "ringback.v1";
 
+/// Of each socket, in bytes each way. The library's 128 KiB are for file transfers; an agent's messages have a few KiB.
+const BUFFER: usize = 8 * 1024;
 /// How often it is looked whether the session still holds.
 const SESSION_CHECK: Duration = Duration::from_secs(10);
 /// Least time between two snapshots: changes in between come in one.
@@ -93,6 +95,7 @@ pub async fn open(
     known_to_engine(&app, &caller.user).await?;
     let tab = Tab::new(app.clone(), caller, lang.map_or(Lang::En, |lang| lang.0))?;
     let limit = app.limits().socket_message_bytes;
+    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
     Ok(upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(async move |socket| {
         app.counters.sockets.fetch_add(1, Relaxed);
         serve(&app, socket, tab).await;
