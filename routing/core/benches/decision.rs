@@ -39,6 +39,7 @@ fn config() -> TenantConfig {
             trunks: vec!["carrier".into()],
             guard_time: secs(60),
         },
+        chat: ChatConfig::default(),
         hours: Hours {
             week: [Mon, Tue, Wed, Thu, Fri, Sat, Sun]
                 .map(|day| OpenInterval { day, from: NaiveTime::MIN, to: NaiveTime::MIN })
@@ -64,6 +65,7 @@ fn config() -> TenantConfig {
             wrap_up_timeout: secs(60),
             disposition: DispositionMode::Optional,
             agent_reconnect_grace: secs(15),
+            voice_exclusive: true,
         },
         reason_codes: vec!["lunch".into()],
         dispositions: vec![],

@@ -3,7 +3,7 @@
 use crate::{
     agent::*,
     config::AgentConfig,
-    contact::SegmentState,
+    contact::{Medium, SegmentState},
     core::{Core, Desk},
     event::{Receipt, Rejection},
     ids::*,
@@ -95,9 +95,7 @@ impl Core {
         let hand = desk.hand.clone();
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
         self.save_agent(id);
-        if !healthy {
-            self.withdraw_offers(now, id);
-        }
+        self.withdraw_offers(now, id);
         for (contact, segment) in hand {
             self.move_legs(now, contact, segment, &session);
         }
@@ -143,7 +141,7 @@ impl Core {
         if desk.record.session.is_some() && desk.record.health.can_talk() {
             return;
         }
-        if desk.record.session.is_none() && self.has_call(id) {
+        if desk.record.session.is_none() && self.is_engaged(id) {
             // The agent's state says why for a while; who stays away is offline then.
             self.timers.set(Timer::AgentGrace(id.clone()), now + LOST_SHOWN);
         }
@@ -154,7 +152,7 @@ impl Core {
         self.hand_changed(now, id);
     }
 
-    fn has_call(&self, id: &AgentId) -> bool {
+    fn is_engaged(&self, id: &AgentId) -> bool {
         let Some(desk) = self.agents.get(id) else { return false };
         desk.hand.iter().any(|(contact, segment)| {
             let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
@@ -170,18 +168,23 @@ impl Core {
     fn is_talking(&self, id: &AgentId) -> bool {
         let Some(desk) = self.agents.get(id) else { return false };
         desk.hand.iter().any(|(contact, segment)| {
-            let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
-            found.is_some_and(|segment| {
-                matches!(segment.state, SegmentState::Connecting { .. } | SegmentState::Connected { .. })
-            })
+            let Some(entry) = self.contacts.get(contact) else { return false };
+            let state = entry.contact.segment(*segment).map(|segment| &segment.state);
+            entry.contact.channel.medium() == Medium::Voice
+                && matches!(state, Some(SegmentState::Connecting { .. } | SegmentState::Connected { .. }))
         })
     }
 
-    /// Offers standing before an agent who cannot take them go back in line; that is no missed offer.
+    /// Offers standing before an agent whom they do not reach go back in line; that is no missed offer.
     fn withdraw_offers(&mut self, now: Timestamp, id: &AgentId) {
         let Some(desk) = self.agents.get(id) else { return };
+        let (leaving, reaches) = (desk.leaving, [Medium::Voice, Medium::Text].map(|medium| desk.reaches(medium)));
         for (contact, segment) in desk.hand.clone() {
-            let found = self.contacts.get(&contact).and_then(|entry| entry.contact.segment(segment));
+            let Some(entry) = self.contacts.get(&contact) else { continue };
+            if !leaving && reaches[entry.contact.channel.medium() as usize] {
+                continue;
+            }
+            let found = entry.contact.segment(segment);
             if found.is_some_and(|segment| matches!(segment.state, SegmentState::Offered { .. })) {
                 self.revoke_offer(now, contact, segment, RevokeReason::AgentGone);
                 self.take_back(now, contact, Reason::AgentLost { agent: id.clone() });
@@ -207,9 +210,8 @@ impl Core {
         }
         if health.can_talk() {
             self.agent_can_talk(now, id);
-        } else {
-            self.withdraw_offers(now, id);
         }
+        self.withdraw_offers(now, id);
         // A browser that has just come says "no media" until it has some; the grace time is for that.
         if before.media && !health.media {
             self.media_gone_in_hand(now, id);

@@ -34,7 +34,7 @@ impl Core {
         let bucket = &self.floor.buckets[entry.bucket];
         let listed = (bucket.waiting.contains(&place_of(contact)), bucket.on_line.contains(&place_of(contact)));
         let queued = matches!(contact.state, ContactState::Queued { .. });
-        let on_line = contact.live_leg().is_some();
+        let on_line = contact.is_on_line();
         assert_eq!(in_line, queued, "in line exactly when queued: {contact:?}");
         let should = is_listed(contact, &entry.channel);
         assert_eq!(
@@ -54,8 +54,13 @@ impl Core {
                 }
             }
             ContactState::Closed { .. } => panic!("closed contacts leave memory"),
-            _ => assert!(open.is_empty(), "waiting contacts have no agent: {contact:?}"),
+            _ => {
+                let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
+                assert!(open.iter().all(wraps), "waiting contacts have no agent but in wrap-up: {contact:?}");
+                open.iter().for_each(|segment| self.check_segment(contact, segment));
+            }
         }
+        self.check_chat(contact);
         let running = contact
             .attempts
             .iter()
@@ -64,6 +69,27 @@ impl Core {
         let last = contact.running_attempt().map(|attempt| attempt.id);
         assert_eq!(running, Vec::from_iter(last), "only the last attempt runs");
         self.check_channel(contact, &entry.channel, last.is_some());
+    }
+
+    /// A chat waits for a bounded time, for its customer, for an agent and for words.
+    fn check_chat(&self, contact: &Contact) {
+        let id = contact.id;
+        let has = |timer: Timer| self.timers.get(&timer).is_some();
+        assert_eq!(contact.chat.is_some(), contact.channel == Channel::Chat, "a chat has a chat's record");
+        let Some(chat) = &contact.chat else { return };
+        assert!(contact.attempts.is_empty() && contact.segments.iter().all(|segment| segment.leg.is_none()));
+        assert_eq!(self.timers.get(&Timer::CustomerGone(id)), chat.customer_away, "an absent customer is waited for");
+        let queued = matches!(contact.state, ContactState::Queued { .. });
+        assert_eq!(has(Timer::ChatWait(id)), queued, "a chat waits so long in line: {contact:?}");
+        let talking = contact.open_segment().is_some_and(|s| matches!(s.state, SegmentState::Connected { .. }));
+        assert_eq!(has(Timer::ChatIdle(id)), talking, "a chat in hand ends when nobody writes: {contact:?}");
+        if chat.ended.is_some() {
+            let wraps = contact.segments.iter().filter(|segment| !segment.is_done());
+            assert!(!queued && wraps.clone().count() > 0, "an ended chat is wrapped up");
+            wraps.for_each(|segment| assert!(matches!(segment.state, SegmentState::WrapUp { .. })));
+        } else {
+            assert!(queued || contact.open_segment().is_some(), "a live chat is in line or in a hand");
+        }
     }
 
     fn check_channel(&self, contact: &Contact, channel: &ChannelHold, running: bool) {
@@ -100,7 +126,9 @@ impl Core {
                 let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id)];
                 assert!(guarded.into_iter().any(has), "connecting comes to an end: {contact:?}");
             }
-            SegmentState::Connected { .. } => assert!(live, "a conversation has a live leg: {contact:?}"),
+            SegmentState::Connected { .. } => {
+                assert!(live || contact.channel == Channel::Chat, "a conversation has a live leg: {contact:?}");
+            }
             SegmentState::AgentLost { .. } => assert!(live && has(Timer::AgentBack(id)), "a lost agent is waited for"),
             SegmentState::WrapUp { until } => {
                 assert_eq!(self.timers.get(&Timer::WrapUpOver(id, segment.id)), Some(until), "wrap-up ends");
@@ -142,7 +170,6 @@ impl Core {
         let mut free = BTreeSet::new();
         for (id, desk) in &self.agents {
             assert_eq!(desk.record.id, *id);
-            assert!(desk.hand.len() <= usize::from(desk.config.voice_slots).max(1), "{id} has no more than its slots");
             for (contact, segment) in &desk.hand {
                 let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
                 let found = found.expect("what is in hand exists");
@@ -152,12 +179,9 @@ impl Core {
                 let asked = self.contacts.get(&kept).map(|entry| &entry.channel);
                 assert_eq!(asked, Some(&ChannelHold::Asked { agent: id.clone() }), "kept free for a reservation");
             }
-            assert_eq!(desk.listed.is_some(), desk.is_available(), "{id} is listed exactly when available");
-            if let Some(idle) = desk.listed {
-                assert_eq!(idle, desk.record.idle_since, "listed under the present idle time");
-                if desk.earmark.is_none() {
-                    free.insert((idle, id.clone()));
-                }
+            assert_eq!(desk.listed, self.listing(id), "{id} is listed as room and reach say");
+            if let Some(listing) = desk.listed {
+                free.insert((listing.load, listing.idle, id.clone()));
             }
             let auto = self.timers.get(&Timer::AutoReturn(id.clone()));
             assert_eq!(auto, desk.record.auto_return_at, "auto-return has its timer");
@@ -171,7 +195,11 @@ impl Core {
             }
         }
         for bucket in &self.floor.buckets {
-            let should = free.iter().filter(|(_, id)| bucket.is_served_by(&self.agents[id].config));
+            let should = free.iter().filter(|(_, _, id)| {
+                let desk = &self.agents[id];
+                let open = desk.listed.is_some_and(|listing| bucket.takes(desk.earmark.is_some(), &listing));
+                open && bucket.is_served_by(&desk.config)
+            });
             assert!(bucket.free.iter().eq(should), "the free of a bucket are those who can serve it");
         }
         let signed_in = self.agents.values().filter(|desk| desk.record.state != AgentState::Offline).count();
@@ -187,6 +215,10 @@ impl Core {
         let mut live = BTreeSet::new();
         for entry in self.contacts.values() {
             let contact = &entry.contact;
+            if contact.channel == Channel::Chat {
+                assert!(!self.may_be_dialled(contact), "a chat holds no number");
+                continue;
+            }
             let over = matches!(contact.open_segment().map(|s| &s.state), Some(SegmentState::WrapUp { .. }));
             assert_eq!(self.may_be_dialled(contact), !over, "dialled by number until the conversation is over");
             let unknown = contact.attempts.iter().any(|a| matches!(a.state, AttemptState::Unknown { .. }));
@@ -244,8 +276,14 @@ impl Core {
             Timer::RingGuard(id) => attempt(id).is_some_and(|attempt| attempt.state == AttemptState::Dialling),
             Timer::AnnouncementGuard(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_none()),
             Timer::PressOne(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_some()),
+            Timer::CustomerGone(id) | Timer::ChatWait(id) | Timer::ChatIdle(id) => {
+                contact(id).is_some_and(|entry| entry.contact.chat.is_some())
+            }
             Timer::AgentBack(id) => matches!(state(id), Some(SegmentState::AgentLost { .. })),
-            Timer::WrapUpOver(id, _) => matches!(state(id), Some(SegmentState::WrapUp { .. })),
+            Timer::WrapUpOver(id, segment) => {
+                let found = contact(id).and_then(|entry| entry.contact.segment(*segment));
+                found.is_some_and(|segment| matches!(segment.state, SegmentState::WrapUp { .. }))
+            }
             Timer::AgentGrace(id) | Timer::AutoReturn(id) => self.agents.contains_key(id),
             Timer::RecordingForgotten(leg) => self.recordings.contains_key(leg),
         }
@@ -253,13 +291,11 @@ impl Core {
 
     /// Nobody waits in line for an agent who is free for them.
     fn check_matches(&self) {
-        if self.floor.shut || self.floor.blocked.is_some() {
-            return;
-        }
+        let open = !self.floor.shut && self.floor.blocked.is_none();
         for bucket in &self.floor.buckets {
-            for place in bucket.waiting.iter().chain(&bucket.on_line).take(50) {
+            for place in bucket.on_line.iter().take(50).chain(bucket.waiting.iter().take(if open { 50 } else { 0 })) {
                 let contact = &self.contacts[&place.2].contact;
-                let free = bucket.free.iter().find(|(_, agent)| {
+                let free = bucket.free.iter().find(|(_, _, agent)| {
                     // A cool-off that ran out this instant wakes the contact by its timer.
                     !contact.cool_off.contains_key(agent) && !cooling(contact, agent, contact.requested_at)
                 });

@@ -23,6 +23,8 @@ pub struct TenantConfig {
     /// BCP 47 tag of the language spoken to a customer who named none.
     pub language: String,
     pub callback: CallbackConfig,
+    #[serde(default)]
+    pub chat: ChatConfig,
     pub hours: Hours,
     pub queues: Vec<QueueConfig>,
     pub subjects: Vec<SubjectConfig>,
@@ -51,6 +53,29 @@ pub struct CallbackConfig {
     pub trunks: Vec<TrunkId>,
     /// After a crash in the middle of an attempt: no redial of that number before this has passed.
     pub guard_time: Millis,
+}
+
+/// Web chat of a tenant; off unless the tenant opted in (C1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatConfig {
+    pub enabled: bool,
+    /// How long a customer whose page vanished has to come back; zero ends the chat at once (C15).
+    pub reconnect_grace: Millis,
+    /// How long a customer waits in line before the chat ends with nobody free.
+    pub longest_wait: Millis,
+    /// Nobody wrote for so long: the chat is over.
+    pub idle_timeout: Millis,
+}
+
+impl Default for ChatConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            reconnect_grace: Millis::from_secs(60),
+            longest_wait: Millis::from_secs(3600),
+            idle_timeout: Millis::from_secs(1800),
+        }
+    }
 }
 
 /// When the tenant is open: weekly intervals in the tenant's zone, less holidays and closures.
@@ -132,6 +157,13 @@ pub struct Policy {
     pub disposition: DispositionMode,
     /// How long an agent whose browser vanished in a call has to come back before the call goes back to the queue.
     pub agent_reconnect_grace: Millis,
+    /// An agent in a call gets no chats and an agent in a chat no calls.
+    #[serde(default = "yes")]
+    pub voice_exclusive: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What happens to agent and contact when an offer or a connection comes to nothing.
@@ -177,6 +209,8 @@ pub struct AgentConfig {
     pub skills: BTreeMap<SkillId, u8>,
     /// May press Reject (E4, C12).
     pub can_reject: bool,
+    /// How many calls at one time; 0: this agent's routing profile has no voice.
     pub voice_slots: u8,
+    /// How many chats at one time (C13); 0: this agent's routing profile has no chat (C11).
     pub chat_slots: u8,
 }

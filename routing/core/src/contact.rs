@@ -44,6 +44,35 @@ pub struct Contact {
     /// Why the contact is in its present state.
     pub reason: Reason,
     pub closed_at: Option<Timestamp>,
+    /// What a chat knows besides; none for calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Box<Chat>>,
+}
+
+/// What is only a chat's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Chat {
+    /// The customer's page is gone; over when it is not back by then.
+    pub customer_away: Option<Timestamp>,
+    /// Who ended it. Nobody is offered a chat that has ended; who was in it may still wrap up.
+    pub ended: Option<ChatEnd>,
+    /// What the contact closes with once the last wrap-up is done.
+    pub outcome: Option<Outcome>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum ChatEnd {
+    Customer,
+    Agent {
+        agent: AgentId,
+    },
+    /// The customer's page was gone for longer than the grace time.
+    Gone,
+    /// Nobody wrote for too long.
+    Idle,
+    /// Nobody was free for too long.
+    NobodyFree,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +81,23 @@ pub enum Channel {
     Callback,
     Call,
     Chat,
+}
+
+/// What a contact takes of an agent: the ear or a part of the screen. Slots are counted by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Medium {
+    Voice,
+    Text,
+}
+
+impl Channel {
+    pub fn medium(self) -> Medium {
+        match self {
+            Self::Callback | Self::Call => Medium::Voice,
+            Self::Chat => Medium::Text,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,9 +272,17 @@ pub enum AttemptResult {
 }
 
 impl Contact {
-    /// The engagement that is not over yet, if any.
+    /// The engagement that is under way, if any. Of a contact back in line, an earlier agent may still wrap up: that is
+    /// no engagement any more.
     pub fn open_segment(&self) -> Option<&Segment> {
-        self.segments.iter().rev().find(|segment| !segment.is_done())
+        let active = matches!(self.state, ContactState::Active { .. });
+        self.segments.iter().rev().find(|segment| active && !segment.is_done())
+    }
+
+    /// The customer is there while waiting: on the telephone or in the chat. Such contacts need no trunk channel and
+    /// are served on past closing time.
+    pub fn is_on_line(&self) -> bool {
+        self.channel == Channel::Chat || self.live_leg().is_some()
     }
 
     pub fn segment(&self, id: SegmentId) -> Option<&Segment> {

@@ -47,7 +47,7 @@ impl Core {
     }
 
     /// The contact's open segment, if it is this agent's.
-    fn segment_with(&self, agent: &AgentId, id: ContactId) -> Result<&Segment, Rejection> {
+    pub(crate) fn segment_with(&self, agent: &AgentId, id: ContactId) -> Result<&Segment, Rejection> {
         if !self.agents.contains_key(agent) {
             return Err(Rejection::NoSuchAgent);
         }
@@ -100,6 +100,9 @@ impl Core {
         let segment = self.segment_with(agent, id)?;
         let (segment, state, talked) = (segment.id, segment.state.clone(), segment.connected_at.is_some());
         match state {
+            SegmentState::Connected { .. } if self.is_chat(id) => {
+                self.end_chat(now, id, ChatEnd::Agent { agent: agent.clone() });
+            }
             SegmentState::Connected { .. } => self.end_conversation(now, id, segment),
             SegmentState::AgentLost { .. } if talked => self.end_conversation(now, id, segment),
             SegmentState::Connecting { .. } => {
@@ -123,6 +126,20 @@ impl Core {
         self.end_attempt(now, id, AttemptResult::Connected, None);
         self.detach_agent(now, id, segment);
         self.timers.cancel(&Timer::AgentBack(id));
+        // From here on the number is free for another request.
+        if let Some(entry) = self.contacts.get(&id) {
+            let number_key = entry.contact.customer.number_key.clone();
+            if self.by_number.get(&number_key) == Some(id) {
+                self.by_number.remove(&number_key);
+            }
+        }
+        self.fact(id, now, Fact::ConversationEnded { segment });
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+        self.begin_wrap_up(now, id, segment);
+    }
+
+    pub(crate) fn begin_wrap_up(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
+        self.timers.cancel(&Timer::ChatIdle(id));
         let timeout = self.config.policy.wrap_up_timeout.max(Millis(0));
         let until = now + timeout;
         let Some(entry) = self.contacts.get_mut(&id) else { return };
@@ -130,15 +147,8 @@ impl Core {
         found.state = SegmentState::WrapUp { until };
         found.ended_at = Some(now);
         let agent = found.agent.clone();
-        // From here on the number is free for another request.
-        let number_key = entry.contact.customer.number_key.clone();
-        if self.by_number.get(&number_key) == Some(id) {
-            self.by_number.remove(&number_key);
-        }
         self.floor.touched_agents.insert(agent);
         self.save(id);
-        self.fact(id, now, Fact::ConversationEnded { segment });
-        self.deed(now, Deed::NotifyCustomer { contact: id });
         if timeout == Millis(0) {
             self.wrap_up_over(now, id, segment);
         } else {
@@ -228,6 +238,9 @@ impl Core {
     /// The agent's media is gone, whatever stage the contact is in.
     pub(crate) fn media_gone(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
         let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
+        if contact.channel == Channel::Chat {
+            return;
+        }
         let Some(found) = contact.segment(segment) else { return };
         let (agent, on_line) = (found.agent.clone(), contact.live_leg().is_some());
         match found.state {
@@ -245,6 +258,10 @@ impl Core {
 
     /// The browser is gone for longer than the grace time, but its media never said so.
     pub(crate) fn agent_absent(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
+        if self.is_chat(id) {
+            self.agent_left_chat(now, id, segment);
+            return;
+        }
         self.media_gone(now, id, segment);
         let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
         let Some(found) = contact.segment(segment) else { return };
@@ -275,17 +292,22 @@ impl Core {
     pub(crate) fn move_legs(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, session: &SessionId) {
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         let Some(found) = entry.contact.segment_mut(segment) else { return };
-        let talking = matches!(
+        let engaged = matches!(
             found.state,
             SegmentState::Connecting { .. } | SegmentState::Connected { .. } | SegmentState::AgentLost { .. }
         );
-        let (Some(leg), true) = (found.leg, talking) else { return };
+        if !engaged {
+            return;
+        }
+        let leg = found.leg;
         let endpoint = Endpoint::Browser { session: session.clone() };
         let agent = found.agent.clone();
         if found.endpoint != endpoint {
             found.endpoint = endpoint;
             self.save(id);
         }
-        self.deed(now, Deed::AttachAgent { leg, contact: id, agent, session: session.clone() });
+        if let Some(leg) = leg {
+            self.deed(now, Deed::AttachAgent { leg, contact: id, agent, session: session.clone() });
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     agent::{AgentRecord, Presence},
     config::{AgentConfig, TenantConfig},
-    contact::Contact,
+    contact::{ChatEnd, Contact},
     event::{Event, Receipt, Rejection},
     floor::{BucketId, Floor},
     ids::*,
@@ -80,8 +80,8 @@ pub(crate) struct Desk {
     pub(crate) hand: Vec<(ContactId, SegmentId)>,
     /// Kept free for this contact's channel reservation.
     pub(crate) earmark: Option<ContactId>,
-    /// The idle time under which it stands among the free, if it does.
-    pub(crate) listed: Option<Timestamp>,
+    /// How it stands among the free, if it does.
+    pub(crate) listed: Option<Listing>,
     pub(crate) signed_in: bool,
     pub(crate) effective: bool,
     pub(crate) buckets: Vec<BucketId>,
@@ -89,6 +89,16 @@ pub(crate) struct Desk {
     pub(crate) shown_since: Timestamp,
     /// Taken out of the configuration with contacts still in hand.
     pub(crate) leaving: bool,
+}
+
+/// An agent's standing among the free: fewest in hand first, then longest idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) load: u8,
+    pub(crate) idle: Timestamp,
+    /// Whether a call may come, and whether a chat may.
+    pub(crate) voice: bool,
+    pub(crate) text: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +154,12 @@ impl Core {
             Event::CallbackNumberChanged { contact, number, number_key } => {
                 self.number_changed(now, contact, number, number_key)
             }
+            Event::ChatRequested { request } => self.chat_requested(now, request),
+            Event::ChatActivity { contact } => self.chat_activity(now, contact),
+            Event::ChatCustomerGone { contact } => self.customer_gone(now, contact),
+            Event::ChatCustomerBack { contact } => self.customer_back(now, contact),
+            Event::ChatEnded { contact, by } => self.chat_ended(now, contact, by),
+            Event::ChatTransferRequested { agent, contact, to } => self.transfer_chat(now, &agent, contact, to),
             Event::AgentConnected { agent, session } => self.agent_connected(now, &agent, session),
             Event::AgentDisconnected { agent, session } => self.agent_disconnected(now, &agent, &session),
             Event::AgentStateRequested { agent, state } => self.agent_state_requested(now, &agent, state),
@@ -192,6 +208,9 @@ impl Core {
             Timer::RingGuard(contact) => self.ring_guard(now, contact),
             Timer::AnnouncementGuard(contact) => self.announcement_guard(now, contact),
             Timer::PressOne(contact) => self.not_confirmed(now, contact),
+            Timer::CustomerGone(contact) => self.end_chat(now, contact, ChatEnd::Gone),
+            Timer::ChatWait(contact) => self.end_chat(now, contact, ChatEnd::NobodyFree),
+            Timer::ChatIdle(contact) => self.end_chat(now, contact, ChatEnd::Idle),
             Timer::AgentBack(contact) => self.agent_not_back(now, contact),
             Timer::WrapUpOver(contact, segment) => self.wrap_up_over(now, contact, segment),
             Timer::AgentGrace(agent) => self.agent_grace_over(now, &agent),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent::{Health, RequestedState},
     config::{AgentConfig, Closure, TenantConfig},
-    contact::{AttemptResult, Customer},
+    contact::{AttemptResult, ChatEnd, Customer},
     ids::*,
     time::{Millis, Timestamp},
 };
@@ -40,6 +40,31 @@ pub enum Event {
         contact: ContactId,
         number: String,
         number_key: String,
+    },
+    ChatRequested {
+        request: ChatRequest,
+    },
+    /// Somebody wrote. The text is not the core's business; that the chat is alive is.
+    ChatActivity {
+        contact: ContactId,
+    },
+    /// The customer's page is gone; without coming back within `reconnect_grace` the chat is over (C15).
+    ChatCustomerGone {
+        contact: ContactId,
+    },
+    ChatCustomerBack {
+        contact: ContactId,
+    },
+    /// The customer, or the agent who is in the chat, ended it.
+    ChatEnded {
+        contact: ContactId,
+        by: ChatEnd,
+    },
+    /// To another queue, at the original request time; the agent who asks wraps up (C14).
+    ChatTransferRequested {
+        agent: AgentId,
+        contact: ContactId,
+        to: TransferTarget,
     },
 
     // The agent and the browser.
@@ -150,6 +175,20 @@ pub struct CallbackRequest {
     pub when_open: bool,
 }
 
+/// A chat asked for. The customer's question stays with the chat's messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChatRequest {
+    pub customer: Customer,
+    pub subject: Option<SubjectId>,
+    pub status_token_digest: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum TransferTarget {
+    Queue { queue: QueueId },
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelledBy {
@@ -180,6 +219,11 @@ pub enum Receipt {
         position: u32,
         ewt: Option<Millis>,
     },
+    ChatQueued {
+        contact: ContactId,
+        position: u32,
+        ewt: Option<Millis>,
+    },
     /// The same number is waiting already; this is that request.
     CallbackExists {
         contact: ContactId,
@@ -195,7 +239,7 @@ pub enum Receipt {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "rejection", rename_all = "snake_case")]
 pub enum Rejection {
-    #[error("callbacks are switched off for this tenant")]
+    #[error("this channel is switched off for this tenant")]
     NotEnabled,
     #[error("closed at this time")]
     Closed { closed: crate::reason::ClosedReason, next_open: Option<Timestamp> },
@@ -207,6 +251,8 @@ pub enum Rejection {
     NoSuchAgent,
     #[error("no such subject")]
     NoSuchSubject,
+    #[error("no such queue")]
+    NoSuchQueue,
     #[error("the offer no longer stands")]
     OfferGone,
     #[error("this agent may not reject offers")]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::{AgentConfig, TenantConfig},
-    contact::{Contact, ContactState},
-    core::{ChannelHold, Core, Desk},
+    contact::{Contact, ContactState, Medium},
+    core::{ChannelHold, Core, Listing},
     event::DenialReason,
     ids::*,
     line::{Line, Place, place_of},
@@ -19,6 +19,9 @@ use crate::{
 
 pub(crate) type BucketId = usize;
 
+/// A free agent: fewest in hand first, then longest idle.
+pub(crate) type Free = (u8, Timestamp, AgentId);
+
 /// What an agent must be able to do, by skill and least level.
 pub(crate) type Need = Vec<(SkillId, u8)>;
 
@@ -26,14 +29,14 @@ pub(crate) type Need = Vec<(SkillId, u8)>;
 pub(crate) struct Floor {
     pub(crate) queues: BTreeMap<QueueId, QueueLine>,
     pub(crate) buckets: Vec<Bucket>,
-    bucket_ids: BTreeMap<(QueueId, Need), BucketId>,
+    bucket_ids: BTreeMap<(QueueId, Medium, Need), BucketId>,
     pub(crate) scheduled: BTreeSet<(Timestamp, ContactId)>,
     /// Buckets in which a match may have become possible.
     pub(crate) touched_buckets: BTreeSet<BucketId>,
     /// Agents whose standing may have changed.
     pub(crate) touched_agents: BTreeSet<AgentId>,
-    /// Agents kept free for a reservation, longest idle first.
-    pub(crate) earmarked: BTreeSet<(Timestamp, AgentId)>,
+    /// Agents kept free for a reservation.
+    pub(crate) earmarked: BTreeSet<Free>,
     pub(crate) signed_in: u32,
     /// Outside hours: only customers who are on the line already are served.
     pub(crate) shut: bool,
@@ -52,15 +55,15 @@ pub(crate) struct QueueLine {
     pub(crate) wait: WaitStats,
 }
 
-/// Contacts of one queue with one need, and the free agents who meet it.
+/// Contacts of one queue and medium with one need, and the free agents who meet it.
 pub(crate) struct Bucket {
     pub(crate) queue: QueueId,
+    pub(crate) medium: Medium,
     pub(crate) need: Need,
-    /// Longest idle first.
-    pub(crate) free: BTreeSet<(Timestamp, AgentId)>,
+    pub(crate) free: BTreeSet<Free>,
     /// In line, no channel asked for yet.
     pub(crate) waiting: BTreeSet<Place>,
-    /// In line with the customer on the line already.
+    /// In line with the customer there already, on the telephone or in a chat.
     pub(crate) on_line: BTreeSet<Place>,
 }
 
@@ -68,24 +71,16 @@ impl Bucket {
     pub(crate) fn is_served_by(&self, agent: &AgentConfig) -> bool {
         serves(agent, &self.queue, &self.need)
     }
+
+    /// Whether an agent who stands like this is free for it. Who is kept for a call is free for no other call.
+    pub(crate) fn takes(&self, kept: bool, listing: &Listing) -> bool {
+        listing.open(self.medium) && !(kept && self.medium == Medium::Voice)
+    }
 }
 
 pub(crate) fn serves(agent: &AgentConfig, queue: &QueueId, need: &Need) -> bool {
     agent.queues.contains(queue)
         && need.iter().all(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
-}
-
-impl Desk {
-    /// May be given something new, channel reservations aside.
-    pub(crate) fn is_available(&self) -> bool {
-        use crate::agent::{AgentState, RequestedState};
-        self.record.state == AgentState::Ready
-            && matches!(self.record.next, None | Some(RequestedState::Ready))
-            && self.record.session.is_some()
-            && self.record.health.can_talk()
-            && self.hand.len() < usize::from(self.config.voice_slots)
-            && !self.leaving
-    }
 }
 
 impl Core {
@@ -116,6 +111,7 @@ impl Core {
                 bucket.waiting.remove(&place);
                 bucket.on_line.remove(&place);
                 self.timers.cancel(&Timer::CoolOffOver(id));
+                self.timers.cancel(&Timer::ChatWait(id));
             }
             ContactState::Active { .. } => queue.active -= 1,
             ContactState::Closed { .. } => {}
@@ -124,8 +120,12 @@ impl Core {
 
     pub(crate) fn enter_state(&mut self, now: Timestamp, id: ContactId) {
         let Some(need) = self.contacts.get(&id).map(|entry| self.need_of(&entry.contact)) else { return };
-        let queue_id = self.contacts[&id].contact.queue.clone();
-        let bucket = self.bucket_for(queue_id.clone(), need);
+        let (queue_id, channel) = match self.contacts.get(&id) {
+            Some(entry) => (entry.contact.queue.clone(), entry.contact.channel),
+            None => return,
+        };
+        let bucket = self.bucket_for(queue_id.clone(), channel.medium(), need);
+        let longest_wait = self.config.chat.longest_wait;
         let queue = self.floor.queues.entry(queue_id).or_default();
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         entry.bucket = bucket;
@@ -140,6 +140,9 @@ impl Core {
                 queue.line.insert(place_of(&entry.contact));
                 self.list_contact(id);
                 self.watch_cool_off(now, id);
+                if !channel.needs_trunk() {
+                    self.timers.set(Timer::ChatWait(id), since + longest_wait);
+                }
             }
             ContactState::Active { .. } => queue.active += 1,
             ContactState::Closed { .. } => {}
@@ -154,7 +157,7 @@ impl Core {
         }
         let place = place_of(&entry.contact);
         let bucket = &mut self.floor.buckets[entry.bucket];
-        if entry.contact.live_leg().is_some() {
+        if entry.contact.is_on_line() {
             bucket.on_line.insert(place);
         } else if entry.channel == ChannelHold::None {
             bucket.waiting.insert(place);
@@ -170,20 +173,20 @@ impl Core {
         bucket.on_line.remove(&place);
     }
 
-    pub(crate) fn bucket_for(&mut self, queue: QueueId, need: Need) -> BucketId {
-        let key = (queue, need);
+    pub(crate) fn bucket_for(&mut self, queue: QueueId, medium: Medium, need: Need) -> BucketId {
+        let key = (queue, medium, need);
         if let Some(&known) = self.floor.bucket_ids.get(&key) {
             return known;
         }
         let id = self.floor.buckets.len();
-        let (queue, need) = key.clone();
-        let mut bucket =
-            Bucket { queue, need, free: BTreeSet::new(), waiting: BTreeSet::new(), on_line: BTreeSet::new() };
+        let (queue, medium, need) = key.clone();
+        let (free, waiting, on_line) = Default::default();
+        let mut bucket = Bucket { queue, medium, need, free, waiting, on_line };
         for (agent, desk) in &mut self.agents {
             if bucket.is_served_by(&desk.config) {
                 desk.buckets.push(id);
-                if let Some(idle) = desk.listed.filter(|_| desk.earmark.is_none()) {
-                    bucket.free.insert((idle, agent.clone()));
+                if let Some(listing) = desk.listed.filter(|listing| bucket.takes(desk.earmark.is_some(), listing)) {
+                    bucket.free.insert((listing.load, listing.idle, agent.clone()));
                 }
             }
         }
@@ -195,8 +198,8 @@ impl Core {
     /// Brings an agent's place among the free, the counters and the earmark up to date.
     pub(crate) fn relist_agent(&mut self, id: &AgentId) {
         self.unlist_agent(id);
+        let listing = self.listing(id);
         let Some(desk) = self.agents.get_mut(id) else { return };
-        let (available, idle) = (desk.is_available(), desk.record.idle_since);
         desk.signed_in = desk.record.state != crate::agent::AgentState::Offline;
         desk.effective = desk.record.state == crate::agent::AgentState::Ready && desk.record.session.is_some();
         self.floor.signed_in += u32::from(desk.signed_in);
@@ -207,17 +210,17 @@ impl Core {
                 }
             }
         }
-        if !available {
-            return;
-        }
-        desk.listed = Some(idle);
-        if desk.earmark.is_some() {
-            self.floor.earmarked.insert((idle, id.clone()));
-            return;
-        }
+        desk.listed = listing;
+        let Some(listing) = listing else { return };
+        let (key, kept) = ((listing.load, listing.idle, id.clone()), desk.earmark.is_some());
         for &bucket in &desk.buckets {
-            self.floor.buckets[bucket].free.insert((idle, id.clone()));
-            self.floor.touched_buckets.insert(bucket);
+            if self.floor.buckets[bucket].takes(kept, &listing) {
+                self.floor.buckets[bucket].free.insert(key.clone());
+                self.floor.touched_buckets.insert(bucket);
+            }
+        }
+        if kept && listing.voice {
+            self.floor.earmarked.insert(key);
         }
     }
 
@@ -231,8 +234,8 @@ impl Core {
                 }
             }
         }
-        if let Some(idle) = desk.listed.take() {
-            let key = (idle, id.clone());
+        if let Some(listing) = desk.listed.take() {
+            let key = (listing.load, listing.idle, id.clone());
             self.floor.earmarked.remove(&key);
             for &bucket in &desk.buckets {
                 self.floor.buckets[bucket].free.remove(&key);
@@ -290,7 +293,7 @@ impl Core {
 
     /// Back in line at the original request time; outside hours, with nobody on the line, at the next opening.
     pub(crate) fn requeue(&mut self, now: Timestamp, id: ContactId, reason: Reason) {
-        let on_line = self.contacts.get(&id).is_some_and(|entry| entry.contact.live_leg().is_some());
+        let on_line = self.contacts.get(&id).is_some_and(|entry| entry.contact.is_on_line());
         if self.floor.shut && !on_line {
             self.reschedule_closed(now, id);
             return;

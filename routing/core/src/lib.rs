@@ -10,9 +10,9 @@
 //! events give the same outputs, bit for bit.
 //!
 //! Where to find what: [`core`] is the façade and dispatches; `requests` takes callbacks and cancels them; `schedule`
-//! and [`hours`] say when; `floor` holds every index and `line` the order of waiting; `matcher` reserves a channel and
+//! and [`hours`] say when; `slots` what fits into one hand; `floor` holds every index and `line` the order of waiting; `matcher` reserves a channel and
 //! picks the agent; `offers` presents; `attempts` dials and announces; `conversation` bridges, holds, survives a lost
-//! agent and ends; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
+//! agent and ends; `chats` is what only chats do; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
 //! every timer with its owner; `check` states the invariants.
 
 pub mod agent;
@@ -30,6 +30,7 @@ pub mod views;
 
 mod agents;
 mod attempts;
+mod chats;
 mod check;
 mod conversation;
 mod floor;
@@ -41,6 +42,7 @@ mod outbox;
 mod requests;
 mod restore;
 mod schedule;
+mod slots;
 mod timers;
 mod wait;
 mod wrapup;

@@ -85,8 +85,8 @@ impl Core {
                 (None, None) => return None,
             }?;
             let contact = &self.contacts.get(&place.2)?.contact;
-            let agent = bucket.free.iter().find(|(_, agent)| !cooling(contact, agent, now));
-            if let Some((_, agent)) = agent {
+            let agent = bucket.free.iter().find(|(_, _, agent)| !cooling(contact, agent, now));
+            if let Some((_, _, agent)) = agent {
                 return Some((*place, agent.clone()));
             }
         }
@@ -94,7 +94,7 @@ impl Core {
 
     fn engage(&mut self, now: Timestamp, id: ContactId, agent: AgentId) {
         let Some(entry) = self.contacts.get_mut(&id) else { return };
-        if entry.contact.live_leg().is_some() {
+        if entry.contact.is_on_line() {
             self.make_offer(now, id, agent);
             return;
         }
@@ -179,22 +179,24 @@ impl Core {
         let bucket = &self.floor.buckets[entry.bucket];
         let may = |contact: ContactId, agent: &AgentId| {
             let Some((entry, desk)) = self.contacts.get(&contact).zip(self.agents.get(agent)) else { return false };
-            desk.is_available() && desk.buckets.contains(&entry.bucket) && !cooling(&entry.contact, agent, now)
+            desk.listed.is_some_and(|listing| listing.voice)
+                && desk.buckets.contains(&entry.bucket)
+                && !cooling(&entry.contact, agent, now)
         };
-        let free = bucket.free.iter().find(|(_, agent)| !cooling(&entry.contact, agent, now));
-        let own = self.agents.get(asked).filter(|_| may(id, asked));
-        let own = own.map(|desk| (desk.record.idle_since, asked.clone()));
+        let free = bucket.free.iter().find(|(_, _, agent)| !cooling(&entry.contact, agent, now));
+        let own = self.agents.get(asked).filter(|_| may(id, asked)).and_then(|desk| desk.listed);
+        let own = own.map(|listing| (listing.load, listing.idle, asked.clone()));
         let best = [free.cloned(), own.clone()].into_iter().flatten().min();
         if own.is_some() {
             let kept = self.floor.earmarked.iter().take(SWAP_CANDIDATES);
             for candidate in kept.take_while(|candidate| best.as_ref().is_some_and(|best| *candidate < best)) {
-                let other = self.agents.get(&candidate.1).and_then(|desk| desk.earmark);
-                if let Some(other) = other.filter(|other| may(id, &candidate.1) && may(*other, asked)) {
-                    return Some((candidate.1.clone(), Some(other)));
+                let other = self.agents.get(&candidate.2).and_then(|desk| desk.earmark);
+                if let Some(other) = other.filter(|other| may(id, &candidate.2) && may(*other, asked)) {
+                    return Some((candidate.2.clone(), Some(other)));
                 }
             }
         }
-        best.map(|(_, agent)| (agent, None))
+        best.map(|(_, _, agent)| (agent, None))
     }
 
     pub(crate) fn channel_denied(
@@ -318,9 +320,7 @@ impl Core {
         match desk.record.state {
             AgentState::Offline => (Presence::Offline, None),
             AgentState::NotReady { .. } => (Presence::NotReady, reason),
-            AgentState::Ready if desk.record.session.is_none() || !desk.record.health.can_talk() => {
-                (Presence::Unreachable, None)
-            }
+            AgentState::Ready if !self.is_reachable(desk) => (Presence::Unreachable, None),
             AgentState::Ready => (Presence::Ready, None),
         }
     }
@@ -332,6 +332,5 @@ pub(crate) fn cooling(contact: &Contact, agent: &AgentId, now: Timestamp) -> boo
 
 /// In line with a reservation asked for or refused: not among those to be matched.
 pub(crate) fn is_listed(contact: &Contact, channel: &ChannelHold) -> bool {
-    matches!(contact.state, ContactState::Queued { .. })
-        && (contact.live_leg().is_some() || *channel == ChannelHold::None)
+    matches!(contact.state, ContactState::Queued { .. }) && (contact.is_on_line() || *channel == ChannelHold::None)
 }

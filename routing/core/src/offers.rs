@@ -20,7 +20,11 @@ impl Core {
         let Some(desk) = self.agents.get(&agent) else { return };
         let Some(session) = desk.record.session.clone() else { return };
         let considered = self.floor.buckets[entry.bucket].free.len() as u32;
-        let why = Reason::LongestIdle { idle: now.since(desk.record.idle_since), considered };
+        let in_hand = desk.hand.len() as u32;
+        let why = match in_hand {
+            0 => Reason::LongestIdle { idle: now.since(desk.record.idle_since), considered },
+            _ => Reason::FewestInHand { in_hand, considered },
+        };
         let position = self.position(&entry.contact).unwrap_or(1);
         let ewt = self.ewt(now, &entry.contact.queue, position);
         let channel = entry.contact.channel;
@@ -82,6 +86,10 @@ impl Core {
         let session = self.agents.get(agent).and_then(|desk| desk.record.session.clone());
         let session = session.ok_or(Rejection::OfferGone)?;
         self.timers.cancel(&Timer::OfferLapse(id));
+        if self.contacts.get(&id).is_some_and(|entry| entry.contact.channel == Channel::Chat) {
+            self.connect_chat(now, id, segment, session);
+            return Ok(Receipt::Done);
+        }
         let leg = LegId(self.ids.mint(now));
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::OfferGone) };
         let first = entry.contact.attempts.is_empty();
@@ -170,15 +178,18 @@ impl Core {
         self.detach_agent(now, id, segment);
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         let Some(found) = entry.contact.segment_mut(segment) else { return };
-        if matches!(found.state, SegmentState::Offered { .. }) {
-            self.timers.cancel(&Timer::OfferLapse(id));
+        // Timers of the contact belong to the engagement under way, not to one that still wraps up.
+        match found.state {
+            SegmentState::Offered { .. } => self.timers.cancel(&Timer::OfferLapse(id)),
+            SegmentState::AgentLost { .. } => self.timers.cancel(&Timer::AgentBack(id)),
+            SegmentState::Connected { .. } => self.timers.cancel(&Timer::ChatIdle(id)),
+            _ => {}
         }
         found.state = SegmentState::Done { end };
         found.on_hold = false;
         found.ended_at.get_or_insert(now);
         found.done_at = Some(now);
         let agent = found.agent.clone();
-        self.timers.cancel(&Timer::AgentBack(id));
         self.timers.cancel(&Timer::WrapUpOver(id, segment));
         self.save(id);
         if let Some(desk) = self.agents.get_mut(&agent) {

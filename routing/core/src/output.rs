@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{AgentRecord, Presence},
-    contact::{Channel, Contact, Outcome},
+    contact::{Channel, ChatEnd, Contact, Outcome},
     ids::*,
     reason::Reason,
     time::{Millis, Timestamp},
@@ -46,6 +46,11 @@ pub enum Fact {
     Answered { attempt: AttemptId },
     Announced { attempt: AttemptId, prompt: String },
     Bridged { attempt: AttemptId, segment: SegmentId, agent: AgentId },
+    ChatConnected { segment: SegmentId, agent: AgentId },
+    CustomerGone { until: Timestamp },
+    CustomerBack,
+    ChatEnded { by: ChatEnd },
+    Transferred { segment: SegmentId, from: AgentId, to: crate::event::TransferTarget },
     Held { segment: SegmentId },
     Resumed { segment: SegmentId },
     AgentLost { segment: SegmentId, agent: AgentId },
@@ -145,6 +150,23 @@ pub enum Deed {
         leg: LegId,
         mark: MarkKind,
         begin: bool,
+    },
+    /// The agent is in the chat from here on: the customer's page shows who writes, the agent's page opens the room.
+    OpenChat {
+        contact: ContactId,
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    /// The agent is out of the chat, which goes on without: a transfer, or a browser that did not come back.
+    LeaveChat {
+        contact: ContactId,
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    /// Nobody writes any more.
+    CloseChat {
+        contact: ContactId,
+        by: ChatEnd,
     },
     /// The customer's live page or channel should hear of it; the page reads the contact itself.
     NotifyCustomer {

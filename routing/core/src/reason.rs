@@ -14,24 +14,57 @@ use crate::{
 pub enum Reason {
     // Why in line, why still waiting.
     JustRequested,
-    NoAgentReady { signed_in: u32 },
+    NoAgentReady {
+        signed_in: u32,
+    },
     NoFreeChannel,
     NumberInCall,
-    Closed { closed: ClosedReason, next_open: Option<Timestamp> },
-    AgentDeclined { agent: AgentId },
-    AgentNoAnswer { agent: AgentId },
-    AgentLost { agent: AgentId },
-    AttemptFailed { result: AttemptResult, attempts: u32 },
+    Closed {
+        closed: ClosedReason,
+        next_open: Option<Timestamp>,
+    },
+    AgentDeclined {
+        agent: AgentId,
+    },
+    AgentNoAnswer {
+        agent: AgentId,
+    },
+    AgentLost {
+        agent: AgentId,
+    },
+    AttemptFailed {
+        result: AttemptResult,
+        attempts: u32,
+    },
+    Transferred {
+        from: AgentId,
+    },
     Interrupted,
-    OfferedTo { agent: AgentId },
+    OfferedTo {
+        agent: AgentId,
+    },
     // Why this agent.
-    LongestIdle { idle: Millis, considered: u32 },
+    LongestIdle {
+        idle: Millis,
+        considered: u32,
+    },
+    /// With other chats in hand, but with the fewest of all who have room.
+    FewestInHand {
+        in_hand: u32,
+        considered: u32,
+    },
     // Why over.
     Completed,
     CustomerCancelled,
     AdministratorCancelled,
     CustomerHungUp,
-    AttemptsExhausted { result: AttemptResult },
+    CustomerLeft,
+    NobodyFree {
+        waited: Millis,
+    },
+    AttemptsExhausted {
+        result: AttemptResult,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -58,6 +58,7 @@ impl Core {
             config_version: self.config.version,
             reason: reason.clone(),
             closed_at: None,
+            chat: None,
         };
         self.admit(now, contact);
         let (position, ewt) = self.capture_place(now, id);
@@ -69,7 +70,7 @@ impl Core {
         Ok(Receipt::CallbackQueued { contact: id, position, ewt })
     }
 
-    fn subject_asked(&self, asked: Option<SubjectId>) -> Result<(SubjectId, QueueId, u8), Rejection> {
+    pub(crate) fn subject_asked(&self, asked: Option<SubjectId>) -> Result<(SubjectId, QueueId, u8), Rejection> {
         let subject = match &asked {
             Some(id) => self.config.subject(id),
             None => self.config.subjects.first(),
@@ -91,12 +92,13 @@ impl Core {
 
     /// Position and expected wait at the request, into the record: the position is where the contact stands or, when
     /// scheduled, would stand.
-    fn capture_place(&mut self, now: Timestamp, id: ContactId) -> (u32, Option<crate::time::Millis>) {
+    pub(crate) fn capture_place(&mut self, now: Timestamp, id: ContactId) -> (u32, Option<crate::time::Millis>) {
         let Some(entry) = self.contacts.get(&id) else { return (0, None) };
         let waiting = self.floor.queues.get(&entry.contact.queue).map_or(0, |queue| queue.line.len() as u32);
         let position = self.position(&entry.contact).unwrap_or(waiting + 1);
-        let queued = matches!(entry.contact.state, ContactState::Queued { .. });
-        let ewt = self.ewt(now, &entry.contact.queue, position).filter(|_| queued);
+        // What is known of waiting is known of calls.
+        let known = matches!(entry.contact.state, ContactState::Queued { .. }) && entry.contact.channel.needs_trunk();
+        let ewt = self.ewt(now, &entry.contact.queue, position).filter(|_| known);
         let signed_in = self.floor.signed_in;
         let idle = self.floor.buckets[entry.bucket].free.is_empty();
         let Some(entry) = self.contacts.get_mut(&id) else { return (0, None) };
@@ -115,6 +117,9 @@ impl Core {
     ) -> Result<Receipt, Rejection> {
         let entry = self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?;
         let contact = &entry.contact;
+        if contact.channel == Channel::Chat {
+            return Err(Rejection::WrongState);
+        }
         // Back in line on the telephone after an agent was lost, the customer may still go.
         let talking = contact.open_segment().is_some_and(|segment| {
             matches!(segment.state, SegmentState::Connected { .. } | SegmentState::AgentLost { .. })
@@ -158,7 +163,7 @@ impl Core {
     ) -> Result<Receipt, Rejection> {
         let entry = self.contacts.get_mut(&id).ok_or(Rejection::NoSuchContact)?;
         let waits = matches!(entry.contact.state, ContactState::Scheduled { .. } | ContactState::Queued { .. });
-        if !waits || entry.contact.live_leg().is_some() {
+        if !waits || entry.contact.is_on_line() {
             return Err(Rejection::WrongState);
         }
         // Somebody already waits under the new number: two contacts may never dial the same one.

@@ -1,16 +1,22 @@
 //! From rows to a running core: what a crash left is settled so that every contact has a way on and every agent is
 //! offline until the browser is back.
 
+use std::collections::BTreeSet;
+
 use crate::{
     agent::{AgentRecord, AgentState, Health, Presence},
     config::AgentConfig,
     contact::*,
     core::Core,
+    ids::SegmentId,
     output::{Change, Deed, Fact, RevokeReason},
     reason::Reason,
     time::{Millis, Timestamp},
     timers::Timer,
 };
+
+/// However short the tenant's grace time for customers is: the server itself was away.
+const RESTART_GRACE: Millis = Millis::from_secs(60);
 
 impl Core {
     pub(crate) fn settle_start(
@@ -21,9 +27,11 @@ impl Core {
         contacts: Vec<Contact>,
     ) {
         self.rebuild_floor(now);
+        let in_chat: BTreeSet<_> = contacts.iter().filter_map(chatting).map(|segment| segment.agent.clone()).collect();
         for config in configs {
             let found = records.iter().find(|record| record.id == config.id);
             let record = match found {
+                Some(record) if in_chat.contains(&record.id) => settled_in_chat(record),
                 Some(record) => settled_agent(now, record),
                 None => AgentRecord::offline(config.id.clone(), now),
             };
@@ -46,9 +54,37 @@ impl Core {
         self.hours_edge(now);
     }
 
-    fn settle_contact(&mut self, now: Timestamp, mut contact: Contact) {
+    /// A chat that had ended closes; any other goes on, in its agent's hand or in line.
+    fn settle_chat(&mut self, now: Timestamp, mut contact: Contact) {
         let id = contact.id;
-        let spoken = self.settle_segments(now, &mut contact);
+        let ended = contact.chat.as_ref().filter(|chat| chat.ended.is_some());
+        let outcome = ended.map(|chat| chat.outcome.unwrap_or(Outcome::Successful));
+        let held = chatting(&contact).filter(|segment| self.agents.contains_key(&segment.agent));
+        let held = held.map(|segment| segment.id);
+        self.settle_segments(now, &mut contact, held);
+        if outcome.is_none() && held.is_none() && !matches!(contact.state, ContactState::Queued { .. }) {
+            contact.reason = Reason::Interrupted;
+            contact.state = ContactState::Queued { since: now };
+            self.fact(id, now, Fact::Queued { reason: Reason::Interrupted });
+        }
+        let reason = contact.reason.clone();
+        self.admit(now, contact);
+        match outcome {
+            Some(Outcome::Successful) => self.close(now, id, Outcome::Successful, Reason::Completed),
+            Some(outcome) => self.close(now, id, outcome, reason),
+            None => {
+                let grace = self.config.chat.reconnect_grace.max(RESTART_GRACE);
+                self.resume_chat(now, id, now + grace);
+            }
+        }
+    }
+
+    fn settle_contact(&mut self, now: Timestamp, mut contact: Contact) {
+        if contact.channel == Channel::Chat {
+            return self.settle_chat(now, contact);
+        }
+        let id = contact.id;
+        let spoken = self.settle_segments(now, &mut contact, None);
         let guard = self.settle_attempts(now, &mut contact);
         let over = spoken && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
         if over {
@@ -74,10 +110,10 @@ impl Core {
         self.admit(now, contact);
     }
 
-    /// Ends every open segment. True if the conversation itself was over and only wrap-up was open.
-    fn settle_segments(&mut self, now: Timestamp, contact: &mut Contact) -> bool {
+    /// Ends every open segment but the one to keep. True if the conversation itself was over and only wrap-up was open.
+    fn settle_segments(&mut self, now: Timestamp, contact: &mut Contact, keep: Option<SegmentId>) -> bool {
         let (id, mut wrapping) = (contact.id, false);
-        for found in contact.segments.iter_mut().filter(|segment| !segment.is_done()) {
+        for found in contact.segments.iter_mut().filter(|segment| !segment.is_done() && Some(segment.id) != keep) {
             let (segment, agent) = (found.id, found.agent.clone());
             let end = match found.state {
                 SegmentState::Offered { .. } => {
@@ -146,6 +182,18 @@ impl Core {
     pub(crate) fn number_guard(&self, now: Timestamp, number_key: &str) -> Option<Timestamp> {
         self.timers.get(&Timer::NumberGuard(number_key.to_owned())).filter(|until| *until > now)
     }
+}
+
+/// The engagement of a chat that was going on.
+fn chatting(contact: &Contact) -> Option<&Segment> {
+    let live = contact.chat.as_ref().is_some_and(|chat| chat.ended.is_none());
+    let segment = contact.open_segment().filter(|_| live)?;
+    matches!(segment.state, SegmentState::Connected { .. }).then_some(segment)
+}
+
+/// In the state asked for, with chats in hand and the browser still to come back.
+fn settled_in_chat(record: &AgentRecord) -> AgentRecord {
+    AgentRecord { session: None, health: Health::default(), auto_return_at: None, ..record.clone() }
 }
 
 /// Signed off until the browser is back.

@@ -41,7 +41,7 @@ impl Core {
         let lines = self.floor.queues.values().flat_map(|queue| queue.line.iter());
         let waiting = lines
             .map(|place| place.2)
-            .filter(|id| self.contacts.get(id).is_some_and(|entry| entry.contact.live_leg().is_none()));
+            .filter(|id| self.contacts.get(id).is_some_and(|entry| !entry.contact.is_on_line()));
         let waiting: Vec<_> = waiting.take(SWEEP_PER_TURN + 1).collect();
         for &id in waiting.iter().take(SWEEP_PER_TURN) {
             self.reschedule_closed(now, id);

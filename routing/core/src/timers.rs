@@ -30,6 +30,12 @@ pub(crate) enum Timer {
     AnnouncementGuard(ContactId),
     /// The customer has not pressed 1. Owner: a Live, announced, unbridged attempt.
     PressOne(ContactId),
+    /// The customer's page is not back. Owner: a chat whose customer is away.
+    CustomerGone(ContactId),
+    /// Nobody was free for too long. Owner: a Queued chat.
+    ChatWait(ContactId),
+    /// Nobody wrote for too long. Owner: a chat's Connected segment.
+    ChatIdle(ContactId),
     /// The agent lost in the middle of the call is not back. Owner: an AgentLost segment.
     AgentBack(ContactId),
     /// Wrap-up is over. Owner: a WrapUp segment.

@@ -63,6 +63,9 @@ pub struct AgentView {
     pub session: Option<SessionId>,
     pub health: Health,
     pub can_reject: bool,
+    /// What the routing profile has room for at one time.
+    pub voice_slots: u8,
+    pub chat_slots: u8,
     /// Contacts in hand: offered, connecting, connected or in wrap-up with this agent.
     pub contacts: Vec<Contact>,
 }

@@ -41,7 +41,8 @@ impl Core {
             ContactState::Queued { .. } => self.position(contact),
             _ => None,
         };
-        let ewt = position.and_then(|position| self.ewt(now, &contact.queue, position));
+        let known = position.filter(|_| contact.channel.needs_trunk());
+        let ewt = known.and_then(|position| self.ewt(now, &contact.queue, position));
         Some(StatusView { contact: Contact::clone(contact), position, ewt, stage: stage(contact) })
     }
 
@@ -60,6 +61,8 @@ impl Core {
             session: desk.record.session.clone(),
             health: desk.record.health,
             can_reject: desk.config.can_reject,
+            voice_slots: desk.config.voice_slots,
+            chat_slots: desk.config.chat_slots,
             contacts: contacts.map(|entry| Contact::clone(&entry.contact)).collect(),
         })
     }
@@ -155,6 +158,7 @@ pub fn stage(contact: &Contact) -> Stage {
         ContactState::Active { .. } => match contact.open_segment().map(|segment| &segment.state) {
             Some(SegmentState::Offered { .. }) => Stage::AgentFound,
             Some(SegmentState::WrapUp { .. }) | None => Stage::Successful,
+            Some(_) if contact.channel == Channel::Chat => Stage::Talking,
             Some(_) => match contact.running_attempt() {
                 Some(attempt) if attempt.ringing_at.or(attempt.answered_at).is_some() => Stage::Ringing,
                 _ => Stage::Calling,

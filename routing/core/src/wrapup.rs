@@ -85,14 +85,21 @@ impl Core {
         let Some(found) = entry.contact.segment(segment) else { return };
         let span = now.since(found.accepted_at.unwrap_or(found.offered_at));
         let dispositions = found.dispositions.clone();
-        let queue = entry.contact.queue.clone();
+        let (queue, voice) = (entry.contact.queue.clone(), entry.contact.channel.medium() == Medium::Voice);
         self.fact(id, now, Fact::WrapUpEnded { segment, dispositions, by_timeout });
         self.finish_segment(now, id, segment, SegmentEnd::Completed);
-        if let Some(queue) = self.floor.queues.get_mut(&queue) {
+        if let Some(queue) = self.floor.queues.get_mut(&queue).filter(|_| voice) {
             queue.wait.handled(span);
         }
-        if self.contacts.get(&id).is_some_and(|entry| entry.contact.open_segment().is_none()) {
-            self.close(now, id, Outcome::Successful, Reason::Completed);
+        let Some(entry) = self.contacts.get(&id) else { return };
+        let active = matches!(entry.contact.state, ContactState::Active { .. });
+        if active && entry.contact.open_segment().is_none() {
+            let outcome = entry.contact.chat.as_ref().and_then(|chat| chat.outcome).unwrap_or(Outcome::Successful);
+            let reason = match outcome {
+                Outcome::Successful => Reason::Completed,
+                _ => entry.contact.reason.clone(),
+            };
+            self.close(now, id, outcome, reason);
         }
     }
 }

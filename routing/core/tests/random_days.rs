@@ -44,6 +44,10 @@ impl Day {
         config.callback.press_one = self.roll(3) == 0;
         config.callback.max_attempts = self.roll(4) as u32;
         config.callback.enabled = self.roll(20) > 0;
+        config.chat.enabled = self.roll(8) > 0;
+        config.chat.reconnect_grace = secs(self.roll(3) as i64 * 20);
+        config.chat.idle_timeout = secs(30 + self.roll(2000) as i64);
+        config.policy.voice_exclusive = self.roll(4) > 0;
         config.policy.disposition =
             [DispositionMode::None, DispositionMode::Optional, DispositionMode::Required][self.roll(3) as usize];
         config.policy.wrap_up_timeout = secs(self.roll(3) as i64 * 20);
@@ -79,6 +83,7 @@ impl Day {
         let mut config = agent(name.as_str());
         config.can_reject = self.roll(4) > 0;
         config.voice_slots = [0, 1, 1, 1, 2][self.roll(5) as usize];
+        config.chat_slots = [0, 1, 2, 2, 3][self.roll(5) as usize];
         if self.roll(2) == 0 {
             config.queues.push("claims".into());
         }
@@ -156,6 +161,37 @@ impl Day {
                 Event::CallbackRequested { request }
             }
         }
+    }
+
+    fn chats_event(&mut self) -> Event {
+        let contact = self.chat_contact();
+        match self.roll(12) {
+            0..=3 => {
+                let number = self.roll(12);
+                let Event::ChatRequested { mut request } = chat_requested(number as u32) else { unreachable!() };
+                request.subject = self.pick(&[None, Some("benefits".into()), Some("claim".into())]).flatten();
+                Event::ChatRequested { request }
+            }
+            4 | 5 => Event::ChatActivity { contact },
+            6 => Event::ChatCustomerGone { contact },
+            7 => Event::ChatCustomerBack { contact },
+            8 => Event::ChatEnded { contact, by: ChatEnd::Customer },
+            9 => {
+                let (contact, agent) = self.talking();
+                Event::ChatEnded { contact, by: ChatEnd::Agent { agent } }
+            }
+            _ => {
+                let (contact, agent) = self.talking();
+                let queue = self.pick(&["general".into(), "claims".into(), "nowhere".into()]).unwrap();
+                Event::ChatTransferRequested { agent, contact, to: TransferTarget::Queue { queue } }
+            }
+        }
+    }
+
+    fn chat_contact(&mut self) -> ContactId {
+        let chats = self.world.core.contacts().filter(|contact| contact.channel == Channel::Chat);
+        let chats: Vec<_> = chats.map(|contact| contact.id).collect();
+        if self.roll(20) == 0 { self.contact() } else { self.pick(&chats).unwrap_or(ContactId(8)) }
     }
 
     fn agents_event(&mut self) -> Event {
@@ -246,7 +282,8 @@ impl Day {
 
     fn step(&mut self) {
         let event = match self.roll(100) {
-            0..=14 => self.customers_event(),
+            0..=9 => self.customers_event(),
+            10..=14 => self.chats_event(),
             15..=34 => self.agents_event(),
             35..=44 => self.channel_event(),
             45..=59 => {
@@ -257,7 +294,8 @@ impl Day {
                 }
             }
             60..=79 => self.lines_event(),
-            80..=85 => self.desk_event(),
+            80..=83 => self.desk_event(),
+            84 | 85 => self.chats_event(),
             86 => self.house_event(),
             87..=97 => return self.let_time_pass(),
             98 if self.roll(4) == 0 => return self.crash(),
@@ -320,7 +358,9 @@ impl Day {
 
     fn crash(&mut self) {
         self.world.restart();
-        self.engine = Engine::default();
+        // Chats in hand outlive the process: their rooms are in the ledger.
+        let rooms = std::mem::take(&mut self.engine.rooms);
+        self.engine = Engine { rooms: self.world.surviving(rooms), ..Engine::default() };
         self.look();
     }
 
@@ -368,6 +408,11 @@ impl Day {
         for (offer, (_, agent)) in self.engine.offers.clone() {
             self.take(Event::OfferAccepted { agent, offer });
         }
+        for contact in self.engine.rooms.clone().into_keys() {
+            if self.roll(2) == 0 {
+                self.take(Event::ChatEnded { contact, by: ChatEnd::Customer });
+            }
+        }
         for leg in self.engine.legs.clone().into_keys() {
             self.take(Event::LegAnswered { leg });
             self.take(Event::PromptFinished { leg, heard: None });
@@ -398,7 +443,7 @@ fn live(seed: u64) -> Day {
 }
 
 fn live_through(seeds: impl Iterator<Item = u64>) {
-    let (mut closed, mut talked) = (0, 0);
+    let (mut closed, mut talked, mut chatted) = (0, 0, 0);
     for seed in seeds {
         let result = std::panic::catch_unwind(|| {
             let mut day = live(seed);
@@ -410,13 +455,15 @@ fn live_through(seeds: impl Iterator<Item = u64>) {
             }
             let rows = day.world.rows.values();
             let spoke = rows.clone().filter(|row| row.attempts.iter().any(|attempt| attempt.bridged_at.is_some()));
-            (rows.len(), spoke.count())
+            let wrote = |row: &&Contact| row.chat.is_some() && row.segments.iter().any(|s| s.connected_at.is_some());
+            (rows.len(), spoke.count(), rows.clone().filter(wrote).count())
         });
-        let (rows, spoke) = result.unwrap_or_else(|_| panic!("seed {seed}"));
+        let (rows, spoke, wrote) = result.unwrap_or_else(|_| panic!("seed {seed}"));
         closed += rows;
         talked += spoke;
+        chatted += wrote;
     }
-    assert!(closed > 0 && talked > 0, "days in which nothing happens show nothing");
+    assert!(closed > 0 && talked > 0 && chatted > 0, "days in which nothing happens show nothing");
 }
 
 #[test]

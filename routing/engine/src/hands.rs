@@ -43,6 +43,7 @@ impl Hands {
             Deed::PresentOffer { .. } => self.plant.metrics.offers.add(1),
             // The pages read both from the agent's and the customer's view.
             Deed::RevokeOffer { .. } | Deed::NotifyCustomer { .. } => {}
+            Deed::OpenChat { .. } | Deed::LeaveChat { .. } | Deed::CloseChat { .. } => {}
             Deed::PlaceLeg { leg, contact, trunk, number, ring_timeout, .. } => {
                 self.place(leg, contact, trunk, number, ring_timeout).await;
             }
@@ -297,6 +298,9 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::StartRecording { .. } => "start_recording",
         Deed::StopRecording { .. } => "stop_recording",
         Deed::Mark { .. } => "mark",
+        Deed::OpenChat { .. } => "open_chat",
+        Deed::LeaveChat { .. } => "leave_chat",
+        Deed::CloseChat { .. } => "close_chat",
         Deed::NotifyCustomer { .. } => "notify_customer",
     }
 }

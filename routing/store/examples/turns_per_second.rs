@@ -96,6 +96,7 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
         config_version: 1,
         reason: Reason::JustRequested,
         closed_at: None,
+        chat: None,
     };
     TurnWrite {
         tenant: tenant.clone(),

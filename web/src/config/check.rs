@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range, path::Path};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ringback_routing::{
     config::{
-        Aftermath, CallbackConfig, Holiday, Hours, Limits, OpenInterval, Policy, Priorities, QueueConfig,
+        Aftermath, CallbackConfig, ChatConfig, Holiday, Hours, Limits, OpenInterval, Policy, Priorities, QueueConfig,
         SubjectConfig, TenantConfig,
     },
     ids::{QueueId, ReasonCode, SubjectId, TrunkId},
@@ -199,8 +199,11 @@ impl Check<'_> {
         if !table.languages.contains(table.language.get_ref()) {
             self.says(id_span.clone(), format!("language `{}` is not among languages", table.language.get_ref()));
         }
-        if table.auth == AuthMode::Required && table.callback.enabled && table.portal_key.is_empty() {
-            self.says(id_span.clone(), "auth = \"required\" needs a portal_key, or nobody could ask for a callback");
+        if table.auth == AuthMode::Required
+            && (table.callback.enabled || table.chat.enabled)
+            && table.portal_key.is_empty()
+        {
+            self.says(id_span.clone(), "auth = \"required\" needs a portal_key, or nobody could ask for anything");
         }
         let rules = PhoneRules {
             default_country: table.country,
@@ -236,8 +239,8 @@ impl Check<'_> {
             table.queue.iter().map(|queue| QueueConfig { id: queue.id.clone(), name: queue.name.clone() }).collect()
         };
         let subjects = self.subjects(table, &queues);
-        if table.callback.enabled && table.hours.is_empty() {
-            self.says(table.id.span(), "callbacks are on but there are no [[tenant.hours]]");
+        if (table.callback.enabled || table.chat.enabled) && table.hours.is_empty() {
+            self.says(table.id.span(), "callbacks or chats are on but there are no [[tenant.hours]]");
         }
         TenantConfig {
             id: table.id.get_ref().clone(),
@@ -246,6 +249,7 @@ impl Check<'_> {
             timezone: table.timezone,
             language: table.language.get_ref().clone(),
             callback: self.callback(table, trunks),
+            chat: self.chat(table),
             hours: hours(table),
             queues,
             subjects,
@@ -321,6 +325,19 @@ impl Check<'_> {
         }
     }
 
+    fn chat(&mut self, table: &TenantTable) -> ChatConfig {
+        let chat = &table.chat;
+        if chat.idle_seconds == 0 || chat.longest_wait_seconds == 0 {
+            self.says(table.id.span(), "chat.idle_seconds and chat.longest_wait_seconds are at least 1");
+        }
+        ChatConfig {
+            enabled: chat.enabled,
+            reconnect_grace: secs(chat.reconnect_grace_seconds),
+            longest_wait: secs(chat.longest_wait_seconds),
+            idle_timeout: secs(chat.idle_seconds),
+        }
+    }
+
     fn policy(&mut self, table: &TenantTable) -> Policy {
         let policy = &table.policy;
         let mut aftermath = |of: &AftermathTable| -> Aftermath {
@@ -342,6 +359,7 @@ impl Check<'_> {
             wrap_up_timeout: secs(policy.wrap_up_seconds),
             disposition: policy.disposition,
             agent_reconnect_grace: secs(policy.reconnect_grace_seconds),
+            voice_exclusive: policy.voice_exclusive,
         }
     }
 

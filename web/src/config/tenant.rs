@@ -54,6 +54,8 @@ pub struct TenantTable {
     #[serde(default)]
     pub callback: CallbackTable,
     #[serde(default)]
+    pub chat: ChatTable,
+    #[serde(default)]
     pub policy: PolicyTable,
     #[serde(default = "reason_codes")]
     pub reason_codes: Vec<ReasonCode>,
@@ -159,6 +161,25 @@ impl Default for CallbackTable {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub struct ChatTable {
+    /// C1: off unless the tenant opted in.
+    pub enabled: bool,
+    /// For a customer whose page vanished; 0 ends the chat at once (C15).
+    pub reconnect_grace_seconds: u32,
+    /// In line without anybody free; then the chat ends.
+    pub longest_wait_seconds: u32,
+    /// Nobody wrote for so long: the chat ends.
+    pub idle_seconds: u32,
+}
+
+impl Default for ChatTable {
+    fn default() -> Self {
+        Self { enabled: false, reconnect_grace_seconds: 60, longest_wait_seconds: 3600, idle_seconds: 1800 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct PolicyTable {
     pub offer_seconds: u32,
     pub on_no_answer: AftermathTable,
@@ -169,6 +190,8 @@ pub struct PolicyTable {
     pub reconnect_grace_seconds: u32,
     /// Whether new agents may reject offers; an agent's own setting wins.
     pub can_reject: bool,
+    /// No chats during a call and no calls during a chat.
+    pub voice_exclusive: bool,
 }
 
 impl Default for PolicyTable {
@@ -187,6 +210,7 @@ impl Default for PolicyTable {
             disposition: DispositionMode::Optional,
             reconnect_grace_seconds: 15,
             can_reject: true,
+            voice_exclusive: true,
         }
     }
 }

@@ -347,7 +347,7 @@ async fn answer(
                 give_link(&mut answer, tenant, link);
             }
         }
-        Receipt::Done => return Err(ApiError::unavailable()),
+        Receipt::Done | Receipt::ChatQueued { .. } => return Err(ApiError::unavailable()),
     }
     Ok(answer)
 }

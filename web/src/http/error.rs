@@ -99,6 +99,7 @@ impl From<Rejection> for ApiError {
             Rejection::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
             Rejection::NoSuchContact | Rejection::NoSuchAgent => (StatusCode::NOT_FOUND, "not_found"),
             Rejection::NoSuchSubject => (StatusCode::UNPROCESSABLE_ENTITY, "no_such_subject"),
+            Rejection::NoSuchQueue => (StatusCode::UNPROCESSABLE_ENTITY, "bad_value"),
             Rejection::OfferGone => (StatusCode::CONFLICT, "offer_gone"),
             Rejection::MayNotReject => (StatusCode::FORBIDDEN, "not_allowed"),
             Rejection::WrongState => (StatusCode::CONFLICT, "wrong_state"),

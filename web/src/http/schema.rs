@@ -61,13 +61,17 @@ mirrored! {
         AgentNoAnswer { agent: String },
         AgentLost { agent: String },
         AttemptFailed { result: AttemptResult, attempts: u32 },
+        Transferred { from: String },
         Interrupted,
         OfferedTo { agent: String },
         LongestIdle { idle: i64, considered: u32 },
+        FewestInHand { in_hand: u32, considered: u32 },
         Completed,
         CustomerCancelled,
         AdministratorCancelled,
         CustomerHungUp,
+        CustomerLeft,
+        NobodyFree { waited: i64 },
         AttemptsExhausted { result: AttemptResult },
     }
 
@@ -98,7 +102,7 @@ mirrored! {
     enum Endpoint { Browser { session: String } }
 
     #[serde(rename_all = "snake_case")]
-    enum SegmentEnd { Completed, Declined, NoAnswer, Revoked, AttemptFailed, MediaFailed }
+    enum SegmentEnd { Completed, Declined, NoAnswer, Revoked, AttemptFailed, MediaFailed, Interrupted }
 
     #[serde(tag = "state", rename_all = "snake_case")]
     enum SegmentState {
@@ -178,6 +182,25 @@ mirrored! {
         pub config_version: u64,
         pub reason: Reason,
         pub closed_at: Option<i64>,
+        /// Only of a chat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub chat: Option<Chat>,
+    }
+
+    /// What is only a chat's own.
+    struct Chat {
+        pub customer_away: Option<i64>,
+        pub ended: Option<ChatEnd>,
+        pub outcome: Option<Outcome>,
+    }
+
+    #[serde(tag = "by", rename_all = "snake_case")]
+    enum ChatEnd {
+        Customer,
+        Agent { agent: String },
+        Gone,
+        Idle,
+        NobodyFree,
     }
 
     #[serde(rename_all = "snake_case")]
@@ -208,6 +231,8 @@ mirrored! {
         pub session: Option<String>,
         pub health: Health,
         pub can_reject: bool,
+        pub voice_slots: u8,
+        pub chat_slots: u8,
         pub contacts: Vec<Contact>,
     }
 

@@ -23,6 +23,8 @@ pub struct Engine {
     pub marks: BTreeSet<(LegId, u8)>,
     /// Prompts whose end is to be told.
     pub prompts: BTreeSet<LegId>,
+    /// Chats an agent is in.
+    pub rooms: BTreeMap<ContactId, AgentId>,
 }
 
 impl Engine {
@@ -92,6 +94,15 @@ impl Engine {
             Deed::StopPrompt { leg } => {
                 self.prompts.remove(leg);
             }
+            Deed::OpenChat { contact, agent, .. } => {
+                assert!(self.rooms.insert(*contact, agent.clone()).is_none(), "one agent is in a chat");
+            }
+            Deed::LeaveChat { contact, agent, .. } => {
+                assert_eq!(self.rooms.remove(contact).as_ref(), Some(agent), "left by who was in it");
+            }
+            Deed::CloseChat { contact, .. } => {
+                self.rooms.remove(contact);
+            }
             Deed::NotifyCustomer { .. } => {}
         }
     }
@@ -122,7 +133,15 @@ impl Engine {
             });
             assert!(stands, "an offer is on the agent's screen that stands no more");
         }
-        for contact in world.core.contacts() {
+        for contact in world.core.contacts().filter(|contact| contact.channel == Channel::Chat) {
+            let connected = |segment: &&Segment| matches!(segment.state, SegmentState::Connected { .. });
+            let inside = contact.open_segment().filter(connected).map(|segment| &segment.agent);
+            assert_eq!(self.rooms.get(&contact.id), inside, "in the chat as the record says");
+        }
+        for id in self.rooms.keys() {
+            assert!(open(id).is_some(), "a chat outlived its contact");
+        }
+        for contact in world.core.contacts().filter(|contact| contact.channel != Channel::Chat) {
             if let Some(segment) = contact.open_segment() {
                 let joined = matches!(segment.state, SegmentState::Connected { .. }) && !segment.on_hold;
                 let pair = contact.live_leg().zip(segment.leg);

@@ -48,6 +48,7 @@ pub fn config() -> TenantConfig {
             trunks: vec!["carrier".into()],
             guard_time: secs(180),
         },
+        chat: ChatConfig { reconnect_grace: secs(30), ..ChatConfig::default() },
         hours: Hours { week: [Mon, Tue, Wed, Thu, Fri].map(day).to_vec(), holidays: vec![], closure: None },
         queues: vec![QueueConfig { id: "general".into(), name: "General".into() }],
         subjects: vec![SubjectConfig {
@@ -65,6 +66,7 @@ pub fn config() -> TenantConfig {
             wrap_up_timeout: secs(60),
             disposition: DispositionMode::Optional,
             agent_reconnect_grace: secs(15),
+            voice_exclusive: true,
         },
         reason_codes: ["lunch", "break", "rona", "media"].map(ReasonCode::from).to_vec(),
         dispositions: vec![Disposition { id: "solved".into(), name: "Solved".into() }],
@@ -169,6 +171,15 @@ impl World {
         self.drain();
     }
 
+    /// Those of the chats' rooms that are still open after a restart.
+    pub fn surviving(&self, rooms: BTreeMap<ContactId, AgentId>) -> BTreeMap<ContactId, AgentId> {
+        let alive = |id: &ContactId| {
+            let segment = self.core.contact(*id).and_then(Contact::open_segment);
+            segment.is_some_and(|segment| matches!(segment.state, SegmentState::Connected { .. }))
+        };
+        rooms.into_iter().filter(|(id, _)| alive(id)).collect()
+    }
+
     /// Takes the outputs as the engine does, checking their order.
     pub fn drain(&mut self) {
         self.deeds.clear();
@@ -203,6 +214,26 @@ impl World {
         }
         self.core.check();
         self.check_rows();
+        self.check_slots();
+    }
+
+    /// Whoever has just been offered something has room for all that is in hand, counted from the records.
+    fn check_slots(&self) {
+        for deed in &self.deeds {
+            let Deed::PresentOffer { agent, contact, .. } = deed else { continue };
+            if self.core.contact(*contact).and_then(Contact::open_segment).is_none() {
+                continue; // Withdrawn again within the drain.
+            }
+            let profile = self.core.agent_configs().find(|config| config.id == *agent).expect("who is offered exists");
+            let held = |medium: Medium| {
+                let of = self.core.contacts().filter(|contact| contact.channel.medium() == medium);
+                let mine = |segment: &&Segment| segment.agent == *agent && !segment.is_done();
+                of.flat_map(|contact| &contact.segments).filter(mine).count()
+            };
+            let (calls, chats) = (held(Medium::Voice), held(Medium::Text));
+            assert!(calls <= usize::from(profile.voice_slots) && chats <= usize::from(profile.chat_slots));
+            assert!(!self.core.config().policy.voice_exclusive || calls == 0 || chats == 0, "a call excludes chats");
+        }
     }
 
     /// What is committed is what is in memory: nothing may change without being saved.
@@ -262,6 +293,19 @@ impl World {
             Receipt::CallbackQueued { contact, .. } => contact,
             other => panic!("{other:?}"),
         }
+    }
+
+    pub fn chat(&mut self, number: u32) -> ContactId {
+        match self.ok(chat_requested(number)) {
+            Receipt::ChatQueued { contact, .. } => contact,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn chatting(&mut self, number: u32) -> ContactId {
+        let contact = self.chat(number);
+        self.accept(contact);
+        contact
     }
 
     pub fn grant(&mut self, contact: ContactId) {
@@ -364,6 +408,11 @@ pub fn requested(number: u32) -> Event {
             when_open: false,
         },
     }
+}
+
+pub fn chat_requested(number: u32) -> Event {
+    let status_token_digest = Some(format!("chat-digest-{number}"));
+    Event::ChatRequested { request: ChatRequest { customer: customer(number), subject: None, status_token_digest } }
 }
 
 pub fn cancelled(contact: ContactId) -> Event {

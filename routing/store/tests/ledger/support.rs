@@ -70,6 +70,7 @@ pub fn contact(id: u128, number: &str) -> Contact {
         config_version: 1,
         reason: Reason::JustRequested,
         closed_at: None,
+        chat: None,
     }
 }
 

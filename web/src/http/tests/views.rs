@@ -108,6 +108,7 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
         config_version: 1,
         reason: Reason::JustRequested,
         closed_at: None,
+        chat: None,
     }
 }
 
@@ -171,6 +172,8 @@ fn the_desk_and_the_board() {
             session: Some(SessionId::new("t")),
             health: Health { tab: true, microphone: true, media: false },
             can_reject: true,
+            voice_slots: 1,
+            chat_slots: 2,
             contacts: vec![contact.clone()],
         });
     }
