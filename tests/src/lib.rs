@@ -1,8 +1,10 @@
-//! What proves Ringback from outside: the house rules as tests (`tidy`), the [`replay`] of journals and the load generator.
+//! What proves Ringback from outside: the house rules as tests (`tidy`), the [`replay`] of journals, the load generator and
+//! the simulator ([`sim`]).
 //! The end-to-end scenarios with foreign SIP peers and a real browser are in `tests/e2e`; `tests/run` runs everything.
 
 pub mod load;
 pub mod replay;
+pub mod sim;
 
 #[cfg(test)]
 mod tidy;

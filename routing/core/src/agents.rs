@@ -294,6 +294,10 @@ impl Core {
         self.timers.cancel(&Timer::AutoReturn(id.clone()));
         desk.record.auto_return_at = None;
         desk.record.next = None;
+        if state == AgentState::Offline && desk.record.session.is_none() {
+            // Nobody is waited for who has gone for good.
+            self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        }
         if desk.record.state != state {
             if state == AgentState::Ready {
                 desk.record.idle_since = now;

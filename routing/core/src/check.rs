@@ -13,6 +13,49 @@ use crate::{
 };
 
 impl Core {
+    /// The invariants of these contacts and of the agents who have them, and that nobody waits for an agent who is free:
+    /// what one event can break, at a cost that does not depend on how many wait. Panics like [`Core::check`].
+    pub fn check_touched(&self, contacts: impl Iterator<Item = ContactId>) {
+        for id in contacts {
+            if let Some(entry) = self.contacts.get(&id) {
+                self.check_contact(id, entry);
+            }
+        }
+        self.check_matches();
+    }
+
+    /// The agent kept free while a channel for this contact is asked for.
+    pub fn kept_for(&self, contact: ContactId) -> Option<&AgentId> {
+        match &self.contacts.get(&contact)?.channel {
+            ChannelHold::Asked { agent } => Some(agent),
+            _ => None,
+        }
+    }
+
+    /// No channel is asked for at present.
+    pub fn is_blocked(&self) -> bool {
+        self.floor.blocked.is_some()
+    }
+
+    /// Forgets what a restart from rows forgets: waits and handling times seen, recordings still to come, numbers guarded
+    /// after their contact was closed, the state of the ids. A core in which nobody is being served and everybody has
+    /// signed off is afterwards what `restore` makes of its rows and the same seed.
+    pub fn lose_what_no_row_holds(&mut self, seed: u64) {
+        self.ids = IdSource::new(seed);
+        for queue in self.floor.queues.values_mut() {
+            queue.wait = crate::wait::WaitStats::default();
+        }
+        self.recordings.clear();
+        let lost = |timer: &&Timer| matches!(timer, Timer::RecordingForgotten(_) | Timer::NumberGuard(_));
+        let lost: Vec<_> = self.timers.iter().map(|(timer, _)| timer).filter(lost).cloned().collect();
+        lost.iter().for_each(|timer| self.timers.cancel(timer));
+    }
+
+    /// How many contacts are open.
+    pub fn open_count(&self) -> usize {
+        self.contacts.len()
+    }
+
     pub(crate) fn check_all(&self) {
         for (id, entry) in &self.contacts {
             self.check_contact(*id, entry);
@@ -292,7 +335,7 @@ impl Core {
     /// Nobody waits in line for an agent who is free for them.
     fn check_matches(&self) {
         let open = !self.floor.shut && self.floor.blocked.is_none();
-        for bucket in &self.floor.buckets {
+        for bucket in self.floor.buckets.iter().filter(|bucket| !bucket.free.is_empty()) {
             for place in bucket.on_line.iter().take(50).chain(bucket.waiting.iter().take(if open { 50 } else { 0 })) {
                 let contact = &self.contacts[&place.2].contact;
                 let free = bucket.free.iter().find(|(_, _, agent)| {

@@ -205,7 +205,7 @@ fn settled_agent(now: Timestamp, record: &AgentRecord) -> AgentRecord {
         since,
         next: None,
         auto_return_at: None,
-        idle_since: now,
+        idle_since: record.idle_since,
         session: None,
         health: Health::default(),
     }

@@ -1,0 +1,559 @@
+//! The ledger's rows as a tenant's outputs build them, and what must be true of them after every drain. Each look costs
+//! what the drain touched, not what the tenant holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringback_routing::{
+    Core,
+    agent::{AgentRecord, AgentState, Endpoint, Presence, RequestedState},
+    config::{AgentConfig, TenantConfig},
+    contact::*,
+    event::DenialReason,
+    ids::*,
+    output::{Change, Deed, Fact},
+    time::{Millis, Timestamp},
+};
+
+use super::{
+    Checked, Fault,
+    dice::{QuickMap, QuickSet},
+    insist,
+};
+
+/// An answer to a reservation is waited for this long.
+const CHANNEL_REPLY_LIMIT: Millis = Millis::from_secs(10);
+/// Ringing, announcement and confirmation each end sooner than this.
+const STEP_LIMIT: Millis = Millis::from_secs(200);
+/// The customers of this simulation hang up sooner.
+const TALK_LIMIT: Millis = Millis::from_secs(6 * 3600);
+/// So many contacts at the head of a line are looked at for one that was passed over.
+const LOOKED_AT: usize = 16;
+
+type Place = (u8, Timestamp, ContactId);
+
+/// An open contact as last saved.
+pub struct Row {
+    pub contact: Box<Contact>,
+    hold: Hold,
+    /// The drain that touched it last.
+    turn: u64,
+    deadline: Option<Timestamp>,
+    line: Option<(usize, Place)>,
+}
+
+/// What is known of its trunk channel from deeds and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Free,
+    Asked,
+    /// Refused for its number: out of line until it asks again.
+    Refused,
+}
+
+/// An agent as last saved.
+pub struct Seat {
+    pub record: AgentRecord,
+    /// None: taken out of the configuration.
+    pub config: Option<AgentConfig>,
+    hand: Vec<ContactId>,
+    shown: (Presence, Option<ReasonCode>),
+}
+
+impl Seat {
+    pub fn shown(&self) -> Presence {
+        self.shown.0
+    }
+}
+
+/// Those in line for one subject in one queue, whose needs are the same.
+struct Line {
+    queue: QueueId,
+    subject: SubjectId,
+    waiting: BTreeSet<Place>,
+}
+
+#[derive(Default)]
+pub struct Ledger {
+    pub rows: QuickMap<ContactId, Row>,
+    pub seats: BTreeMap<AgentId, Seat>,
+    lines: Vec<Line>,
+    /// Numbers in an attempt that lives or may live.
+    dialled: QuickMap<String, ContactId>,
+    deadlines: BTreeSet<(Timestamp, ContactId)>,
+    pub counts: Counts,
+    turn: u64,
+    offered: Vec<ContactId>,
+    reserved: Vec<ContactId>,
+    touched: QuickSet<ContactId>,
+}
+
+/// What a day has seen. Conservation: `created` = `closed` + those open.
+#[derive(Debug, Default, Clone, Copy, serde::Serialize)]
+pub struct Counts {
+    pub created: u64,
+    pub closed: u64,
+    pub successful: u64,
+    pub unsuccessful: u64,
+    pub cancelled: u64,
+    pub abandoned: u64,
+    pub offers: u64,
+    pub lapsed: u64,
+    pub declined: u64,
+    pub attempts: u64,
+    pub bridged: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.created += other.created;
+        self.closed += other.closed;
+        self.successful += other.successful;
+        self.unsuccessful += other.unsuccessful;
+        self.cancelled += other.cancelled;
+        self.abandoned += other.abandoned;
+        self.offers += other.offers;
+        self.lapsed += other.lapsed;
+        self.declined += other.declined;
+        self.attempts += other.attempts;
+        self.bridged += other.bridged;
+    }
+}
+
+impl Ledger {
+    pub fn open_contacts(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn row(&self, id: ContactId) -> Option<&Contact> {
+        self.rows.get(&id).map(|row| &*row.contact)
+    }
+
+    /// The agent was configured, newly or anew.
+    pub fn configured(&mut self, now: Timestamp, config: AgentConfig) {
+        let seat = self.seats.entry(config.id.clone()).or_insert_with(|| Seat {
+            record: AgentRecord::offline(config.id.clone(), now),
+            config: None,
+            hand: Vec::new(),
+            shown: (Presence::Offline, None),
+        });
+        seat.config = Some(config);
+    }
+
+    /// Taken out of the configuration: nothing more may be offered.
+    pub fn removed(&mut self, agent: &AgentId) {
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.config = None;
+        }
+    }
+
+    /// The agents as configured now.
+    pub fn agent_configs(&self) -> Vec<AgentConfig> {
+        self.seats.values().filter_map(|seat| seat.config.clone()).collect()
+    }
+
+    pub fn in_hand_of(&self, agent: &AgentId) -> usize {
+        self.seats.get(agent).map_or(0, |seat| seat.hand.len())
+    }
+
+    /// Nobody is being served, offered or about to be: everybody waits in line or for their time.
+    pub fn is_quiet(&self) -> bool {
+        self.seats.values().all(|seat| seat.hand.is_empty())
+            && self.rows.values().all(|row| row.hold == Hold::Free && row.contact.live_leg().is_none())
+    }
+
+    /// The tenant crashed: reservations are forgotten, rows stand.
+    pub fn crashed(&mut self) {
+        let asked: Vec<_> = self.rows.iter().filter(|(_, row)| row.hold != Hold::Free).map(|(id, _)| *id).collect();
+        for id in asked {
+            self.set_hold(id, Hold::Free);
+            self.set_deadline(id, None);
+        }
+    }
+
+    /// The trunk desk's answer, as the core will see it.
+    pub fn denied(&mut self, id: ContactId, why: DenialReason) {
+        self.set_hold(id, if why == DenialReason::NumberInCall { Hold::Refused } else { Hold::Free });
+    }
+
+    fn set_hold(&mut self, id: ContactId, hold: Hold) {
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.hold = hold;
+            row.turn = self.turn;
+        }
+        self.relist(id);
+    }
+
+    pub fn begin(&mut self) {
+        self.turn += 1;
+        self.offered.clear();
+        self.reserved.clear();
+        self.touched.clear();
+    }
+
+    /// One change of a drain. `born` is the contact this event created, if it did.
+    pub fn change(
+        &mut self,
+        now: Timestamp,
+        config: &TenantConfig,
+        change: Change,
+        born: Option<ContactId>,
+    ) -> Checked {
+        match change {
+            Change::ContactSaved { contact } => self.contact_saved(now, config, contact, born),
+            Change::AgentSaved { agent } => {
+                let seat = self.seats.get_mut(&agent.id).ok_or_else(|| Fault(format!("{}: who?", agent.id)))?;
+                seat.record = agent;
+                Ok(())
+            }
+            Change::ContactFact { fact, .. } => {
+                self.count(&fact);
+                Ok(())
+            }
+            Change::PresenceChanged { agent, presence, reason, .. } => {
+                let seat = self.seats.get_mut(&agent).ok_or_else(|| Fault(format!("{agent}: who?")))?;
+                let shown = (presence, reason);
+                insist!(seat.shown != shown, "{agent}: {shown:?} twice over");
+                seat.shown = shown;
+                Ok(())
+            }
+        }
+    }
+
+    fn count(&mut self, fact: &Fact) {
+        let counts = &mut self.counts;
+        match fact {
+            Fact::Offered { .. } => counts.offers += 1,
+            Fact::OfferLapsed { .. } => counts.lapsed += 1,
+            Fact::OfferDeclined { .. } => counts.declined += 1,
+            Fact::Dialled { .. } => counts.attempts += 1,
+            Fact::Bridged { .. } => counts.bridged += 1,
+            _ => {}
+        }
+    }
+
+    pub fn deed(&mut self, now: Timestamp, deed: &Deed) {
+        match deed {
+            Deed::ReserveChannel { contact, .. } => {
+                self.reserved.push(*contact);
+                self.set_hold(*contact, Hold::Asked);
+                self.set_deadline(*contact, Some(now + CHANNEL_REPLY_LIMIT));
+            }
+            Deed::ReleaseChannel { contact } => {
+                if self.rows.get(contact).is_some_and(|row| row.hold == Hold::Asked) {
+                    self.set_hold(*contact, Hold::Free);
+                    self.set_deadline(*contact, None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn contact_saved(
+        &mut self,
+        now: Timestamp,
+        config: &TenantConfig,
+        contact: Box<Contact>,
+        born: Option<ContactId>,
+    ) -> Checked {
+        let id = contact.id;
+        let old = self.rows.get(&id).map(|row| &*row.contact);
+        match old {
+            Some(old) => check_history(old, &contact)?,
+            None => {
+                insist!(born == Some(id), "{id} is saved after its end, or by nobody's asking");
+                self.counts.created += 1;
+            }
+        }
+        check_shape(&contact)?;
+        let before = old.and_then(Contact::open_segment).map(|segment| (segment.id, segment.agent.clone()));
+        let was_live = old.and_then(live_number).map(str::to_owned);
+        self.in_hand(id, before, contact.open_segment())?;
+        self.on_the_line(id, was_live.as_deref(), live_number(&contact))?;
+        self.touched.insert(id);
+        if let ContactState::Closed { outcome } = contact.state {
+            return self.close(&contact, outcome);
+        }
+        let deadline = deadline(now, config, &contact);
+        let turn = self.turn;
+        match self.rows.get_mut(&id) {
+            Some(row) => {
+                row.contact = contact;
+                row.turn = turn;
+                // Only a contact in line can wait for, or be refused, a channel.
+                if !matches!(row.contact.state, ContactState::Queued { .. }) {
+                    row.hold = Hold::Free;
+                }
+            }
+            None => {
+                self.rows.insert(id, Row { contact, hold: Hold::Free, turn, deadline: None, line: None });
+            }
+        }
+        if self.rows.get(&id).is_some_and(|row| row.hold != Hold::Asked) {
+            self.set_deadline(id, deadline);
+        }
+        self.relist(id);
+        Ok(())
+    }
+
+    fn close(&mut self, contact: &Contact, outcome: Outcome) -> Checked {
+        self.counts.closed += 1;
+        let spoke = contact.attempts.iter().any(|attempt| attempt.bridged_at.is_some());
+        match outcome {
+            Outcome::Successful => {
+                self.counts.successful += 1;
+                insist!(spoke, "{}: successful without a word", contact.id);
+            }
+            Outcome::Unsuccessful => {
+                self.counts.unsuccessful += 1;
+                insist!(contact.failed_attempts() > 0, "{}: given up without an attempt", contact.id);
+            }
+            Outcome::Cancelled => self.counts.cancelled += 1,
+            Outcome::Abandoned => self.counts.abandoned += 1,
+        }
+        self.set_deadline(contact.id, None);
+        if let Some(row) = self.rows.remove(&contact.id)
+            && let Some((line, place)) = row.line
+        {
+            self.lines[line].waiting.remove(&place);
+        }
+        Ok(())
+    }
+
+    /// One owner at most, who has it in hand as long as the engagement is open.
+    fn in_hand(&mut self, id: ContactId, before: Option<(SegmentId, AgentId)>, after: Option<&Segment>) -> Checked {
+        if before.as_ref().map(|(segment, _)| *segment) == after.map(|segment| segment.id) {
+            return Ok(());
+        }
+        if let Some(seat) = before.and_then(|(_, agent)| self.seats.get_mut(&agent)) {
+            seat.hand.retain(|held| *held != id);
+        }
+        if let Some(segment) = after {
+            let seat = self.seats.get_mut(&segment.agent).ok_or_else(|| Fault(format!("{id}: offered to nobody")))?;
+            seat.hand.push(id);
+            if matches!(segment.state, SegmentState::Offered { .. }) {
+                self.offered.push(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// One live dialog per number.
+    fn on_the_line(&mut self, id: ContactId, was: Option<&str>, is: Option<&str>) -> Checked {
+        if was == is {
+            return Ok(());
+        }
+        if let Some(was) = was {
+            self.dialled.remove(was);
+        }
+        if let Some(is) = is {
+            let other = self.dialled.insert(is.to_owned(), id);
+            insist!(other.is_none(), "{id} and {other:?} are on one number");
+        }
+        Ok(())
+    }
+
+    fn set_deadline(&mut self, id: ContactId, deadline: Option<Timestamp>) {
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        if row.deadline == deadline {
+            return;
+        }
+        if let Some(old) = row.deadline.take() {
+            self.deadlines.remove(&(old, id));
+        }
+        if let Some(new) = deadline {
+            self.deadlines.insert((new, id));
+        }
+        row.deadline = deadline;
+    }
+
+    fn relist(&mut self, id: ContactId) {
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        let contact = &row.contact;
+        let in_line = matches!(contact.state, ContactState::Queued { .. })
+            && (contact.live_leg().is_some() || row.hold == Hold::Free);
+        let wanted = in_line.then(|| {
+            let found = self.lines.iter().position(|l| l.queue == contact.queue && l.subject == contact.subject);
+            let line = found.unwrap_or_else(|| {
+                let (queue, subject) = (contact.queue.clone(), contact.subject.clone());
+                self.lines.push(Line { queue, subject, waiting: BTreeSet::new() });
+                self.lines.len() - 1
+            });
+            (line, (contact.priority, contact.requested_at, id))
+        });
+        if row.line == wanted {
+            return;
+        }
+        if let Some((line, place)) = row.line.take() {
+            self.lines[line].waiting.remove(&place);
+        }
+        if let Some((line, place)) = wanted {
+            self.lines[line].waiting.insert(place);
+        }
+        row.line = wanted;
+    }
+
+    /// What must be true once a drain is over. `ordinary`: the configuration stood still. `nothing_due`: no timer is
+    /// overdue.
+    pub fn check(
+        &mut self,
+        now: Timestamp,
+        core: &Core,
+        config: &TenantConfig,
+        ordinary: bool,
+        nothing_due: bool,
+    ) -> Checked {
+        for id in std::mem::take(&mut self.offered) {
+            self.check_offer(now, config, id)?;
+        }
+        for id in std::mem::take(&mut self.reserved).into_iter().filter(|_| ordinary) {
+            self.check_order(now, core, config, id)?;
+        }
+        if let Some((deadline, id)) = self.deadlines.first().filter(|first| first.0 < now && nothing_due) {
+            let row = self.row(*id).map(|row| (&row.state, row.open_segment().map(|s| &s.state)));
+            return Err(Fault(format!("{id} should have gone on at {deadline:?}, it is {now:?}: {row:?}")));
+        }
+        core.check_touched(self.touched.iter().copied());
+        let open = core.open_count();
+        insist!(open == self.rows.len(), "{open} contacts in memory, {} in the ledger", self.rows.len());
+        let counts = self.counts;
+        insist!(counts.created == counts.closed + self.rows.len() as u64, "contacts are conserved: {counts:?}");
+        Ok(())
+    }
+
+    /// An offer that stands is before an agent who may have it.
+    fn check_offer(&self, now: Timestamp, config: &TenantConfig, id: ContactId) -> Checked {
+        let Some(contact) = self.row(id) else { return Ok(()) };
+        let Some(segment) = contact.open_segment() else { return Ok(()) };
+        let SegmentState::Offered { until } = segment.state else { return Ok(()) };
+        insist!(until > now && until <= now + config.policy.offer_timeout.max(Millis(1)), "{id}: the offer has an end");
+        let agent = &segment.agent;
+        let seat = self.seats.get(agent).ok_or_else(|| Fault(format!("{id}: offered to {agent}, who?")))?;
+        let skilled = seat.config.as_ref().ok_or_else(|| Fault(format!("{id}: offered to {agent}, who left")))?;
+        let record = &seat.record;
+        let ready = record.state == AgentState::Ready && matches!(record.next, None | Some(RequestedState::Ready));
+        insist!(ready, "{id}: offered to {agent}, who is not ready");
+        insist!(record.health.can_talk(), "{id}: offered to {agent}, who cannot hear");
+        let Endpoint::Browser { session } = &segment.endpoint;
+        insist!(record.session.as_ref() == Some(session), "{id}: offered in a tab that {agent} has not");
+        insist!(serves(config, skilled, contact), "{id}: offered to {agent} without the skill");
+        let slots = usize::from(skilled.voice_slots);
+        insist!(seat.hand.len() <= slots, "{agent} has {} contacts and {slots} slots", seat.hand.len());
+        let cooling = contact.cool_off.get(agent).is_some_and(|until| *until > now);
+        insist!(!cooling, "{id}: offered to {agent}, who has just refused it");
+        Ok(())
+    }
+
+    /// Nobody who waited unchanged, and for whom the agent could be, was passed over.
+    fn check_order(&self, now: Timestamp, core: &Core, config: &TenantConfig, id: ContactId) -> Checked {
+        let Some(agent) = core.kept_for(id) else { return Ok(()) };
+        let Some((seat, contact)) = self.seats.get(agent).zip(self.row(id)) else { return Ok(()) };
+        let Some(skilled) = &seat.config else { return Ok(()) };
+        let place = (contact.priority, contact.requested_at, id);
+        for line in &self.lines {
+            for earlier in line.waiting.range(..place).take(LOOKED_AT) {
+                let Some(row) = self.rows.get(&earlier.2) else { continue };
+                let unchanged = row.turn != self.turn && row.contact.cool_off.values().all(|until| *until <= now);
+                if !serves(config, skilled, &row.contact) {
+                    break;
+                }
+                insist!(!unchanged, "{agent} is kept for {id}, but {} is before it", earlier.2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything, from the records: what the rows say is what is in memory, and nobody is in two hands.
+    pub fn check_all(&self, core: &Core) -> Checked {
+        core.check();
+        for contact in core.contacts() {
+            insist!(self.row(contact.id) == Some(contact), "{}: the row is not the record", contact.id);
+        }
+        for (id, seat) in &self.seats {
+            if let Some(record) = core.agent(id) {
+                insist!(seat.record == *record, "{id}: the row is not the record");
+            }
+            for held in &seat.hand {
+                let owner = self.row(*held).and_then(Contact::open_segment).map(|segment| &segment.agent);
+                insist!(owner == Some(id), "{held} is in {id}'s hand and {owner:?} owns it");
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last contact is closed nothing may be left of any.
+    pub fn check_empty(&self) -> Checked {
+        insist!(self.dialled.is_empty(), "numbers still on the line: {}", self.dialled.len());
+        insist!(self.deadlines.is_empty(), "deadlines without contacts: {}", self.deadlines.len());
+        insist!(self.seats.values().all(|seat| seat.hand.is_empty()), "contacts in hand that are no more");
+        insist!(self.lines.iter().all(|line| line.waiting.is_empty()), "places in line of nobody");
+        Ok(())
+    }
+}
+
+fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool {
+    let subject = config.subjects.iter().find(|subject| subject.id == contact.subject);
+    let need = subject.and_then(|subject| subject.skill.as_ref());
+    agent.queues.contains(&contact.queue)
+        && need.is_none_or(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
+}
+
+/// The number whose dialog lives or, after a crash, may live.
+fn live_number(contact: &Contact) -> Option<&str> {
+    let last = contact.attempts.last()?;
+    let live = matches!(last.state, AttemptState::Dialling | AttemptState::Live | AttemptState::Unknown { .. });
+    live.then_some(contact.customer.number_key.as_str())
+}
+
+/// What was is not made otherwise.
+fn check_history(old: &Contact, new: &Contact) -> Checked {
+    let id = new.id;
+    insist!(old.requested_at == new.requested_at, "{id}: the original time is kept");
+    insist!(new.segments.len() >= old.segments.len(), "{id}: an engagement is gone");
+    insist!(new.attempts.len() >= old.attempts.len(), "{id}: an attempt is gone");
+    insist!(old.closed_at.is_none(), "{id}: saved after its end");
+    let kept = old.segments.iter().zip(&new.segments).all(|(old, new)| old.id == new.id && old.agent == new.agent);
+    insist!(kept, "{id}: an engagement has changed hands");
+    let ended = |attempt: &Attempt| matches!(attempt.state, AttemptState::Ended { .. });
+    let kept = old.attempts.iter().zip(&new.attempts).all(|(old, new)| !ended(old) || old == new);
+    insist!(kept, "{id}: an attempt that was over has changed");
+    Ok(())
+}
+
+/// The record agrees with itself.
+fn check_shape(contact: &Contact) -> Checked {
+    let id = contact.id;
+    let open = contact.segments.iter().filter(|segment| !segment.is_done()).count();
+    let running = contact
+        .attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live))
+        .count();
+    insist!(open <= 1 && running <= 1, "{id}: owned {open} times, dialled {running} times");
+    match contact.state {
+        ContactState::Active { .. } => insist!(open == 1, "{id}: active with nobody"),
+        ContactState::Closed { .. } => {
+            let unknown = matches!(contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. }));
+            insist!(open == 0 && running == 0 && !unknown, "{id}: closed with something open");
+            insist!(contact.closed_at.is_some(), "{id}: closed at no time");
+        }
+        _ => insist!(open == 0, "{id}: waits with an agent"),
+    }
+    let ordinals = contact.attempts.iter().map(|attempt| attempt.ordinal).eq(1..=contact.attempts.len() as u32);
+    insist!(ordinals, "{id}: attempts are numbered from 1");
+    Ok(())
+}
+
+/// By when the contact must have gone on by itself.
+fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Option<Timestamp> {
+    match contact.state {
+        ContactState::Scheduled { due } => Some(due),
+        ContactState::Queued { .. } | ContactState::Closed { .. } => None,
+        ContactState::Active { .. } => Some(match contact.open_segment()?.state {
+            SegmentState::Offered { until } | SegmentState::AgentLost { until } | SegmentState::WrapUp { until } => {
+                until
+            }
+            SegmentState::Connecting { .. } => now + STEP_LIMIT + config.callback.ring_timeout,
+            SegmentState::Connected { .. } | SegmentState::Done { .. } => now + TALK_LIMIT,
+        }),
+    }
+}
