@@ -197,11 +197,18 @@ impl Core {
 
     /// Brings an agent's place among the free, the counters and the earmark up to date.
     pub(crate) fn relist_agent(&mut self, id: &AgentId) {
-        self.unlist_agent(id);
         let listing = self.listing(id);
+        let Some(desk) = self.agents.get(id) else { return };
+        let signed_in = desk.record.state != crate::agent::AgentState::Offline;
+        let effective = desk.record.state == crate::agent::AgentState::Ready && desk.record.session.is_some();
+        // Most of what touches an agent moves nothing, and a dozen lists are dear. What else listings depend on
+        // (queues, skills, being kept for a reservation) is changed only off the lists.
+        if (desk.listed, desk.signed_in, desk.effective) == (listing, signed_in, effective) {
+            return;
+        }
+        self.unlist_agent(id);
         let Some(desk) = self.agents.get_mut(id) else { return };
-        desk.signed_in = desk.record.state != crate::agent::AgentState::Offline;
-        desk.effective = desk.record.state == crate::agent::AgentState::Ready && desk.record.session.is_some();
+        (desk.signed_in, desk.effective) = (signed_in, effective);
         self.floor.signed_in += u32::from(desk.signed_in);
         if desk.effective {
             for queue in &desk.config.queues {

@@ -5,7 +5,7 @@
 //! interval begins at the first and ends at the second occurrence of a repeated time: nobody is turned away while the
 //! clock on the wall says open.
 
-use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Weekday};
 use chrono_tz::Tz;
 
 use crate::{
@@ -102,6 +102,9 @@ impl Calendar<'_> {
 
     /// Open at `at` by hours and holidays: Some, with the end if it ends in sight.
     fn open_until(&self, at: Timestamp) -> Option<Option<Timestamp>> {
+        if self.is_always_open() {
+            return Some(None);
+        }
         let mut end = self.covering(at)?;
         for _ in 0..LONGEST_CHAIN {
             match self.covering(end) {
@@ -110,6 +113,18 @@ impl Calendar<'_> {
             }
         }
         Some(None)
+    }
+
+    /// Around the clock on each day of the week and on no holiday otherwise: asked before every request, answered
+    /// without a calendar.
+    fn is_always_open(&self) -> bool {
+        let whole = |day: Weekday| {
+            let mut week = self.hours.week.iter();
+            week.any(|open| open.day == day && (open.from, open.to) == (NaiveTime::MIN, NaiveTime::MIN))
+        };
+        let monday = Weekday::Mon;
+        self.hours.holidays.is_empty()
+            && std::iter::successors(Some(monday), |day| Some(day.succ()).filter(|day| *day != monday)).all(whole)
     }
 
     /// The latest end among the intervals that hold `at`.

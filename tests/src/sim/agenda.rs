@@ -7,7 +7,7 @@ use ringback_routing::{contact::AttemptResult, ids::*, time::Timestamp};
 /// One thing that people, phones or the house will do. Whether it still makes sense is seen when its time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Plan {
-    /// A customer comes, and the next one is planned.
+    /// A customer comes, by form or chat, and the next one is planned.
     Arrive,
     ChannelAnswer(ContactId),
     Accept(ContactId, OfferId),
@@ -23,6 +23,13 @@ pub enum Plan {
     AgentHangsUp(ContactId),
     WrapUp(ContactId),
     Cancel(ContactId),
+    /// Somebody writes in a chat.
+    Write(ContactId),
+    /// The customer of a chat closes the page, or reloads it.
+    PageGone(ContactId),
+    PageBack(ContactId),
+    ChatEnds(ContactId, bool),
+    Transfer(ContactId),
     ChangeNumber(ContactId),
     /// An agent's next whim.
     Whim(usize),

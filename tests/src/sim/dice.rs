@@ -13,7 +13,7 @@ impl Dice {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         scramble(self.0)
     }
@@ -21,7 +21,7 @@ impl Dice {
     /// 0 to `sides` - 1; 0 when there are no sides.
     pub fn roll(&mut self, sides: u64) -> u64 {
         // The high half of a 64 by 64 bit product: no division, bias far below anything seen here.
-        ((u128::from(self.next()) * u128::from(sides)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(sides)) >> 64) as u64
     }
 
     /// True once in so many times.

@@ -33,6 +33,8 @@ pub struct Exchange {
     bridges: QuickMap<LegId, LegId>,
     recording: QuickMap<LegId, RecordingId>,
     marks: QuickSet<(LegId, u8)>,
+    /// Chats an agent is in.
+    rooms: QuickMap<(usize, ContactId), AgentId>,
 }
 
 /// A leg that was placed or attached and is not released.
@@ -109,7 +111,15 @@ impl Exchange {
                     agenda.push(now + dice.seconds(3, 20), tenant, Plan::Pressed(leg));
                 }
             }
-            // What asks nothing of the telephone.
+            Deed::OpenChat { contact, agent, .. } => self.open_chat(now, tenant, contact, agent, dice, agenda)?,
+            Deed::LeaveChat { contact, agent, .. } => {
+                let left = self.rooms.remove(&(tenant, contact));
+                insist!(left.as_ref() == Some(&agent), "{contact}: left by {agent}, but {left:?} was in it");
+            }
+            Deed::CloseChat { contact, .. } => {
+                self.rooms.remove(&(tenant, contact));
+            }
+            // What asks nothing of anybody out there.
             _ => {}
         }
         Ok(())
@@ -138,6 +148,32 @@ impl Exchange {
                 agenda.push(now + dice.seconds(5, 30), tenant, Plan::Hold(contact, true));
                 agenda.push(now + dice.seconds(20, 90), tenant, Plan::Hold(contact, false));
             }
+        }
+        Ok(())
+    }
+
+    /// The two write: a few times, then one of them ends it, or passes it on, or closes the page.
+    fn open_chat(
+        &mut self,
+        now: Timestamp,
+        tenant: usize,
+        contact: ContactId,
+        agent: AgentId,
+        dice: &mut Dice,
+        agenda: &mut Agenda,
+    ) -> Checked {
+        let other = self.rooms.insert((tenant, contact), agent);
+        insist!(other.is_none(), "{contact}: {other:?} is in the chat already");
+        for _ in 0..dice.roll(3) {
+            agenda.push(now + dice.seconds(2, 120), tenant, Plan::Write(contact));
+        }
+        let end = now + dice.seconds(20, 280);
+        match dice.roll(20) {
+            // Silence, until the chat is over by itself.
+            0 => {}
+            1 | 2 => agenda.push(end, tenant, Plan::Transfer(contact)),
+            3 => agenda.push(end, tenant, Plan::PageGone(contact)),
+            roll => agenda.push(end, tenant, Plan::ChatEnds(contact, roll % 2 == 0)),
         }
         Ok(())
     }
@@ -195,7 +231,12 @@ impl Exchange {
         })
     }
 
-    /// What the tenant held out here is gone with it.
+    /// Chats outlive a crash where the ledger says so.
+    pub fn keep_rooms(&mut self, tenant: usize, in_chat: impl Fn(ContactId) -> Option<AgentId>) {
+        self.rooms.retain(|key, agent| key.0 != tenant || in_chat(key.1).as_ref() == Some(agent));
+    }
+
+    /// What the tenant held out here is gone with it, but for the chats.
     pub fn crashed(&mut self, tenant: usize) {
         self.channels.retain(|key, _| key.0 != tenant);
         self.asked.retain(|key, _| key.0 != tenant);
@@ -214,6 +255,7 @@ impl Exchange {
         let held = (self.channels.len(), self.asked.len(), self.legs.len(), self.bridges.len(), self.recording.len());
         insist!(held == (0, 0, 0, 0, 0), "still held: channels, questions, legs, bridges, recordings {held:?}");
         insist!(self.marks.is_empty(), "marks without end: {}", self.marks.len());
+        insist!(self.rooms.is_empty(), "chats without end: {}", self.rooms.len());
         Ok(())
     }
 }

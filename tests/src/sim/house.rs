@@ -67,9 +67,7 @@ impl Site {
 
     pub fn configure_agent(&mut self, index: usize, who: usize) -> Checked {
         let id = self.tenants[index].people[who].id.clone();
-        let mut agent = if self.ending { scene::able_agent(&id) } else { scene::agent(&mut self.dice, &id) };
-        // Fewer slots than there are contacts in hand is not a broken promise, only an unlucky moment.
-        agent.voice_slots = agent.voice_slots.max(self.tenants[index].ledger.in_hand_of(&agent.id) as u8);
+        let agent = if self.ending { scene::able_agent(&id) } else { scene::agent(&mut self.dice, &id) };
         self.tenants[index].ledger.configured(self.now, agent.clone());
         self.take(index, Event::AgentConfigured { agent })?;
         let soon = self.now + self.dice.seconds(1, 30);
@@ -141,7 +139,7 @@ impl Site {
     pub fn crash(&mut self, index: usize) -> Checked {
         self.tell(index, || "crash".into());
         self.crashes += 1;
-        let (seed, now, text) = (self.dice.next(), self.now, self.dice.one_in(2));
+        let (seed, now, text) = (self.dice.draw(), self.now, self.dice.one_in(2));
         let tenant = &mut self.tenants[index];
         let quiet = tenant.is_quiet(now);
         let lost = Start {
@@ -169,8 +167,10 @@ impl Site {
         self.exchange.crashed(index);
         self.drain(index, None, false)?;
         let tenant = &self.tenants[index];
+        self.exchange.keep_rooms(index, |contact| tenant.ledger.in_chat(contact));
         for (agent, seat) in &tenant.ledger.seats {
-            insist!(seat.shown() == Presence::Offline, "{agent}: shown as {:?} after a crash", seat.shown());
+            let offline = seat.shown() == Presence::Offline || seat.is_busy();
+            insist!(offline, "{agent}: shown as {:?} after a crash", seat.shown());
         }
         for who in 0..self.tenants[index].people.len() {
             let back = now + self.dice.seconds(1, 120);

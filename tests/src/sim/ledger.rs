@@ -18,6 +18,7 @@ use super::{
     Checked, Fault,
     dice::{QuickMap, QuickSet},
     insist,
+    scene::LONGEST_CHAT_WAIT,
 };
 
 /// An answer to a reservation is waited for this long.
@@ -55,11 +56,16 @@ pub struct Seat {
     pub record: AgentRecord,
     /// None: taken out of the configuration.
     pub config: Option<AgentConfig>,
-    hand: Vec<ContactId>,
+    /// Offered, engaged or in wrap-up.
+    hand: Vec<(ContactId, SegmentId)>,
     shown: (Presence, Option<ReasonCode>),
 }
 
 impl Seat {
+    pub fn is_busy(&self) -> bool {
+        !self.hand.is_empty()
+    }
+
     pub fn shown(&self) -> Presence {
         self.shown.0
     }
@@ -68,6 +74,7 @@ impl Seat {
 /// Those in line for one subject in one queue, whose needs are the same.
 struct Line {
     queue: QueueId,
+    medium: Medium,
     subject: SubjectId,
     waiting: BTreeSet<Place>,
 }
@@ -151,14 +158,16 @@ impl Ledger {
         self.seats.values().filter_map(|seat| seat.config.clone()).collect()
     }
 
-    pub fn in_hand_of(&self, agent: &AgentId) -> usize {
-        self.seats.get(agent).map_or(0, |seat| seat.hand.len())
+    /// The agent who is in this chat.
+    pub fn in_chat(&self, id: ContactId) -> Option<AgentId> {
+        let segment = self.row(id).filter(|contact| contact.chat.is_some())?.open_segment()?;
+        matches!(segment.state, SegmentState::Connected { .. }).then(|| segment.agent.clone())
     }
 
     /// Nobody is being served, offered or about to be: everybody waits in line or for their time.
     pub fn is_quiet(&self) -> bool {
         self.seats.values().all(|seat| seat.hand.is_empty())
-            && self.rows.values().all(|row| row.hold == Hold::Free && row.contact.live_leg().is_none())
+            && self.rows.values().all(|row| row.hold == Hold::Free && !row.contact.is_on_line())
     }
 
     /// The tenant crashed: reservations are forgotten, rows stand.
@@ -238,11 +247,9 @@ impl Ledger {
                 self.set_hold(*contact, Hold::Asked);
                 self.set_deadline(*contact, Some(now + CHANNEL_REPLY_LIMIT));
             }
-            Deed::ReleaseChannel { contact } => {
-                if self.rows.get(contact).is_some_and(|row| row.hold == Hold::Asked) {
-                    self.set_hold(*contact, Hold::Free);
-                    self.set_deadline(*contact, None);
-                }
+            Deed::ReleaseChannel { contact } if self.rows.get(contact).is_some_and(|row| row.hold == Hold::Asked) => {
+                self.set_hold(*contact, Hold::Free);
+                self.set_deadline(*contact, None);
             }
             _ => {}
         }
@@ -265,9 +272,10 @@ impl Ledger {
             }
         }
         check_shape(&contact)?;
-        let before = old.and_then(Contact::open_segment).map(|segment| (segment.id, segment.agent.clone()));
+        let before: Vec<_> =
+            old.into_iter().flat_map(open_segments).map(|found| (found.id, found.agent.clone())).collect();
         let was_live = old.and_then(live_number).map(str::to_owned);
-        self.in_hand(id, before, contact.open_segment())?;
+        self.in_hand(id, &before, &contact)?;
         self.on_the_line(id, was_live.as_deref(), live_number(&contact))?;
         self.touched.insert(id);
         if let ContactState::Closed { outcome } = contact.state {
@@ -301,11 +309,13 @@ impl Ledger {
         match outcome {
             Outcome::Successful => {
                 self.counts.successful += 1;
-                insist!(spoke, "{}: successful without a word", contact.id);
+                let wrote = contact.chat.is_some() && contact.segments.iter().any(|found| found.connected_at.is_some());
+                insist!(spoke || wrote, "{}: successful without a word", contact.id);
             }
             Outcome::Unsuccessful => {
                 self.counts.unsuccessful += 1;
-                insist!(contact.failed_attempts() > 0, "{}: given up without an attempt", contact.id);
+                let tried = contact.failed_attempts() > 0 || contact.chat.is_some();
+                insist!(tried, "{}: given up without an attempt", contact.id);
             }
             Outcome::Cancelled => self.counts.cancelled += 1,
             Outcome::Abandoned => self.counts.abandoned += 1,
@@ -319,22 +329,30 @@ impl Ledger {
         Ok(())
     }
 
-    /// One owner at most, who has it in hand as long as the engagement is open.
-    fn in_hand(&mut self, id: ContactId, before: Option<(SegmentId, AgentId)>, after: Option<&Segment>) -> Checked {
-        if before.as_ref().map(|(segment, _)| *segment) == after.map(|segment| segment.id) {
-            return Ok(());
+    /// What is not done is in its agent's hand, and in nobody else's.
+    fn in_hand(&mut self, id: ContactId, before: &[(SegmentId, AgentId)], contact: &Contact) -> Checked {
+        for (segment, agent) in before {
+            if contact.segment(*segment).is_none_or(Segment::is_done)
+                && let Some(seat) = self.seats.get_mut(agent)
+            {
+                seat.hand.retain(|held| held.1 != *segment);
+            }
         }
-        if let Some(seat) = before.and_then(|(_, agent)| self.seats.get_mut(&agent)) {
-            seat.hand.retain(|held| *held != id);
-        }
-        if let Some(segment) = after {
-            let seat = self.seats.get_mut(&segment.agent).ok_or_else(|| Fault(format!("{id}: offered to nobody")))?;
-            seat.hand.push(id);
-            if matches!(segment.state, SegmentState::Offered { .. }) {
+        for found in open_segments(contact).filter(|found| before.iter().all(|known| known.0 != found.id)) {
+            let seat = self.seats.get_mut(&found.agent).ok_or_else(|| Fault(format!("{id}: offered to nobody")))?;
+            seat.hand.push((id, found.id));
+            if matches!(found.state, SegmentState::Offered { .. }) {
                 self.offered.push(id);
             }
         }
         Ok(())
+    }
+
+    /// Of the agent's contacts, those on the telephone and those in writing.
+    fn load(&self, seat: &Seat) -> (usize, usize) {
+        let media = seat.hand.iter().filter_map(|(id, _)| self.row(*id).map(|row| row.channel.medium()));
+        let voice = media.filter(|medium| *medium == Medium::Voice).count();
+        (voice, seat.hand.len() - voice)
     }
 
     /// One live dialog per number.
@@ -369,13 +387,17 @@ impl Ledger {
     fn relist(&mut self, id: ContactId) {
         let Some(row) = self.rows.get_mut(&id) else { return };
         let contact = &row.contact;
-        let in_line = matches!(contact.state, ContactState::Queued { .. })
-            && (contact.live_leg().is_some() || row.hold == Hold::Free);
+        let medium = contact.channel.medium();
+        let in_line =
+            matches!(contact.state, ContactState::Queued { .. }) && (contact.is_on_line() || row.hold == Hold::Free);
         let wanted = in_line.then(|| {
-            let found = self.lines.iter().position(|l| l.queue == contact.queue && l.subject == contact.subject);
+            let found = self
+                .lines
+                .iter()
+                .position(|l| l.medium == medium && l.queue == contact.queue && l.subject == contact.subject);
             let line = found.unwrap_or_else(|| {
                 let (queue, subject) = (contact.queue.clone(), contact.subject.clone());
-                self.lines.push(Line { queue, subject, waiting: BTreeSet::new() });
+                self.lines.push(Line { queue, medium, subject, waiting: BTreeSet::new() });
                 self.lines.len() - 1
             });
             (line, (contact.priority, contact.requested_at, id))
@@ -432,12 +454,17 @@ impl Ledger {
         let record = &seat.record;
         let ready = record.state == AgentState::Ready && matches!(record.next, None | Some(RequestedState::Ready));
         insist!(ready, "{id}: offered to {agent}, who is not ready");
-        insist!(record.health.can_talk(), "{id}: offered to {agent}, who cannot hear");
+        let voice = contact.channel.medium() == Medium::Voice;
+        let reached = if voice { record.health.can_talk() } else { record.health.tab };
+        insist!(reached, "{id}: offered to {agent}, who cannot hear or read it");
         let Endpoint::Browser { session } = &segment.endpoint;
         insist!(record.session.as_ref() == Some(session), "{id}: offered in a tab that {agent} has not");
         insist!(serves(config, skilled, contact), "{id}: offered to {agent} without the skill");
-        let slots = usize::from(skilled.voice_slots);
-        insist!(seat.hand.len() <= slots, "{agent} has {} contacts and {slots} slots", seat.hand.len());
+        let (calls, chats) = self.load(seat);
+        let (own, slots) = if voice { (calls, skilled.voice_slots) } else { (chats, skilled.chat_slots) };
+        insist!(own <= usize::from(slots), "{agent} has {own} contacts and {slots} slots");
+        let exclusive = config.policy.voice_exclusive && calls > 0 && chats > 0;
+        insist!(!exclusive, "{agent} was offered a call beside a chat, or the other way round");
         let cooling = contact.cool_off.get(agent).is_some_and(|until| *until > now);
         insist!(!cooling, "{id}: offered to {agent}, who has just refused it");
         Ok(())
@@ -449,7 +476,7 @@ impl Ledger {
         let Some((seat, contact)) = self.seats.get(agent).zip(self.row(id)) else { return Ok(()) };
         let Some(skilled) = &seat.config else { return Ok(()) };
         let place = (contact.priority, contact.requested_at, id);
-        for line in &self.lines {
+        for line in self.lines.iter().filter(|line| line.medium == Medium::Voice) {
             for earlier in line.waiting.range(..place).take(LOOKED_AT) {
                 let Some(row) = self.rows.get(&earlier.2) else { continue };
                 let unchanged = row.turn != self.turn && row.contact.cool_off.values().all(|until| *until <= now);
@@ -473,8 +500,9 @@ impl Ledger {
                 insist!(seat.record == *record, "{id}: the row is not the record");
             }
             for held in &seat.hand {
-                let owner = self.row(*held).and_then(Contact::open_segment).map(|segment| &segment.agent);
-                insist!(owner == Some(id), "{held} is in {id}'s hand and {owner:?} owns it");
+                let found = self.row(held.0).and_then(|row| row.segment(held.1)).filter(|found| !found.is_done());
+                let owner = found.map(|found| &found.agent);
+                insist!(owner == Some(id), "{} is in {id}'s hand and {owner:?} owns it", held.0);
             }
         }
         Ok(())
@@ -522,21 +550,25 @@ fn check_history(old: &Contact, new: &Contact) -> Checked {
 /// The record agrees with itself.
 fn check_shape(contact: &Contact) -> Checked {
     let id = contact.id;
-    let open = contact.segments.iter().filter(|segment| !segment.is_done()).count();
+    // An agent who passed a chat on may still be wrapping up.
+    let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
+    let (wrapping, open) = (open_segments(contact).filter(wraps).count(), open_segments(contact).count());
+    let engaged = open - wrapping;
     let running = contact
         .attempts
         .iter()
         .filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live))
         .count();
-    insist!(open <= 1 && running <= 1, "{id}: owned {open} times, dialled {running} times");
+    insist!(engaged <= 1 && running <= 1, "{id}: owned {engaged} times, dialled {running} times");
+    insist!(wrapping <= 1 || contact.channel == Channel::Chat, "{id}: a call wrapped up {wrapping} times");
     match contact.state {
-        ContactState::Active { .. } => insist!(open == 1, "{id}: active with nobody"),
+        ContactState::Active { .. } => insist!(open > 0, "{id}: active with nobody"),
         ContactState::Closed { .. } => {
             let unknown = matches!(contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. }));
             insist!(open == 0 && running == 0 && !unknown, "{id}: closed with something open");
             insist!(contact.closed_at.is_some(), "{id}: closed at no time");
         }
-        _ => insist!(open == 0, "{id}: waits with an agent"),
+        _ => insist!(engaged == 0, "{id}: waits with an agent"),
     }
     let ordinals = contact.attempts.iter().map(|attempt| attempt.ordinal).eq(1..=contact.attempts.len() as u32);
     insist!(ordinals, "{id}: attempts are numbered from 1");
@@ -545,9 +577,11 @@ fn check_shape(contact: &Contact) -> Checked {
 
 /// By when the contact must have gone on by itself.
 fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Option<Timestamp> {
-    match contact.state {
+    let away = contact.chat.as_ref().and_then(|chat| chat.customer_away);
+    let deadline = match contact.state {
         ContactState::Scheduled { due } => Some(due),
-        ContactState::Queued { .. } | ContactState::Closed { .. } => None,
+        ContactState::Queued { since } => contact.chat.as_ref().map(|_| since + LONGEST_CHAT_WAIT),
+        ContactState::Closed { .. } => None,
         ContactState::Active { .. } => Some(match contact.open_segment()?.state {
             SegmentState::Offered { until } | SegmentState::AgentLost { until } | SegmentState::WrapUp { until } => {
                 until
@@ -555,5 +589,10 @@ fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Option<
             SegmentState::Connecting { .. } => now + STEP_LIMIT + config.callback.ring_timeout,
             SegmentState::Connected { .. } | SegmentState::Done { .. } => now + TALK_LIMIT,
         }),
-    }
+    };
+    [deadline, away].into_iter().flatten().min()
+}
+
+fn open_segments(contact: &Contact) -> impl Iterator<Item = &Segment> {
+    contact.segments.iter().filter(|segment| !segment.is_done())
 }

@@ -3,12 +3,13 @@
 //! jump, administrators who change their minds. After every event the outputs are checked; the same seed gives the same
 //! digest.
 //!
-//! [`scene`] makes tenants, [`agenda`] is what will happen, [`site`] lets it happen, [`people`] says what people do,
+//! [`scene`] makes tenants, [`agenda`] is what will happen, [`site`] lets it happen, [`people`] and [`chatters`] say what people do,
 //! [`house`] what the house does and what befalls it, [`turn`] is one event from end to end, [`exchange`] the far side of
 //! the deeds, [`ledger`] holds rows and invariants, [`twin`] proves what a crash changes, [`run`] deals sites to threads
 //! and adds them up.
 
 pub mod agenda;
+pub mod chatters;
 pub mod dice;
 pub mod exchange;
 pub mod house;

@@ -130,6 +130,11 @@ impl Site {
                 let by = if self.dice.one_in(8) { CancelledBy::Administrator } else { CancelledBy::Customer };
                 self.take(index, Event::CallbackCancelled { contact, by }).map(|_| ())
             }
+            Plan::Write(contact) => self.chat(index, contact, Event::ChatActivity { contact }),
+            Plan::PageGone(contact) => self.page_gone(index, contact),
+            Plan::PageBack(contact) => self.chat(index, contact, Event::ChatCustomerBack { contact }),
+            Plan::ChatEnds(contact, by_customer) => self.chat_ends(index, contact, by_customer),
+            Plan::Transfer(contact) => self.transfer(index, contact),
             Plan::ChangeNumber(contact) => self.change_number(index, contact),
             Plan::Whim(who) => self.whim(index, who),
             Plan::House => self.house(index),
@@ -173,6 +178,9 @@ impl Site {
         }
         let rhythm = self.tenants[index].rhythm.0;
         self.agenda.push(self.now + self.dice.span(0, 2 * rhythm), index, Plan::Arrive);
+        if self.tenants[index].config.chat.enabled && self.dice.one_in(5) {
+            return self.ask_for_chat(index);
+        }
         let (number, number_key) = self.number();
         let subjects = &self.tenants[index].config.subjects;
         let subject = match self.dice.roll(40) {
@@ -218,7 +226,7 @@ impl Site {
         }
         if self.dice.one_in(400) {
             // Somebody's late grant, or nobody's.
-            let contact = if self.dice.one_in(2) { contact } else { ContactId(u128::from(self.dice.next())) };
+            let contact = if self.dice.one_in(2) { contact } else { ContactId(u128::from(self.dice.draw())) };
             if self.tenants[index].ledger.row(contact).is_none()
                 && let Some(event) = self.exchange.stray_grant(index, contact)
             {
@@ -229,7 +237,8 @@ impl Site {
     }
 
     fn wrap_up(&mut self, index: usize, contact: ContactId) -> Checked {
-        let open = self.tenants[index].ledger.row(contact).and_then(Contact::open_segment);
+        let wraps = |found: &&Segment| matches!(found.state, SegmentState::WrapUp { .. });
+        let open = self.tenants[index].ledger.row(contact).and_then(|row| row.segments.iter().find(wraps));
         let Some((segment, agent)) = open.map(|segment| (segment.id, segment.agent.clone())) else { return Ok(()) };
         if self.dice.one_in(12) {
             let by = self.dice.seconds(-5, 60);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use ringback_routing::{
     config::*,
-    event::CallbackRequest,
+    event::{CallbackRequest, ChatRequest},
     ids::AgentId,
     time::{Millis, Timestamp},
 };
@@ -31,6 +31,9 @@ const QUEUES: [&str; 3] = ["general", "special", "night"];
 pub const SKILLS: [&str; 5] = ["spanish", "claims", "medical", "law", "vietnamese"];
 pub const REASONS: [&str; 4] = ["lunch", "break", "rona", "media"];
 pub const DISPOSITIONS: [&str; 2] = ["solved", "escalated"];
+/// A chat in line is over after this, and one in which nobody writes.
+pub const LONGEST_CHAT_WAIT: Millis = Millis::from_secs(1200);
+const LONGEST_SILENCE: Millis = Millis::from_secs(300);
 /// The highest level there is.
 pub const BEST: u64 = 10;
 
@@ -56,6 +59,7 @@ pub fn tenant(dice: &mut Dice, index: usize, calm: bool) -> TenantConfig {
         "timezone": dice.pick(&ZONES),
         "language": "en",
         "callback": callback(dice, calm),
+        "chat": chat(dice),
         "hours": Hours { week: week(dice, calm), holidays: holidays(dice, calm), closure: None },
         "queues": queues.iter().map(|name| queue(name)).collect::<Vec<_>>(),
         "subjects": subjects,
@@ -96,6 +100,16 @@ fn callback(dice: &mut Dice, calm: bool) -> serde_json::Value {
     })
 }
 
+fn chat(dice: &mut Dice) -> serde_json::Value {
+    json!({
+        "enabled": !dice.one_in(5),
+        "reconnect_grace": if dice.one_in(8) { Millis(0) } else { dice.seconds(5, 90) },
+        // The same at all times, so that it is known from outside when a chat must be over.
+        "longest_wait": LONGEST_CHAT_WAIT,
+        "idle_timeout": LONGEST_SILENCE,
+    })
+}
+
 fn aftermath(dice: &mut Dice, reason: &str) -> serde_json::Value {
     json!({
         "not_ready": (!dice.one_in(3)).then_some(reason),
@@ -113,6 +127,7 @@ fn policy(dice: &mut Dice) -> serde_json::Value {
         "on_media_error": aftermath(dice, "media"),
         "wrap_up_timeout": if dice.one_in(8) { Millis(0) } else { dice.seconds(5, 90) },
         "disposition": dice.pick(&modes),
+        "voice_exclusive": !dice.one_in(4),
         "agent_reconnect_grace": if dice.one_in(8) { Millis(0) } else { dice.seconds(1, 20) },
     })
 }
@@ -144,13 +159,13 @@ pub fn agent(dice: &mut Dice, id: &AgentId) -> AgentConfig {
     }
     let levels = SKILLS.iter().map(|skill| (*skill, dice.roll(14).min(BEST)));
     let skills: BTreeMap<_, _> = levels.filter(|(_, level)| *level > 0).collect();
-    let voice_slots = [1, 1, 1, 1, 1, 1, 0, 2][dice.roll(8) as usize];
-    kept_agent(id, &queues, skills, !dice.one_in(4), voice_slots)
+    let slots = ([1, 1, 1, 1, 1, 1, 0, 2][dice.roll(8) as usize], [0, 1, 2, 2, 2, 3][dice.roll(6) as usize]);
+    kept_agent(id, &queues, skills, !dice.one_in(4), slots)
 }
 
 /// Somebody who can do everything, for the end of the day.
 pub fn able_agent(id: &AgentId) -> AgentConfig {
-    kept_agent(id, &QUEUES, BTreeMap::from(SKILLS.map(|skill| (skill, BEST))), true, 1)
+    kept_agent(id, &QUEUES, BTreeMap::from(SKILLS.map(|skill| (skill, BEST))), true, (1, 2))
 }
 
 fn kept_agent(
@@ -158,7 +173,7 @@ fn kept_agent(
     queues: &[&str],
     skills: BTreeMap<&str, u64>,
     can_reject: bool,
-    voice_slots: u8,
+    (voice_slots, chat_slots): (u8, u8),
 ) -> AgentConfig {
     from_kept(json!({
         "id": id,
@@ -167,26 +182,34 @@ fn kept_agent(
         "skills": skills,
         "can_reject": can_reject,
         "voice_slots": voice_slots,
-        "chat_slots": 2,
+        "chat_slots": chat_slots,
     }))
 }
 
 /// A customer's request but for who it is and what it is about.
 pub fn request() -> CallbackRequest {
     from_kept(json!({
-        "customer": {
-            "name": "Rosa Ortiz",
-            "number": "",
-            "number_key": "",
-            "customer_id": null,
-            "verified": true,
-            "language": "en",
-            "page": null,
-        },
+        "customer": customer(),
         "subject": null,
         "status_token_digest": null,
         "when_open": false,
     }))
+}
+
+pub fn chat_request() -> ChatRequest {
+    from_kept(json!({ "customer": customer(), "subject": null, "status_token_digest": null }))
+}
+
+fn customer() -> serde_json::Value {
+    json!({
+        "name": "Rosa Ortiz",
+        "number": "",
+        "number_key": "",
+        "customer_id": null,
+        "verified": true,
+        "language": "en",
+        "page": null,
+    })
 }
 
 /// The end of the day: open around the clock, nothing in anybody's way.

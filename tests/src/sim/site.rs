@@ -6,7 +6,7 @@ use ringback_routing::{
     Core,
     config::TenantConfig,
     core::Start,
-    event::CallbackRequest,
+    event::{CallbackRequest, ChatRequest},
     ids::*,
     output::Output,
     time::{Millis, Timestamp},
@@ -69,6 +69,7 @@ pub struct Site {
     pub exchange: Exchange,
     /// What every customer's request begins with.
     pub request: CallbackRequest,
+    pub chat_request: ChatRequest,
     pub digest: Digest,
     pub events: u64,
     pub crashes: u64,
@@ -107,6 +108,7 @@ impl Site {
             numbers: if large { 4000 } else { 30 + dice.roll(300) },
             exchange: Exchange::default(),
             request: scene::request(),
+            chat_request: scene::chat_request(),
             tenants: Vec::new(),
             agenda: Agenda::default(),
             digest: Digest::default(),
@@ -140,7 +142,7 @@ impl Site {
         let configs: Vec<_> = people.iter().map(|person| scene::agent(&mut self.dice, &person.id)).collect();
         let mut ledger = Ledger::default();
         configs.iter().for_each(|agent| ledger.configured(self.now, agent.clone()));
-        let seed = self.dice.next();
+        let seed = self.dice.draw();
         let start = Start { seed, config: config.clone(), agent_configs: configs, contacts: vec![], agents: vec![] };
         let core = Core::restore(self.now, start);
         // Somewhat more or less than the agents can serve.

@@ -51,7 +51,11 @@ impl Site {
         insist!(twin.is_none_or(|twin| twin == answer), "the twin answers otherwise: {answer:?}");
         self.digest.mix(u64::from(answer.is_ok()));
         let born = match &answer {
-            Ok(Receipt::CallbackQueued { contact, .. } | Receipt::CallbackScheduled { contact, .. }) => Some(*contact),
+            Ok(
+                Receipt::CallbackQueued { contact, .. }
+                | Receipt::CallbackScheduled { contact, .. }
+                | Receipt::ChatQueued { contact, .. },
+            ) => Some(*contact),
             _ => None,
         };
         let outputs = self.drain(index, born, ordinary)?;
