@@ -8,6 +8,7 @@ use rig::{Caller, config, finished, recorder, spec, square_samples, until};
 use ringback_recorder::{
     LOSS, PAUSE, Recorder, RecorderEvent, Sidecar, Stage,
     integrity::{CHUNK_BYTES, Verdict, verify},
+    tone::rms,
     wav::read_all,
 };
 
@@ -214,4 +215,32 @@ fn the_chain_is_as_documented() {
     }
     let hex: String = link.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(summary.sha256_chain, hex);
+}
+
+/// A voice that begins at any moment is whole from its first sample: before it lies silence, and of the packets nothing is
+/// faded, cut or moved. Windows counted from the file's beginning meet the voice in their middle; that is where a weak
+/// first window comes from, and it is at most one.
+#[test]
+fn the_first_packet_is_in_the_file_sample_by_sample() {
+    for late in [Duration::ZERO, Duration::from_micros(125), Duration::from_micros(7_375), Duration::from_millis(33)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (recorder, mut events) = recorder(dir.path());
+        let mut caller = Caller::new(recorder.open(spec(1, "rc_first")));
+        caller.started += late;
+        caller.say(20);
+        drop(caller);
+        let summary = finished(&mut events);
+        recorder.shutdown();
+        let (_, _, samples) = read_all(&dir.path().join(&summary.path)).unwrap();
+        let begin = samples.iter().position(|sample| *sample != 0).unwrap();
+        let expected = late.as_micros() as usize / 125;
+        // The recording was opened a moment before the caller's clock was read.
+        assert!((expected..expected + 800).contains(&begin), "a voice after {late:?} begins at sample {begin}");
+        assert_eq!(samples[begin..begin + 20 * 160], square_samples(20));
+        let weak = samples[begin / 80 * 80..]
+            .chunks_exact(80)
+            .take(39)
+            .filter(|window| rms(window) < 0.5 * rms(&square_samples(1)));
+        assert!(weak.count() <= 1, "only the window in which the voice begins may be weak");
+    }
 }
