@@ -16,6 +16,7 @@ pub mod repair;
 pub mod shelf;
 pub mod stereo;
 mod summary;
+mod syncer;
 mod tap;
 pub mod timeline;
 pub mod tone;

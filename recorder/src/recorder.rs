@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    thread::{JoinHandle, Thread},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -17,6 +17,7 @@ use crate::{
     frame::FrameSink,
     shelf::is_safe_path,
     summary::Summary,
+    syncer,
     tap::{Deaf, Inbox, Tap},
     volume::{DirVolume, Volume},
     writer,
@@ -33,6 +34,8 @@ pub struct RecorderConfig {
     pub flush_every: Duration,
     /// The writer thread looks at the queues this often.
     pub drain_every: Duration,
+    /// A power failure loses at most this much, the time of one sync, and what a kill loses. Zero leaves it to the system.
+    pub sync_every: Duration,
     /// Below this, [`RecorderEvent::DiskLow`] warns.
     pub min_free_bytes: u64,
     /// Below this nothing more is written, so that the ledger on the same disk goes on.
@@ -53,6 +56,7 @@ impl RecorderConfig {
             queue_frames: 500,
             flush_every: Duration::from_millis(700),
             drain_every: Duration::from_millis(100),
+            sync_every: Duration::from_secs(5),
             min_free_bytes: 1 << 30,
             reserve_bytes: 64 << 20,
             max_open: 10_000,
@@ -128,12 +132,11 @@ pub struct RecorderStats {
     pub disk_full: bool,
 }
 
-/// Owns the writer thread. Clones are handles to the same one.
+/// Owns the writer thread and the one that syncs. Clones are handles to the same ones.
 #[derive(Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
-    writer: Thread,
-    join: Arc<Mutex<Option<JoinHandle<()>>>>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 /// Between the handles and the writer thread.
@@ -188,14 +191,19 @@ impl Recorder {
             refusals: Mutex::new(Some(events.clone())),
             counts: Counts::default(),
         });
-        let join = {
+        let volume: Arc<dyn Volume> = Arc::from(volume);
+        let mut threads = Vec::new();
+        if !shared.config.sync_every.is_zero() {
+            let (shared, volume) = (shared.clone(), volume.clone());
+            let thread = std::thread::Builder::new().name("recorder-sync".into());
+            threads.push(thread.spawn(move || syncer::run(&shared, &*volume))?);
+        }
+        let thread = std::thread::Builder::new().name("recorder".into());
+        threads.push({
             let shared = shared.clone();
-            std::thread::Builder::new()
-                .name("recorder".into())
-                .spawn(move || writer::run(&shared, &events, &*volume))?
-        };
-        let writer = join.thread().clone();
-        Ok((Self { shared, writer, join: Arc::new(Mutex::new(Some(join))) }, RecorderEvents(receiver)))
+            thread.spawn(move || writer::run(&shared, &events, &*volume))?
+        });
+        Ok((Self { shared, threads: Arc::new(Mutex::new(threads)) }, RecorderEvents(receiver)))
     }
 
     /// Opens a recording that begins now. A recording that may not be opened (name, limit) is answered with a sink that
@@ -214,7 +222,7 @@ impl Recorder {
         let opened = Opened { spec, inbox: inbox.clone(), started };
         self.shared.counts.open.fetch_add(1, Ordering::Relaxed);
         self.shared.opened.lock().unwrap_or_else(PoisonError::into_inner).push(opened);
-        Box::new(Tap::new(inbox, self.writer.clone(), started))
+        Box::new(Tap::new(inbox, started))
     }
 
     fn may_open(&self, spec: &RecordingSpec) -> Result<(), &'static str> {
@@ -246,13 +254,15 @@ impl Recorder {
     /// open recording.
     pub fn shutdown(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        self.writer.unpark();
         self.shared.refusals.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let join = self.join.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(join) = join
-            && join.join().is_err()
-        {
-            tracing::error!("the writer thread had died");
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in &threads {
+            thread.thread().unpark();
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the recorder had died");
+            }
         }
     }
 }

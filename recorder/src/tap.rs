@@ -9,7 +9,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread::Thread,
     time::{Duration, Instant},
 };
 
@@ -159,14 +158,13 @@ impl Batch {
 /// The sink of one recording.
 pub(crate) struct Tap {
     inbox: Arc<Inbox>,
-    writer: Thread,
     started: Instant,
     spill: Batch,
 }
 
 impl Tap {
-    pub(crate) fn new(inbox: Arc<Inbox>, writer: Thread, started: Instant) -> Self {
-        Self { inbox, writer, started, spill: Batch::default() }
+    pub(crate) fn new(inbox: Arc<Inbox>, started: Instant) -> Self {
+        Self { inbox, started, spill: Batch::default() }
     }
 
     fn since_start(&self, at: Instant) -> Duration {
@@ -203,7 +201,6 @@ impl FrameSink for Tap {
         // Once in a recording's life, and the writer holds the lock for the exchange of two buffers only.
         lock(&self.inbox.batch).append(&mut self.spill, self.inbox.capacity);
         self.inbox.finish(self.started.elapsed());
-        self.writer.unpark();
     }
 }
 

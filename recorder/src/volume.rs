@@ -8,12 +8,15 @@ use std::{
 };
 
 /// Where recordings are written.
-pub trait Volume: Send {
+pub trait Volume: Send + Sync {
     /// Makes a new file, and the folders above it. A file of that name must not exist.
     fn create(&self, path: &Path) -> io::Result<Box<dyn VolumeFile>>;
 
     /// Bytes that may still be written, if it can be told.
     fn free_bytes(&self) -> Option<u64>;
+
+    /// All that was written survives a power failure when this returns. May take seconds.
+    fn sync(&self) -> io::Result<()>;
 
     /// Gives a finished file its final name, durably.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -54,6 +57,15 @@ impl Volume for DirVolume {
     fn free_bytes(&self) -> Option<u64> {
         let stat = rustix::fs::statvfs(&self.root).ok()?;
         Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let folder = File::open(&self.root)?;
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&folder)?;
+        #[cfg(not(target_os = "linux"))]
+        folder.sync_all()?;
+        Ok(())
     }
 }
 

@@ -1,4 +1,7 @@
 //! The writer thread: looks at every open recording ten times a second, keeps the files playable, watches the disk.
+//!
+//! The recordings take turns instead of being served in one go: a thread that computes for milliseconds keeps a media
+//! thread from its processor for as long, since schedulers let a running thread finish its slice (Linux: about 3 ms).
 
 use std::{
     collections::VecDeque,
@@ -16,6 +19,10 @@ use crate::{
     volume::Volume,
 };
 
+/// Recordings served before the processor is given back: a fraction of a millisecond.
+const PER_TURN: usize = 8;
+/// Turns do not follow each other faster; with very many recordings each serves more of them.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// How often free space is asked for and a refusing disk tried again.
 const DISK_CHECK: Duration = Duration::from_secs(1);
 /// How long a shutdown waits for the engine to take the last events.
@@ -25,13 +32,15 @@ struct Writer<'a> {
     shared: &'a Shared,
     engine: &'a mpsc::Sender<RecorderEvent>,
     volume: &'a dyn Volume,
-    open: Vec<Open>,
+    /// In the order in which they are served; who was served goes to the end.
+    open: VecDeque<Open>,
     /// Exchanged with each inbox in turn.
     spare: Batch,
     events: VecDeque<RecorderEvent>,
     disk: Disk,
     disk_checked: Option<Instant>,
     free_bytes: Option<u64>,
+    watched: Option<Instant>,
 }
 
 struct Open {
@@ -53,20 +62,26 @@ pub(crate) fn run(shared: &Shared, engine: &mpsc::Sender<RecorderEvent>, volume:
         shared,
         engine,
         volume,
-        open: Vec::new(),
+        open: VecDeque::new(),
         spare: Batch::default(),
         events: VecDeque::new(),
         disk: Disk::Ok,
         disk_checked: None,
         free_bytes: None,
+        watched: None,
     };
+    let mut next = Instant::now();
     loop {
+        let now = Instant::now();
         let stopping = shared.stopping.load(Ordering::Acquire);
-        writer.turn(Instant::now(), stopping);
+        let rota = Rota::of(writer.open.len(), shared.config.drain_every);
+        writer.turn(now, if stopping { usize::MAX } else { rota.share }, stopping);
         if stopping && writer.open.is_empty() {
             break;
         }
-        std::thread::park_timeout(shared.config.drain_every);
+        // A late turn is not made up for by a faster one.
+        next = (next + rota.pause).max(now);
+        std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
     }
     let until = Instant::now() + LAST_EVENTS;
     while !writer.events.is_empty() && Instant::now() < until {
@@ -75,38 +90,52 @@ pub(crate) fn run(shared: &Shared, engine: &mpsc::Sender<RecorderEvent>, volume:
     }
 }
 
+/// How many recordings are served in a turn, and how long the turn lasts: all come round once in `every`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rota {
+    share: usize,
+    pause: Duration,
+}
+
+impl Rota {
+    fn of(open: usize, every: Duration) -> Self {
+        let turns = open.div_ceil(PER_TURN).clamp(1, usize::from(u16::MAX));
+        let pause = (every / turns as u32).max(SHORTEST_PAUSE.min(every));
+        let turns = (every.as_nanos() / pause.as_nanos().max(1)).max(1) as usize;
+        Rota { share: open.div_ceil(turns).max(1), pause }
+    }
+}
+
 impl Writer<'_> {
-    fn turn(&mut self, now: Instant, stopping: bool) {
+    fn turn(&mut self, now: Instant, share: usize, stopping: bool) {
         self.check_disk(now);
         let opened = std::mem::take(&mut *self.shared.opened.lock().unwrap_or_else(PoisonError::into_inner));
         for Opened { spec, inbox, started } in opened {
             let recording = Recording::new(spec, inbox, &self.shared.config.dir);
-            self.open.push(Open { recording, started, flushed: None });
+            self.open.push_back(Open { recording, started, flushed: None });
         }
-        let mut index = 0;
-        while index < self.open.len() {
+        for _ in 0..share.min(self.open.len()) {
+            let Some(mut open) = self.open.pop_front() else { break };
             if stopping {
-                let open = &self.open[index];
                 open.recording.inbox().finish(open.started.elapsed());
             }
             // One recording's defect must not end the others.
-            match catch_unwind(AssertUnwindSafe(|| self.serve(index, now))) {
-                Ok(None) => index += 1,
-                Ok(Some(end)) => self.finish(index, end),
-                Err(_) => {
-                    let open = self.open.swap_remove(index);
-                    self.failed(open.recording.key(), "a defect in the recorder".into());
-                }
+            match catch_unwind(AssertUnwindSafe(|| self.serve(&mut open, now))) {
+                Ok(None) => self.open.push_back(open),
+                Ok(Some(end)) => self.finish(open, end),
+                Err(_) => self.failed(open.recording.key(), "a defect in the recorder".into()),
             }
         }
-        self.watch_disk();
+        if self.watched.is_none_or(|last| now.duration_since(last) >= self.shared.config.drain_every) {
+            self.watched = Some(now);
+            self.watch_disk();
+        }
         self.tell();
     }
 
     /// Takes in what arrived; flushes when it is time. Returns the end when it has come.
-    fn serve(&mut self, index: usize, now: Instant) -> Option<Duration> {
+    fn serve(&mut self, open: &mut Open, now: Instant) -> Option<Duration> {
         let reserve_touched = self.reserve_touched();
-        let open = &mut self.open[index];
         let end = open.recording.drain(&mut self.spare);
         if end.is_some() {
             return end;
@@ -131,8 +160,8 @@ impl Writer<'_> {
         None
     }
 
-    fn finish(&mut self, index: usize, end: Duration) {
-        let Open { recording, .. } = self.open.swap_remove(index);
+    fn finish(&mut self, open: Open, end: Duration) {
+        let Open { recording, .. } = open;
         let (key, before) = (recording.key(), recording.samples());
         let (volume, may_write) = (self.volume, !self.reserve_touched());
         match catch_unwind(AssertUnwindSafe(|| recording.finish(volume, end, may_write))) {
@@ -205,5 +234,26 @@ impl Writer<'_> {
                 Err(TrySendError::Closed(_)) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn all_recordings_come_round_in_time_and_no_turn_is_long() {
+        assert_eq!(Rota::of(0, EVERY), Rota { share: 1, pause: EVERY });
+        assert_eq!(Rota::of(2, EVERY), Rota { share: 2, pause: EVERY });
+        assert_eq!(Rota::of(400, EVERY), Rota { share: 8, pause: Duration::from_millis(2) });
+        for open in [1, 7, 9, 100, 401, 799, 801, 5_000, 10_000] {
+            let Rota { share, pause } = Rota::of(open, EVERY);
+            let turns = open.div_ceil(share) as u32;
+            assert!(pause * turns <= EVERY + pause, "{open} recordings take {:?}", pause * turns);
+            assert!(share <= PER_TURN || pause == SHORTEST_PAUSE, "{open} recordings: {share} in one turn");
+        }
+        assert_eq!(Rota::of(1_000, Duration::from_micros(10)).pause, Duration::from_micros(10));
     }
 }

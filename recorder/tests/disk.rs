@@ -43,6 +43,10 @@ impl Volume for Small {
     fn free_bytes(&self) -> Option<u64> {
         None
     }
+
+    fn sync(&self) -> io::Result<()> {
+        self.inner.sync()
+    }
 }
 
 impl VolumeFile for SmallFile {
@@ -215,6 +219,9 @@ fn the_reserve_is_not_touched() {
         fn free_bytes(&self) -> Option<u64> {
             Some(self.1.load(Ordering::SeqCst))
         }
+        fn sync(&self) -> io::Result<()> {
+            self.0.sync()
+        }
     }
     let dir = tempfile::tempdir().unwrap();
     let free = Arc::new(AtomicU64::new(900));
@@ -234,5 +241,39 @@ fn the_reserve_is_not_touched() {
     until("writing goes on", || recorder.stats().bytes_written > 0);
     caller.sink.finish();
     assert_eq!(finished(&mut events).samples, 16_000);
+    recorder.shutdown();
+}
+
+/// What a power failure can take is bounded: what was written is synced while the call goes on, and a silent disk is left alone.
+#[test]
+fn what_was_written_is_synced_while_the_call_goes_on() {
+    struct Counting(DirVolume, Arc<AtomicU64>);
+    impl Volume for Counting {
+        fn create(&self, path: &Path) -> io::Result<Box<dyn VolumeFile>> {
+            self.0.create(path)
+        }
+        fn free_bytes(&self) -> Option<u64> {
+            None
+        }
+        fn sync(&self) -> io::Result<()> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.sync()
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let syncs = Arc::new(AtomicU64::new(0));
+    let mut config = config(dir.path());
+    config.sync_every = Duration::from_millis(30);
+    let volume = Counting(DirVolume::new(dir.path()), syncs.clone());
+    let (recorder, mut events) = Recorder::start_on(config, Box::new(volume)).unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    assert_eq!(syncs.load(Ordering::SeqCst), 0, "nothing was written");
+    let mut caller = Caller::new(recorder.open(spec(1, "rc_s")));
+    for round in 1..=2 {
+        caller.say(50);
+        until("a sync", || syncs.load(Ordering::SeqCst) >= round);
+    }
+    drop(caller);
+    finished(&mut events);
     recorder.shutdown();
 }

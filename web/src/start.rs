@@ -165,6 +165,7 @@ fn recorder(config: &ServerConfig) -> RecorderConfig {
     RecorderConfig {
         queue_frames: table.queue_frames,
         flush_every: Duration::from_millis(u64::from(table.flush_ms)),
+        sync_every: seconds(table.sync_seconds),
         min_free_bytes: table.min_free_mib << 20,
         ..RecorderConfig::new(&config.recordings_dir)
     }

@@ -198,15 +198,18 @@ pub struct RecorderTable {
     pub dir: Option<PathBuf>,
     /// Frames (20 ms) of one recording that may wait for the disk.
     pub queue_frames: usize,
-    /// Longest part of a recording that a power cut can take, in milliseconds; at most 1000.
+    /// Longest part of a recording that a killed process can take, in milliseconds; at most 1000.
     pub flush_ms: u32,
+    /// Longest part of a recording that a power failure can take, in seconds, beside the time the disk needs; 0 leaves
+    /// it to the operating system.
+    pub sync_seconds: u32,
     /// Below this much free disk an alarm is raised, in MiB.
     pub min_free_mib: u64,
 }
 
 impl Default for RecorderTable {
     fn default() -> Self {
-        Self { dir: None, queue_frames: 500, flush_ms: 500, min_free_mib: 1024 }
+        Self { dir: None, queue_frames: 500, flush_ms: 500, sync_seconds: 5, min_free_mib: 1024 }
     }
 }
 
