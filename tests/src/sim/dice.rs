@@ -120,5 +120,12 @@ impl Hasher for Quick {
     }
 }
 
+/// 64 bits that stand for a text.
+pub fn fingerprint(text: &str) -> u64 {
+    let mut hasher = Quick::default();
+    hasher.write(text.as_bytes());
+    scramble(hasher.finish())
+}
+
 pub type QuickMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<Quick>>;
 pub type QuickSet<K> = std::collections::HashSet<K, BuildHasherDefault<Quick>>;

@@ -15,7 +15,9 @@ impl Site {
         if self.ending {
             return Ok(());
         }
-        self.agenda.push(self.now + self.dice.seconds(120, 1500), index, Plan::House);
+        // In a large house the same is done more seldom: most events are to be customers' and agents'.
+        let pace = 1 + self.tenants[index].people.len() as i64 / 15;
+        self.agenda.push(self.now + self.dice.seconds(120 * pace, 1500 * pace), index, Plan::House);
         let who = self.dice.roll(self.tenants[index].people.len() as u64) as usize;
         match self.dice.roll(10) {
             0..=2 => self.reconfigure(index),
@@ -112,7 +114,8 @@ impl Site {
         if self.ending {
             return Ok(());
         }
-        self.agenda.push(self.now + self.dice.seconds(600, 7200), index, Plan::Crash);
+        let pace = 1 + self.tenants[index].people.len() as i64 / 15;
+        self.agenda.push(self.now + self.dice.seconds(600 * pace, 7200 * pace), index, Plan::Crash);
         match self.dice.roll(4) {
             0 => self.crash(index),
             1 => (0..self.tenants.len()).try_for_each(|index| self.crash(index)),

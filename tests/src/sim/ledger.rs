@@ -16,7 +16,7 @@ use ringback_routing::{
 
 use super::{
     Checked, Fault,
-    dice::{QuickMap, QuickSet},
+    dice::{QuickMap, QuickSet, fingerprint},
     insist,
     scene::LONGEST_CHAT_WAIT,
 };
@@ -84,8 +84,8 @@ pub struct Ledger {
     pub rows: QuickMap<ContactId, Row>,
     pub seats: BTreeMap<AgentId, Seat>,
     lines: Vec<Line>,
-    /// Numbers in an attempt that lives or may live.
-    dialled: QuickMap<String, ContactId>,
+    /// Numbers, as fingerprints, in an attempt that lives or may live.
+    dialled: QuickMap<u64, ContactId>,
     deadlines: BTreeSet<(Timestamp, ContactId)>,
     pub counts: Counts,
     turn: u64,
@@ -274,9 +274,9 @@ impl Ledger {
         check_shape(&contact)?;
         let before: Vec<_> =
             old.into_iter().flat_map(open_segments).map(|found| (found.id, found.agent.clone())).collect();
-        let was_live = old.and_then(live_number).map(str::to_owned);
+        let was_live = old.and_then(live_number);
         self.in_hand(id, &before, &contact)?;
-        self.on_the_line(id, was_live.as_deref(), live_number(&contact))?;
+        self.on_the_line(id, was_live, live_number(&contact))?;
         self.touched.insert(id);
         if let ContactState::Closed { outcome } = contact.state {
             return self.close(&contact, outcome);
@@ -356,15 +356,15 @@ impl Ledger {
     }
 
     /// One live dialog per number.
-    fn on_the_line(&mut self, id: ContactId, was: Option<&str>, is: Option<&str>) -> Checked {
+    fn on_the_line(&mut self, id: ContactId, was: Option<u64>, is: Option<u64>) -> Checked {
         if was == is {
             return Ok(());
         }
         if let Some(was) = was {
-            self.dialled.remove(was);
+            self.dialled.remove(&was);
         }
         if let Some(is) = is {
-            let other = self.dialled.insert(is.to_owned(), id);
+            let other = self.dialled.insert(is, id);
             insist!(other.is_none(), "{id} and {other:?} are on one number");
         }
         Ok(())
@@ -526,10 +526,10 @@ fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool
 }
 
 /// The number whose dialog lives or, after a crash, may live.
-fn live_number(contact: &Contact) -> Option<&str> {
+fn live_number(contact: &Contact) -> Option<u64> {
     let last = contact.attempts.last()?;
     let live = matches!(last.state, AttemptState::Dialling | AttemptState::Live | AttemptState::Unknown { .. });
-    live.then_some(contact.customer.number_key.as_str())
+    live.then(|| fingerprint(&contact.customer.number_key))
 }
 
 /// What was is not made otherwise.

@@ -23,8 +23,8 @@ pub struct Twin {
     left: u32,
 }
 
-/// What a crash has put wrong shows within so many drains.
-const DRAINS: u32 = 4000;
+/// What a crash has put wrong shows within so many drains: by then everybody is back and at work again.
+const DRAINS: u32 = 600;
 
 impl Twin {
     pub fn new(now: Timestamp, start: Start) -> Self {
