@@ -47,6 +47,19 @@ impl Lang {
     }
 }
 
+/// An expected wait (P50 and P90 in milliseconds) as the pages without JavaScript say it, in whole minutes.
+pub fn wait(p50: Option<i64>, p90: Option<i64>, lang: Lang) -> String {
+    let Some(p50) = p50 else { return lang.pick("not known yet", "aún no se sabe").to_owned() };
+    let from = p50.max(0) / 60_000;
+    let to = (p90.unwrap_or(p50).saturating_add(59_999) / 60_000).max(from + 1);
+    match (from, lang) {
+        (0, Lang::En) => format!("up to {to} min"),
+        (0, Lang::Es) => format!("hasta {to} min"),
+        (_, Lang::En) => format!("about {from} to {to} minutes"),
+        (_, Lang::Es) => format!("unos {from} a {to} minutos"),
+    }
+}
+
 /// Title and detail of a problem. Every code the server uses is here; a test looks for that.
 pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
     (
@@ -145,6 +158,24 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         "rate_limited",
         ["Too many requests", "Demasiadas solicitudes"],
         ["Please wait a moment and try again.", "Espere un momento e inténtelo de nuevo."],
+    ),
+    (
+        "wait_too_long",
+        ["The wait is long right now", "Ahora la espera es larga"],
+        [
+            "More people are waiting than we can call soon. Please choose a time, or try again later.",
+            "Hay más personas en espera de las que podemos llamar pronto. Elija una hora o inténtelo más tarde.",
+        ],
+    ),
+    (
+        "no_such_slot",
+        ["This time is not offered", "Esta hora no se ofrece"],
+        ["Please choose another time.", "Elija otra hora."],
+    ),
+    (
+        "slot_full",
+        ["This time is taken", "Esta hora ya está ocupada"],
+        ["Somebody else was faster. Please choose another time.", "Otra persona fue más rápida. Elija otra hora."],
     ),
     (
         "full",

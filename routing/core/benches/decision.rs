@@ -38,6 +38,10 @@ fn config() -> TenantConfig {
             press_one_timeout: secs(10),
             trunks: vec!["carrier".into()],
             guard_time: secs(60),
+            entry_mode: EntryMode::default(),
+            gate: None,
+            slots: None,
+            window: vec![],
         },
         chat: ChatConfig::default(),
         hours: Hours {
@@ -46,6 +50,7 @@ fn config() -> TenantConfig {
                 .to_vec(),
             holidays: vec![],
             closure: None,
+            at_closing: AtClosing::default(),
         },
         queues: vec![QueueConfig { id: "general".into(), name: "General".into() }],
         subjects: (0..SKILLS)
@@ -106,6 +111,8 @@ fn request(index: usize) -> Event {
             subject: Some(SubjectId::new(format!("subject-{}", index % SKILLS))),
             status_token_digest: Some(format!("{index:064x}")),
             when_open: false,
+            slot: None,
+            accept_wait: false,
         },
     }
 }
@@ -159,7 +166,14 @@ fn resident() -> usize {
 }
 
 fn main() {
-    let start = Start { seed: 7, config: config(), agent_configs: agents(), contacts: vec![], agents: vec![] };
+    let start = Start {
+        seed: 7,
+        config: config(),
+        agent_configs: agents(),
+        contacts: vec![],
+        agents: vec![],
+        past_waits: vec![],
+    };
     let now = Timestamp::from_millis(1_772_560_800_000);
     let mut bench = Bench { core: Core::restore(now, start), now, deeds: vec![] };
     while bench.core.poll_output().is_some() {}

@@ -12,6 +12,7 @@ use crate::{
     reason::Reason,
     time::{Millis, Timestamp},
     timers::Timer,
+    wait::WaitRange,
 };
 
 impl Core {
@@ -23,7 +24,7 @@ impl Core {
         if !self.config.chat.enabled {
             return Err(Rejection::NotEnabled);
         }
-        let (subject, queue, priority) = self.subject_asked(request.subject)?;
+        let (subject, queue, priority) = self.subject_asked(request.subject.as_ref())?;
         if self.contacts.len() >= self.config.limits.max_open_contacts {
             return Err(Rejection::Full);
         }
@@ -47,14 +48,16 @@ impl Core {
             cool_off: Default::default(),
             position_when_requested: 0,
             ewt_when_requested: None,
+            first_wait: None,
             config_version: self.config.version,
             reason: Reason::JustRequested,
             closed_at: None,
             chat: Some(Box::default()),
         };
         self.admit(now, contact);
-        let (position, ewt) = self.capture_place(now, id);
-        self.fact(id, now, Fact::Requested { position, ewt, config_version: self.config.version });
+        let (position, expected) = self.capture_place(id);
+        let (ewt, ewt_p90) = (expected.map(WaitRange::p50), expected.map(WaitRange::p90));
+        self.fact(id, now, Fact::Requested { position, ewt, ewt_p90, config_version: self.config.version });
         Ok(Receipt::ChatQueued { contact: id, position, ewt })
     }
 

@@ -195,12 +195,15 @@ impl Core {
         for (id, queue) in &self.floor.queues {
             let found = (queue.line.len(), queue.scheduled, queue.active);
             assert_eq!(found, counts.get(id).copied().unwrap_or_default(), "counters of {id}");
+        }
+        for bucket in &self.floor.buckets {
             let effective = self.agents.values().filter(|desk| {
                 desk.record.state == AgentState::Ready
                     && desk.record.session.is_some()
-                    && desk.config.queues.contains(id)
+                    && bucket.is_served_by(&desk.config)
             });
-            assert_eq!(queue.effective as usize, effective.count(), "effective agents of {id}");
+            let slots: u32 = effective.map(|desk| u32::from(desk.slots(bucket.medium))).sum();
+            assert_eq!(bucket.slots, slots, "effective agents of {}", bucket.queue);
         }
         let listed: usize = self.floor.buckets.iter().map(|bucket| bucket.waiting.len() + bucket.on_line.len()).sum();
         let should = self.contacts.values().filter(|entry| is_listed(&entry.contact, &entry.channel)).count();

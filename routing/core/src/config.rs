@@ -53,6 +53,74 @@ pub struct CallbackConfig {
     pub trunks: Vec<TrunkId>,
     /// After a crash in the middle of an attempt: no redial of that number before this has passed.
     pub guard_time: Millis,
+    #[serde(default)]
+    pub entry_mode: EntryMode,
+    /// What happens when the expected wait is long (G3); None: nothing.
+    #[serde(default)]
+    pub gate: Option<Gate>,
+    /// Times a customer may choose; None: none.
+    #[serde(default)]
+    pub slots: Option<Slots>,
+    /// When customers may be called, within the opening hours; empty: whenever it is open.
+    #[serde(default)]
+    pub window: Vec<OpenInterval>,
+}
+
+/// Who comes first when it is a contact's turn (C8). Either way a free agent and a channel are reserved before anybody is
+/// dialled, so that no customer picks up for nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryMode {
+    /// The agent is offered the contact; the customer is dialled once the agent has accepted.
+    #[default]
+    CallbackAgentFirst,
+    /// The customer is dialled at once; the reserved agent is connected without being asked, as soon as the customer has
+    /// heard the announcement (and pressed 1, where the tenant wants that). There is nothing to reject and nothing to miss.
+    CallbackCustomerFirst,
+}
+
+/// Who asks when the line is long: what they find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// An expected wait (P50) above this is too long. A wait that is not known never is.
+    pub longest_wait: Millis,
+    pub check_at: CheckAt,
+    pub then: OverLimit,
+}
+
+/// When the wait is looked at (C4: after the submit, G3: before).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckAt {
+    Render,
+    Submit,
+    Both,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverLimit {
+    /// The entry point is not shown.
+    Hide,
+    /// Shown, but not to be used, and why.
+    Disable,
+    /// Only a chosen time can be asked for.
+    Schedule,
+    /// The customer is told, and may wait for the call all the same.
+    Notify,
+}
+
+/// Times a customer may choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// Every so often one begins, and so long it lasts; at least a minute.
+    pub length: Millis,
+    /// Callbacks planned for one of them.
+    pub capacity: u32,
+    /// The soonest begins so long from now …
+    pub lead: Millis,
+    /// … and the last.
+    pub ahead: Millis,
 }
 
 /// Web chat of a tenant; off unless the tenant opted in (C1).
@@ -84,6 +152,31 @@ pub struct Hours {
     pub week: Vec<OpenInterval>,
     pub holidays: Vec<Holiday>,
     pub closure: Option<Closure>,
+    /// What becomes of those in line when it closes.
+    #[serde(default)]
+    pub at_closing: AtClosing,
+}
+
+/// By the reason why it closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AtClosing {
+    pub hours: Waiting,
+    pub holiday: Waiting,
+    pub closure: Waiting,
+}
+
+/// What becomes of those who are in line, but not on the telephone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// They stay in line and are called as long as agents are there.
+    Keep,
+    /// They are told, keep their place and are called from the next opening on.
+    #[default]
+    Reschedule,
+    /// They are told that nobody will call; the request ends.
+    Tell,
 }
 
 /// Open on `day` from `from` to `to`, local time; `to` at or before `from` means past midnight into the next day.

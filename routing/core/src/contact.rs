@@ -17,6 +17,7 @@ use crate::{
     ids::*,
     reason::Reason,
     time::{Millis, Timestamp},
+    wait::FirstWait,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Contact {
     /// Captured at request: reports cannot reconstruct it.
     pub position_when_requested: u32,
     pub ewt_when_requested: Option<Millis>,
+    /// Since when it was in line for the first time, and the wait foretold then; None as long as it never was.
+    #[serde(default)]
+    pub first_wait: Option<FirstWait>,
     pub config_version: u64,
     /// Why the contact is in its present state.
     pub reason: Reason,

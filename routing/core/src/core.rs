@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     agent::{AgentRecord, Presence},
-    config::{AgentConfig, TenantConfig},
+    config::{AgentConfig, Closure, TenantConfig},
     contact::{ChatEnd, Contact},
     event::{Event, Receipt, Rejection},
     floor::{BucketId, Floor},
@@ -14,7 +14,8 @@ use crate::{
     output::Output,
     time::Timestamp,
     timers::{Timer, Timers},
-    view::{AgentView, Availability, BoardView, StatusView},
+    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView},
+    wait::PastWait,
 };
 
 /// At most so many timers fire in one `handle_timeout`; the rest stay due and `next_deadline` says so. A morning at
@@ -30,6 +31,9 @@ pub struct Start {
     /// Open contacts only.
     pub contacts: Vec<Contact>,
     pub agents: Vec<AgentRecord>,
+    /// The latest waits and handling times, oldest first: what may be said about waiting survives a restart.
+    #[serde(default)]
+    pub past_waits: Vec<PastWait>,
 }
 
 pub struct Core {
@@ -53,8 +57,6 @@ pub(crate) struct Entry {
     pub(crate) bucket: BucketId,
     /// The customer pressed 1 on the leg that is live now.
     pub(crate) confirmed: bool,
-    /// When it last came in line.
-    pub(crate) queued_at: Timestamp,
 }
 
 /// The trunk channel a contact has, wants or waits for.
@@ -131,6 +133,7 @@ impl Core {
             outbox: Outbox::default(),
         };
         core.settle_start(now, start.agent_configs, start.agents, start.contacts);
+        core.remember_waits(start.past_waits);
         core.settle(now);
         core
     }
@@ -151,6 +154,7 @@ impl Core {
             Event::ClosureLifted => self.closure_changed(now, None),
             Event::CallbackRequested { request } => self.callback_requested(now, request),
             Event::CallbackCancelled { contact, by } => self.callback_cancelled(now, contact, by),
+            Event::CallbackTimeChosen { contact, slot } => self.time_chosen(now, contact, slot),
             Event::CallbackNumberChanged { contact, number, number_key } => {
                 self.number_changed(now, contact, number, number_key)
             }
@@ -259,6 +263,16 @@ impl Core {
 
     pub fn availability(&self, now: Timestamp) -> Availability {
         self.view_availability(now)
+    }
+
+    /// The times a customer may choose now, soonest first.
+    pub fn slots(&self, now: Timestamp) -> Vec<SlotView> {
+        self.open_slots(now)
+    }
+
+    /// Whom such a closure would find waiting, and what would become of them.
+    pub fn closure_preview(&self, closure: &Closure) -> ClosurePreview {
+        self.preview_closure(closure)
     }
 
     /// None when no such contact is open; a closed one is in the ledger only.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Health, RequestedState},
-    config::{AgentConfig, Closure, TenantConfig},
+    config::{AgentConfig, Closure, OverLimit, TenantConfig},
     contact::{AttemptResult, ChatEnd, Customer},
     ids::*,
     time::{Millis, Timestamp},
@@ -35,6 +35,11 @@ pub enum Event {
     CallbackCancelled {
         contact: ContactId,
         by: CancelledBy,
+    },
+    /// The customer chooses another time; None: as soon as possible.
+    CallbackTimeChosen {
+        contact: ContactId,
+        slot: Option<Timestamp>,
     },
     CallbackNumberChanged {
         contact: ContactId,
@@ -173,6 +178,12 @@ pub struct CallbackRequest {
     pub status_token_digest: Option<String>,
     /// The customer agrees to wait until the next opening if the tenant is closed now.
     pub when_open: bool,
+    /// A time the customer chose, the beginning of a slot.
+    #[serde(default)]
+    pub slot: Option<Timestamp>,
+    /// The customer has been told that the wait is long and wants the call all the same.
+    #[serde(default)]
+    pub accept_wait: bool,
 }
 
 /// A chat asked for. The customer's question stays with the chat's messages.
@@ -217,7 +228,11 @@ pub enum Receipt {
     CallbackQueued {
         contact: ContactId,
         position: u32,
+        /// Half of such waits are over by then; None = not known.
         ewt: Option<Millis>,
+        /// Nine of ten are.
+        #[serde(default)]
+        ewt_p90: Option<Millis>,
     },
     ChatQueued {
         contact: ContactId,
@@ -245,6 +260,12 @@ pub enum Rejection {
     Closed { closed: crate::reason::ClosedReason, next_open: Option<Timestamp> },
     #[error("the tenant's limit of open contacts is reached")]
     Full,
+    #[error("the expected wait is above the tenant's limit")]
+    TooLong { limit: Millis, expected: Millis, then: OverLimit },
+    #[error("no such time can be chosen")]
+    NoSuchSlot,
+    #[error("the chosen time is taken")]
+    SlotFull,
     #[error("no such contact")]
     NoSuchContact,
     #[error("no such agent")]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::{AgentConfig, TenantConfig},
-    contact::{Contact, ContactState, Medium},
-    core::{ChannelHold, Core, Listing},
+    contact::{Channel, Contact, ContactState, Medium},
+    core::{ChannelHold, Core, Desk, Listing},
     event::DenialReason,
     ids::*,
     line::{Line, Place, place_of},
@@ -38,7 +38,9 @@ pub(crate) struct Floor {
     /// Agents kept free for a reservation.
     pub(crate) earmarked: BTreeSet<Free>,
     pub(crate) signed_in: u32,
-    /// Outside hours: only customers who are on the line already are served.
+    /// Customers may be called, by the hours and the callback window.
+    pub(crate) open: bool,
+    /// Only customers who are on the line already are served.
     pub(crate) shut: bool,
     /// No channel is asked for while this stands; `Timer::ChannelsRetry` ends it.
     pub(crate) blocked: Option<DenialReason>,
@@ -50,8 +52,6 @@ pub(crate) struct QueueLine {
     pub(crate) line: Line,
     pub(crate) scheduled: u32,
     pub(crate) active: u32,
-    /// Agents who are Ready, busy ones included, and serve this queue.
-    pub(crate) effective: u32,
     pub(crate) wait: WaitStats,
 }
 
@@ -60,6 +60,8 @@ pub(crate) struct Bucket {
     pub(crate) queue: QueueId,
     pub(crate) medium: Medium,
     pub(crate) need: Need,
+    /// Contacts that the agents who are Ready and serve this bucket can have in hand, busy ones included.
+    pub(crate) slots: u32,
     pub(crate) free: BTreeSet<Free>,
     /// In line, no channel asked for yet.
     pub(crate) waiting: BTreeSet<Place>,
@@ -68,6 +70,21 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
+    fn new(queue: QueueId, medium: Medium, need: Need) -> Self {
+        let (free, waiting, on_line) = Default::default();
+        Self { queue, medium, need, slots: 0, free, waiting, on_line }
+    }
+
+    /// Takes an agent who serves it in, as that agent stands.
+    fn enlist(&mut self, agent: &AgentId, desk: &Desk) {
+        if desk.effective {
+            self.staff(desk);
+        }
+        if let Some(listing) = desk.listed.filter(|listing| self.takes(desk.earmark.is_some(), listing)) {
+            self.free.insert((listing.load, listing.idle, agent.clone()));
+        }
+    }
+
     pub(crate) fn is_served_by(&self, agent: &AgentConfig) -> bool {
         serves(agent, &self.queue, &self.need)
     }
@@ -75,6 +92,36 @@ impl Bucket {
     /// Whether an agent who stands like this is free for it. Who is kept for a call is free for no other call.
     pub(crate) fn takes(&self, kept: bool, listing: &Listing) -> bool {
         listing.open(self.medium) && !(kept && self.medium == Medium::Voice)
+    }
+
+    fn staff(&mut self, desk: &Desk) {
+        self.slots += u32::from(desk.slots(self.medium));
+    }
+
+    fn unstaff(&mut self, desk: &Desk) {
+        self.slots -= u32::from(desk.slots(self.medium));
+    }
+}
+
+impl Floor {
+    /// Free agents who serve the need, and contacts of the channel that all of them can have in hand.
+    pub(crate) fn capacity(
+        &self,
+        desks: &BTreeMap<AgentId, Desk>,
+        queue: &QueueId,
+        need: &Need,
+        channel: Channel,
+    ) -> (u32, u32) {
+        if let Some(&known) = self.bucket_ids.get(&(queue.clone(), channel.medium(), need.clone())) {
+            let bucket = &self.buckets[known];
+            return (bucket.free.len() as u32, bucket.slots);
+        }
+        // Nobody ever asked for it: counted by hand.
+        let mut bucket = Bucket::new(queue.clone(), channel.medium(), need.clone());
+        for (agent, desk) in desks.iter().filter(|(_, desk)| serves(&desk.config, queue, need)) {
+            bucket.enlist(agent, desk);
+        }
+        (bucket.free.len() as u32, bucket.slots)
     }
 }
 
@@ -136,7 +183,6 @@ impl Core {
                 self.timers.set(Timer::ContactDue(id), due);
             }
             ContactState::Queued { since } => {
-                entry.queued_at = since;
                 queue.line.insert(place_of(&entry.contact));
                 self.list_contact(id);
                 self.watch_cool_off(now, id);
@@ -180,14 +226,11 @@ impl Core {
         }
         let id = self.floor.buckets.len();
         let (queue, medium, need) = key.clone();
-        let (free, waiting, on_line) = Default::default();
-        let mut bucket = Bucket { queue, medium, need, free, waiting, on_line };
+        let mut bucket = Bucket::new(queue, medium, need);
         for (agent, desk) in &mut self.agents {
             if bucket.is_served_by(&desk.config) {
                 desk.buckets.push(id);
-                if let Some(listing) = desk.listed.filter(|listing| bucket.takes(desk.earmark.is_some(), listing)) {
-                    bucket.free.insert((listing.load, listing.idle, agent.clone()));
-                }
+                bucket.enlist(agent, desk);
             }
         }
         self.floor.buckets.push(bucket);
@@ -211,10 +254,8 @@ impl Core {
         (desk.signed_in, desk.effective) = (signed_in, effective);
         self.floor.signed_in += u32::from(desk.signed_in);
         if desk.effective {
-            for queue in &desk.config.queues {
-                if let Some(line) = self.floor.queues.get_mut(queue) {
-                    line.effective += 1;
-                }
+            for &bucket in &desk.buckets {
+                self.floor.buckets[bucket].staff(desk);
             }
         }
         desk.listed = listing;
@@ -235,10 +276,8 @@ impl Core {
         let Some(desk) = self.agents.get_mut(id) else { return };
         self.floor.signed_in -= u32::from(std::mem::take(&mut desk.signed_in));
         if std::mem::take(&mut desk.effective) {
-            for queue in &desk.config.queues {
-                if let Some(line) = self.floor.queues.get_mut(queue) {
-                    line.effective -= 1;
-                }
+            for &bucket in &desk.buckets {
+                self.floor.buckets[bucket].unstaff(desk);
             }
         }
         if let Some(listing) = desk.listed.take() {
@@ -254,7 +293,7 @@ impl Core {
     pub(crate) fn rebuild_floor(&mut self, now: Timestamp) {
         let old = std::mem::take(&mut self.floor);
         self.floor.blocked = old.blocked;
-        self.floor.shut = old.shut;
+        (self.floor.open, self.floor.shut) = (old.open, old.shut);
         self.floor.touched_agents = old.touched_agents;
         let mut stats: BTreeMap<_, _> = old.queues.into_iter().map(|(id, queue)| (id, queue.wait)).collect();
         for queue in &self.config.queues {
@@ -307,17 +346,13 @@ impl Core {
         }
         self.fact(id, now, Fact::Queued { reason: reason.clone() });
         self.move_to(now, id, ContactState::Queued { since: now }, reason);
+        self.note_first_wait(now, id);
     }
 
     /// 1 = next; None when not in line.
     pub(crate) fn position(&self, contact: &Contact) -> Option<u32> {
         let queue = self.floor.queues.get(&contact.queue)?;
         queue.line.rank(&place_of(contact)).map(|rank| rank as u32 + 1)
-    }
-
-    pub(crate) fn ewt(&self, now: Timestamp, queue: &QueueId, position: u32) -> Option<crate::time::Millis> {
-        let queue = self.floor.queues.get(queue)?;
-        queue.wait.estimate(now, position, queue.effective)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::{
 const HORIZON_DAYS: u64 = 400;
 /// A gap in local time is at most a day (Samoa, 2011) and some.
 const LONGEST_GAP_MINUTES: i64 = 26 * 60;
+/// Hours and callback window that never meet are given up after so many openings.
+const LONGEST_SEARCH: usize = 1_000;
 /// Chained intervals (around the clock) are followed this far for `closes_at`.
 const LONGEST_CHAIN: usize = 32;
 
@@ -54,6 +56,37 @@ pub fn openness(config: &TenantConfig, now: Timestamp) -> Openness {
         Some(holiday) => ClosedReason::Holiday { name: holiday.name.clone() },
         None => ClosedReason::Hours,
     })
+}
+
+/// Whether customers may be called at `now`: within hours, holidays and closures, and within the callback window. The
+/// reason is that of the hours where they say no, else [`ClosedReason::Hours`].
+pub fn callable(config: &TenantConfig, now: Timestamp) -> Openness {
+    let open = openness(config, now);
+    if config.callback.window.is_empty() {
+        return open;
+    }
+    let hours = Hours { week: config.callback.window.clone(), ..Hours::default() };
+    let window = Calendar { hours: &hours, zone: config.timezone };
+    if let (true, Some(end)) = (open.is_open(), window.open_until(now)) {
+        return Openness { closes_at: [open.closes_at, end].into_iter().flatten().min(), ..open };
+    }
+    let closed = open.closed.unwrap_or(ClosedReason::Hours);
+    Openness { closed: Some(closed), next_open: next_callable(config, &window, now), closes_at: None }
+}
+
+/// The first instant from `from` on that is within both.
+fn next_callable(config: &TenantConfig, window: &Calendar<'_>, from: Timestamp) -> Option<Timestamp> {
+    let mut at = from;
+    for _ in 0..LONGEST_SEARCH {
+        let open = openness(config, at);
+        let start = if open.is_open() { at } else { open.next_open? };
+        let within = window.next_by_hours(start)?;
+        if within == start {
+            return Some(start);
+        }
+        at = within;
+    }
+    None
 }
 
 fn covers(closure: &Closure, at: Timestamp) -> bool {

@@ -11,7 +11,8 @@
 //!
 //! Where to find what: [`core`] is the façade and dispatches; `requests` takes callbacks and cancels them; `schedule`
 //! and [`hours`] say when; `slots` what fits into one hand; `floor` holds every index and `line` the order of waiting; `matcher` reserves a channel and
-//! picks the agent; `offers` presents; `attempts` dials and announces; `conversation` bridges, holds, survives a lost
+//! picks the agent; [`wait`] and `forecast` know what can be said of a wait, `booking` gives chosen times and guards the line; `offers` presents; `attempts`
+//! dials and announces; `conversation` bridges, holds, survives a lost
 //! agent and ends; `chats` is what only chats do; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
 //! every timer with its owner; `check` states the invariants.
 
@@ -27,13 +28,16 @@ pub mod reason;
 pub mod time;
 pub mod view;
 pub mod views;
+pub mod wait;
 
 mod agents;
 mod attempts;
+mod booking;
 mod chats;
 mod check;
 mod conversation;
 mod floor;
+mod forecast;
 mod line;
 mod matcher;
 mod numbers;
@@ -44,7 +48,6 @@ mod restore;
 mod schedule;
 mod slots;
 mod timers;
-mod wait;
 mod wrapup;
 
 pub use crate::core::Core;

@@ -2,7 +2,7 @@
 
 use crate::{
     agent::{AgentState, Endpoint, RequestedState},
-    config::Aftermath,
+    config::{Aftermath, EntryMode},
     contact::*,
     core::{Core, Desk, LegOwner, Side},
     event::{Receipt, Rejection},
@@ -26,7 +26,7 @@ impl Core {
             _ => Reason::FewestInHand { in_hand, considered },
         };
         let position = self.position(&entry.contact).unwrap_or(1);
-        let ewt = self.ewt(now, &entry.contact.queue, position);
+        let ewt = self.expected(now, &entry.contact, position).map(|forecast| forecast.range.p50());
         let channel = entry.contact.channel;
         let until = now + self.config.policy.offer_timeout.max(Millis(1));
         let segment = SegmentId(self.ids.mint(now));
@@ -62,6 +62,12 @@ impl Core {
         self.relist_agent(&agent);
         self.timers.set(Timer::OfferLapse(id), until);
         self.fact(id, now, Fact::Offered { segment, agent: agent.clone(), position, ewt, why });
+        if channel == Channel::Callback && self.config.callback.entry_mode == EntryMode::CallbackCustomerFirst {
+            // Reserved instead of asked: the record reads as if the agent had accepted in the same moment.
+            let taken = self.offer_accepted(now, &agent, offer);
+            debug_assert!(taken.is_ok(), "the offer was made to an agent with a session");
+            return;
+        }
         self.deed(now, Deed::PresentOffer { offer, contact: id, agent, session, channel, until });
         self.deed(now, Deed::NotifyCustomer { contact: id });
     }
@@ -86,22 +92,18 @@ impl Core {
         let session = self.agents.get(agent).and_then(|desk| desk.record.session.clone());
         let session = session.ok_or(Rejection::OfferGone)?;
         self.timers.cancel(&Timer::OfferLapse(id));
+        self.note_service(now, id, segment);
         if self.contacts.get(&id).is_some_and(|entry| entry.contact.channel == Channel::Chat) {
             self.connect_chat(now, id, segment, session);
             return Ok(Receipt::Done);
         }
         let leg = LegId(self.ids.mint(now));
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::OfferGone) };
-        let first = entry.contact.attempts.is_empty();
-        let waited = now.since(entry.queued_at);
         if let Some(segment) = entry.contact.segment_mut(segment) {
             segment.accepted_at = Some(now);
             segment.state = SegmentState::Connecting { since: now };
             segment.endpoint = Endpoint::Browser { session: session.clone() };
             segment.leg = Some(leg);
-        }
-        if let Some(queue) = self.floor.queues.get_mut(&entry.contact.queue).filter(|_| first) {
-            queue.wait.answered(now, waited);
         }
         let live = entry.contact.live_leg();
         self.legs.insert(leg, LegOwner { contact: id, side: Side::Agent(segment) });
@@ -190,8 +192,10 @@ impl Core {
         found.ended_at.get_or_insert(now);
         found.done_at = Some(now);
         let agent = found.agent.clone();
+        let (span, served) = (now.since(found.offered_at), found.accepted_at.is_some());
         self.timers.cancel(&Timer::WrapUpOver(id, segment));
         self.save(id);
+        self.agent_is_done(now, id, segment, span, served);
         if let Some(desk) = self.agents.get_mut(&agent) {
             desk.hand.retain(|held| held.1 != segment);
         }

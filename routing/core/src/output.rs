@@ -8,6 +8,7 @@ use crate::{
     ids::*,
     reason::Reason,
     time::{Millis, Timestamp},
+    wait::{Forecast, Seen},
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,34 +34,144 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
-    Requested { position: u32, ewt: Option<Millis>, config_version: u64 },
-    Scheduled { due: Timestamp, reason: Reason },
-    Queued { reason: Reason },
-    Offered { segment: SegmentId, agent: AgentId, position: u32, ewt: Option<Millis>, why: Reason },
-    OfferAccepted { segment: SegmentId, agent: AgentId },
-    OfferDeclined { segment: SegmentId, agent: AgentId },
-    OfferLapsed { segment: SegmentId, agent: AgentId },
-    OfferRevoked { segment: SegmentId, agent: AgentId },
-    Dialled { attempt: AttemptId, leg: LegId, ordinal: u32, position: u32, ewt: Option<Millis> },
-    Ringing { attempt: AttemptId },
-    Answered { attempt: AttemptId },
-    Announced { attempt: AttemptId, prompt: String },
-    Bridged { attempt: AttemptId, segment: SegmentId, agent: AgentId },
-    ChatConnected { segment: SegmentId, agent: AgentId },
-    CustomerGone { until: Timestamp },
+    Requested {
+        position: u32,
+        ewt: Option<Millis>,
+        #[serde(default)]
+        ewt_p90: Option<Millis>,
+        config_version: u64,
+    },
+    Scheduled {
+        due: Timestamp,
+        reason: Reason,
+    },
+    Queued {
+        reason: Reason,
+    },
+    Offered {
+        segment: SegmentId,
+        agent: AgentId,
+        position: u32,
+        ewt: Option<Millis>,
+        why: Reason,
+    },
+    OfferAccepted {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    OfferDeclined {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    OfferLapsed {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    OfferRevoked {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    Dialled {
+        attempt: AttemptId,
+        leg: LegId,
+        ordinal: u32,
+        position: u32,
+        ewt: Option<Millis>,
+    },
+    Ringing {
+        attempt: AttemptId,
+    },
+    Answered {
+        attempt: AttemptId,
+    },
+    Announced {
+        attempt: AttemptId,
+        prompt: String,
+    },
+    Bridged {
+        attempt: AttemptId,
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    ChatConnected {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    CustomerGone {
+        until: Timestamp,
+    },
     CustomerBack,
-    ChatEnded { by: ChatEnd },
-    Transferred { segment: SegmentId, from: AgentId, to: crate::event::TransferTarget },
-    Held { segment: SegmentId },
-    Resumed { segment: SegmentId },
-    AgentLost { segment: SegmentId, agent: AgentId },
-    AgentBack { segment: SegmentId, agent: AgentId },
-    AttemptEnded { attempt: AttemptId, result: crate::contact::AttemptResult, sip_status: Option<u16> },
-    ConversationEnded { segment: SegmentId },
-    WrapUpEnded { segment: SegmentId, dispositions: Vec<DispositionId>, by_timeout: bool },
+    ChatEnded {
+        by: ChatEnd,
+    },
+    Transferred {
+        segment: SegmentId,
+        from: AgentId,
+        to: crate::event::TransferTarget,
+    },
+    Held {
+        segment: SegmentId,
+    },
+    Resumed {
+        segment: SegmentId,
+    },
+    AgentLost {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    AgentBack {
+        segment: SegmentId,
+        agent: AgentId,
+    },
+    /// In service for the first time: what was foretold when it came in line, and what came of it.
+    Served {
+        waited: Millis,
+        answer: Millis,
+        position: u32,
+        forecast: Option<Forecast>,
+    },
+    /// How long the agent was taken up, from the offer to the end of wrap-up; `served` is false when the contact stayed
+    /// in line.
+    Handled {
+        segment: SegmentId,
+        span: Millis,
+        served: bool,
+    },
+    AttemptEnded {
+        attempt: AttemptId,
+        result: crate::contact::AttemptResult,
+        sip_status: Option<u16>,
+    },
+    ConversationEnded {
+        segment: SegmentId,
+    },
+    WrapUpEnded {
+        segment: SegmentId,
+        dispositions: Vec<DispositionId>,
+        by_timeout: bool,
+    },
     NumberChanged,
-    Recorded { leg: LegId, recording: RecordingId },
-    Closed { outcome: Outcome, reason: Reason },
+    Recorded {
+        leg: LegId,
+        recording: RecordingId,
+    },
+    Closed {
+        outcome: Outcome,
+        reason: Reason,
+    },
+}
+
+impl Fact {
+    /// What of it future estimates of waits rest on.
+    pub fn seen(&self) -> Option<Seen> {
+        match *self {
+            Self::Served { waited, answer, position, forecast } => {
+                Some(Seen::Served { waited, answer, position, forecast })
+            }
+            Self::Handled { span, served, .. } => Some(Seen::Handled { span, served }),
+            _ => None,
+        }
+    }
 }
 
 /// A deed for the engine. Idempotent by `id`: done twice it does no more than once.

@@ -19,6 +19,8 @@ pub enum Reason {
     },
     NoFreeChannel,
     NumberInCall,
+    /// Planned for a time that the customer chose.
+    ChosenTime,
     Closed {
         closed: ClosedReason,
         next_open: Option<Timestamp>,

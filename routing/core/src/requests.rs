@@ -4,11 +4,12 @@ use crate::{
     contact::*,
     core::{ChannelHold, Core, Entry},
     event::{CallbackRequest, CancelledBy, Receipt, Rejection},
-    hours::openness,
+    hours::callable,
     ids::*,
     output::{Deed, Fact, RevokeReason},
     reason::Reason,
     time::Timestamp,
+    wait::WaitRange,
 };
 
 impl Core {
@@ -20,24 +21,14 @@ impl Core {
         if !self.config.callback.enabled {
             return Err(Rejection::NotEnabled);
         }
-        let (subject, queue, priority) = self.subject_asked(request.subject)?;
+        let (subject, queue, priority) = self.subject_asked(request.subject.as_ref())?;
         if let Some(contact) = self.by_number.get(&request.customer.number_key) {
             return Ok(Receipt::CallbackExists { contact });
         }
         if self.contacts.len() >= self.config.limits.max_open_contacts {
             return Err(Rejection::Full);
         }
-        let open = openness(&self.config, now);
-        let (state, reason) = match (open.closed, open.next_open) {
-            (None, _) => match self.number_guard(now, &request.customer.number_key) {
-                Some(due) => (ContactState::Scheduled { due }, Reason::NumberInCall),
-                None => (ContactState::Queued { since: now }, Reason::JustRequested),
-            },
-            (Some(closed), Some(due)) if request.when_open => {
-                (ContactState::Scheduled { due }, Reason::Closed { closed, next_open: Some(due) })
-            }
-            (Some(closed), next_open) => return Err(Rejection::Closed { closed, next_open }),
-        };
+        let (state, reason) = self.first_state(now, &subject, &request)?;
         let id = ContactId(self.ids.mint(now));
         self.by_number.insert(&request.customer.number_key, id);
         let contact = Contact {
@@ -55,23 +46,52 @@ impl Core {
             cool_off: Default::default(),
             position_when_requested: 0,
             ewt_when_requested: None,
+            first_wait: None,
             config_version: self.config.version,
             reason: reason.clone(),
             closed_at: None,
             chat: None,
         };
         self.admit(now, contact);
-        let (position, ewt) = self.capture_place(now, id);
-        self.fact(id, now, Fact::Requested { position, ewt, config_version: self.config.version });
+        let (position, expected) = self.capture_place(id);
+        let (ewt, ewt_p90) = (expected.map(WaitRange::p50), expected.map(WaitRange::p90));
+        self.fact(id, now, Fact::Requested { position, ewt, ewt_p90, config_version: self.config.version });
         if let ContactState::Scheduled { due } = state {
             self.fact(id, now, Fact::Scheduled { due, reason });
             return Ok(Receipt::CallbackScheduled { contact: id, due });
         }
-        Ok(Receipt::CallbackQueued { contact: id, position, ewt })
+        Ok(Receipt::CallbackQueued { contact: id, position, ewt, ewt_p90 })
     }
 
-    pub(crate) fn subject_asked(&self, asked: Option<SubjectId>) -> Result<(SubjectId, QueueId, u8), Rejection> {
-        let subject = match &asked {
+    /// Where a new request begins: in line, or planned for a time.
+    fn first_state(
+        &self,
+        now: Timestamp,
+        subject: &SubjectId,
+        request: &CallbackRequest,
+    ) -> Result<(ContactState, Reason), Rejection> {
+        if let Some(due) = request.slot {
+            self.check_slot(now, due)?;
+            return Ok((ContactState::Scheduled { due }, Reason::ChosenTime));
+        }
+        let open = callable(&self.config, now);
+        match (open.closed, open.next_open) {
+            (None, _) => {
+                self.pass_gate(now, subject, request.accept_wait)?;
+                Ok(match self.number_guard(now, &request.customer.number_key) {
+                    Some(due) => (ContactState::Scheduled { due }, Reason::NumberInCall),
+                    None => (ContactState::Queued { since: now }, Reason::JustRequested),
+                })
+            }
+            (Some(closed), Some(due)) if request.when_open => {
+                Ok((ContactState::Scheduled { due }, Reason::Closed { closed, next_open: Some(due) }))
+            }
+            (Some(closed), next_open) => Err(Rejection::Closed { closed, next_open }),
+        }
+    }
+
+    pub(crate) fn subject_asked(&self, asked: Option<&SubjectId>) -> Result<(SubjectId, QueueId, u8), Rejection> {
+        let subject = match asked {
             Some(id) => self.config.subject(id),
             None => self.config.subjects.first(),
         };
@@ -84,29 +104,29 @@ impl Core {
     /// Takes a contact into memory and its indexes.
     pub(crate) fn admit(&mut self, now: Timestamp, contact: Contact) {
         let id = contact.id;
-        let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false, queued_at: now };
+        let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false };
         self.contacts.insert(id, Box::new(entry));
         self.enter_state(now, id);
+        self.note_first_wait(now, id);
         self.save(id);
     }
 
     /// Position and expected wait at the request, into the record: the position is where the contact stands or, when
     /// scheduled, would stand.
-    pub(crate) fn capture_place(&mut self, now: Timestamp, id: ContactId) -> (u32, Option<crate::time::Millis>) {
+    pub(crate) fn capture_place(&mut self, id: ContactId) -> (u32, Option<WaitRange>) {
         let Some(entry) = self.contacts.get(&id) else { return (0, None) };
         let waiting = self.floor.queues.get(&entry.contact.queue).map_or(0, |queue| queue.line.len() as u32);
         let position = self.position(&entry.contact).unwrap_or(waiting + 1);
-        // What is known of waiting is known of calls.
-        let known = matches!(entry.contact.state, ContactState::Queued { .. }) && entry.contact.channel.needs_trunk();
-        let ewt = self.ewt(now, &entry.contact.queue, position).filter(|_| known);
+        let expected = entry.contact.first_wait.and_then(|wait| wait.forecast).map(|forecast| forecast.range);
         let signed_in = self.floor.signed_in;
         let idle = self.floor.buckets[entry.bucket].free.is_empty();
         let Some(entry) = self.contacts.get_mut(&id) else { return (0, None) };
-        (entry.contact.position_when_requested, entry.contact.ewt_when_requested) = (position, ewt);
+        (entry.contact.position_when_requested, entry.contact.ewt_when_requested) =
+            (position, expected.map(WaitRange::p50));
         if idle && entry.contact.reason == Reason::JustRequested {
             entry.contact.reason = Reason::NoAgentReady { signed_in };
         }
-        (position, ewt)
+        (position, expected)
     }
 
     pub(crate) fn callback_cancelled(

@@ -1,16 +1,17 @@
 //! Contacts that wait for a time instead of an agent: the next opening, the next attempt, the end of a guard time.
 
 use crate::{
-    config::{Closure, TenantConfig},
+    config::{AtClosing, Closure, TenantConfig, Waiting},
     contact::*,
     core::Core,
     event::{Receipt, Rejection},
-    hours::openness,
+    hours::callable,
     ids::*,
     output::{Deed, Fact},
     reason::{ClosedReason, Reason},
     time::{Millis, Timestamp},
     timers::Timer,
+    view::ClosurePreview,
 };
 
 /// When closed with no opening in sight, it is looked at again after this.
@@ -18,33 +19,45 @@ const CLOSED_RECHECK: Millis = Millis::from_secs(3600);
 /// At closing time so many contacts are rescheduled in one turn; the next turn goes on.
 const SWEEP_PER_TURN: usize = 256;
 
+impl AtClosing {
+    fn of(self, closed: &ClosedReason) -> Waiting {
+        match closed {
+            ClosedReason::Hours => self.hours,
+            ClosedReason::Holiday { .. } => self.holiday,
+            ClosedReason::Closure { .. } => self.closure,
+        }
+    }
+}
+
 impl Core {
     /// Opening or closing time has come, or the hours themselves have changed.
     pub(crate) fn hours_edge(&mut self, now: Timestamp) {
-        let open = openness(&self.config, now);
+        let open = callable(&self.config, now);
         let edge = if open.is_open() { open.closes_at } else { open.next_open };
         match edge {
             Some(at) => self.timers.set(Timer::HoursEdge, at),
             None => self.timers.cancel(&Timer::HoursEdge),
         }
-        self.floor.shut = !open.is_open();
-        if self.floor.shut {
-            self.sweep_line(now);
+        self.floor.open = open.is_open();
+        let then = open.closed.as_ref().map(|closed| self.config.hours.at_closing.of(closed));
+        self.floor.shut = then.is_some_and(|then| then != Waiting::Keep);
+        if let Some(then) = then.filter(|then| *then != Waiting::Keep) {
+            self.sweep_line(now, then);
         } else {
             self.wake_those_closed_out(now);
             self.touch_all_buckets();
         }
     }
 
-    /// Everybody still in line, but nobody who is on the line, is moved to the next opening.
-    fn sweep_line(&mut self, now: Timestamp) {
+    /// Everybody still in line, but nobody who is on the line, is moved to the next opening or told that nobody calls.
+    fn sweep_line(&mut self, now: Timestamp, then: Waiting) {
         let lines = self.floor.queues.values().flat_map(|queue| queue.line.iter());
         let waiting = lines
             .map(|place| place.2)
             .filter(|id| self.contacts.get(id).is_some_and(|entry| !entry.contact.is_on_line()));
         let waiting: Vec<_> = waiting.take(SWEEP_PER_TURN + 1).collect();
         for &id in waiting.iter().take(SWEEP_PER_TURN) {
-            self.reschedule_closed(now, id);
+            self.turn_away(now, id, then);
         }
         if waiting.len() > SWEEP_PER_TURN {
             self.timers.set(Timer::HoursEdge, now);
@@ -61,8 +74,41 @@ impl Core {
         }
     }
 
+    fn turn_away(&mut self, now: Timestamp, id: ContactId, then: Waiting) {
+        match then {
+            Waiting::Keep => {}
+            Waiting::Reschedule => self.reschedule_closed(now, id),
+            Waiting::Tell => {
+                let open = callable(&self.config, now);
+                let closed = open.closed.unwrap_or(ClosedReason::Hours);
+                let reason = Reason::Closed { closed, next_open: open.next_open };
+                self.close(now, id, Outcome::Unsuccessful, reason);
+            }
+        }
+    }
+
+    /// Whom a closure would find, and what would become of them.
+    pub(crate) fn preview_closure(&self, closure: &Closure) -> ClosurePreview {
+        let mut config = self.config.clone();
+        config.hours.closure = Some(closure.clone());
+        let (mut waiting, mut planned, mut under_way) = (0, 0, 0);
+        for contact in self.contacts.values().map(|entry| &entry.contact) {
+            match contact.state {
+                _ if contact.live_leg().is_some() => under_way += 1,
+                ContactState::Queued { .. } => waiting += 1,
+                ContactState::Scheduled { due } => {
+                    planned += u32::from(due >= closure.since && closure.until.is_none_or(|until| due < until));
+                }
+                ContactState::Active { .. } => under_way += 1,
+                ContactState::Closed { .. } => {}
+            }
+        }
+        let next_open = callable(&config, closure.since).next_open;
+        ClosurePreview { waiting, planned, under_way, then: config.hours.at_closing.closure, next_open }
+    }
+
     pub(crate) fn reschedule_closed(&mut self, now: Timestamp, id: ContactId) {
-        let open = openness(&self.config, now);
+        let open = callable(&self.config, now);
         let due = match (&open.closed, open.next_open) {
             (None, _) => now,
             (Some(_), Some(next)) => next,
@@ -85,16 +131,18 @@ impl Core {
         self.settle_unknown(now, id);
         let Some(entry) = self.contacts.get(&id) else { return };
         let reason = match &entry.contact.reason {
-            Reason::Closed { .. } | Reason::NumberInCall => Reason::JustRequested,
+            Reason::Closed { .. } | Reason::NumberInCall | Reason::ChosenTime => Reason::JustRequested,
             kept => kept.clone(),
         };
-        let open = openness(&self.config, now).is_open();
-        if open == self.floor.shut {
+        let open = callable(&self.config, now);
+        if open.is_open() != self.floor.open {
             // The clock was set: the edge of the hours was passed without its timer.
             self.hours_edge(now);
         }
-        if !open {
-            self.reschedule_closed(now, id);
+        if let Some(closed) = open.closed {
+            // Nobody is called outside hours; who had a time for then is kept for later at least.
+            let then = self.config.hours.at_closing.of(&closed);
+            self.turn_away(now, id, if then == Waiting::Tell { then } else { Waiting::Reschedule });
             return;
         }
         self.requeue(now, id, reason);
@@ -129,7 +177,7 @@ impl Core {
             _ => callback.failed_spacing,
         };
         let due = now + spacing.max(Millis(0));
-        let then = openness(&self.config, due);
+        let then = callable(&self.config, due);
         let due = if then.is_open() { due } else { then.next_open.unwrap_or(due) };
         self.schedule(now, id, due, Reason::AttemptFailed { result, attempts });
     }

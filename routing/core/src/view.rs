@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Health, Presence, RequestedState},
+    config::{OverLimit, Waiting},
     contact::{Channel, Contact, ContactState},
     ids::*,
     reason::{ClosedReason, Reason},
@@ -20,7 +21,53 @@ pub struct Availability {
     /// When the present opening ends.
     pub closes_at: Option<Timestamp>,
     pub waiting: u32,
+    /// What somebody who asks now would wait: half of such waits are over by then; None = not known.
     pub ewt: Option<Millis>,
+    /// Nine of ten are.
+    pub ewt_p90: Option<Millis>,
+    /// The same by subject, in the configured order, with what stands before it.
+    pub subjects: Vec<SubjectView>,
+}
+
+/// What somebody who asks about this subject now has to expect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubjectView {
+    pub id: SubjectId,
+    pub name: String,
+    pub ewt: Option<Millis>,
+    pub ewt_p90: Option<Millis>,
+    /// The wait is too long; None: it is not, or not known.
+    pub gate: Option<GateView>,
+}
+
+/// Why the way is not free, honestly: what is expected, and from where on that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateView {
+    pub limit: Millis,
+    pub expected: Millis,
+    pub then: OverLimit,
+}
+
+/// A time that may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotView {
+    pub at: Timestamp,
+    /// Callbacks that still fit.
+    pub free: u32,
+}
+
+/// What a closure would find, and do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosurePreview {
+    /// In line and not on the telephone.
+    pub waiting: u32,
+    /// Planned for a time at which it will be closed.
+    pub planned: u32,
+    /// Offered, dialled or talking: they go on.
+    pub under_way: u32,
+    pub then: Waiting,
+    /// When those who are kept for later are called; None: not known.
+    pub next_open: Option<Timestamp>,
 }
 
 /// One contact as its customer's status page needs it.
@@ -29,7 +76,10 @@ pub struct StatusView {
     pub contact: Contact,
     /// 1 = next; None when not in line.
     pub position: Option<u32>,
+    /// From now: half of such waits are over by then; None = not known.
     pub ewt: Option<Millis>,
+    /// Nine of ten are.
+    pub ewt_p90: Option<Millis>,
     pub stage: Stage,
 }
 

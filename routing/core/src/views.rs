@@ -3,23 +3,20 @@
 use crate::{
     contact::*,
     core::{Core, Desk},
-    hours::openness,
+    hours::callable,
     ids::*,
     line::place_of,
     reason::Reason,
     time::Timestamp,
     view::*,
+    wait::WaitRange,
 };
 
 impl Core {
     pub(crate) fn view_availability(&self, now: Timestamp) -> Availability {
-        let open = openness(&self.config, now);
-        let first = self.config.subjects.first().map(|subject| &subject.queue);
-        let queue = first.or_else(|| self.config.queues.first().map(|queue| &queue.id));
-        let ewt = queue.and_then(|id| {
-            let waiting = self.floor.queues.get(id)?.line.len() as u32;
-            self.ewt(now, id, waiting + 1)
-        });
+        let open = callable(&self.config, now);
+        let first = self.config.subjects.first();
+        let expected = first.and_then(|subject| self.expected_for(now, &subject.id, Channel::Callback));
         Availability {
             enabled: self.config.callback.enabled,
             open: open.is_open(),
@@ -27,7 +24,9 @@ impl Core {
             next_open: open.next_open,
             closes_at: open.closes_at,
             waiting: self.waiting(),
-            ewt,
+            ewt: expected.map(WaitRange::p50),
+            ewt_p90: expected.map(WaitRange::p90),
+            subjects: self.view_subjects(now),
         }
     }
 
@@ -41,9 +40,10 @@ impl Core {
             ContactState::Queued { .. } => self.position(contact),
             _ => None,
         };
-        let known = position.filter(|_| contact.channel.needs_trunk());
-        let ewt = known.and_then(|position| self.ewt(now, &contact.queue, position));
-        Some(StatusView { contact: Contact::clone(contact), position, ewt, stage: stage(contact) })
+        let expected = position.and_then(|position| self.expected(now, contact, position));
+        let expected = expected.map(|forecast| forecast.range);
+        let (ewt, ewt_p90) = (expected.map(WaitRange::p50), expected.map(WaitRange::p90));
+        Some(StatusView { contact: Contact::clone(contact), position, ewt, ewt_p90, stage: stage(contact) })
     }
 
     pub(crate) fn view_agent(&self, id: &AgentId) -> Option<AgentView> {

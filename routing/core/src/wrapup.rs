@@ -83,14 +83,9 @@ impl Core {
     fn end_wrap_up(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, by_timeout: bool) {
         let Some(entry) = self.contacts.get(&id) else { return };
         let Some(found) = entry.contact.segment(segment) else { return };
-        let span = now.since(found.accepted_at.unwrap_or(found.offered_at));
         let dispositions = found.dispositions.clone();
-        let (queue, voice) = (entry.contact.queue.clone(), entry.contact.channel.medium() == Medium::Voice);
         self.fact(id, now, Fact::WrapUpEnded { segment, dispositions, by_timeout });
         self.finish_segment(now, id, segment, SegmentEnd::Completed);
-        if let Some(queue) = self.floor.queues.get_mut(&queue).filter(|_| voice) {
-            queue.wait.handled(span);
-        }
         let Some(entry) = self.contacts.get(&id) else { return };
         let active = matches!(entry.contact.state, ContactState::Active { .. });
         if active && entry.contact.open_segment().is_none() {

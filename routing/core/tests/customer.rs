@@ -2,7 +2,7 @@
 
 mod world;
 
-use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::*, reason::*};
+use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::*, reason::*, wait::*};
 use world::*;
 
 #[test]
@@ -65,9 +65,39 @@ fn the_wait_is_estimated_from_what_was_seen() {
         world.ok(Event::LegEnded { leg: world.leg(contact) });
         world.pass(secs(60));
     }
-    world.connected(10);
-    let Receipt::CallbackQueued { ewt: Some(ewt), .. } = world.ok(requested(11)) else { panic!() };
-    assert_eq!(ewt, secs(150));
+    let talking = world.connected(10);
+    let Receipt::CallbackQueued { contact, ewt: Some(ewt), ewt_p90: Some(late), .. } = world.ok(requested(11)) else {
+        panic!()
+    };
+    assert!((secs(120)..secs(150)).contains(&ewt) && late > ewt, "one agent, 150 seconds each: {ewt:?} {late:?}");
+    let Some(FirstWait { position: 1, forecast: Some(foretold), .. }) = world.row(contact).first_wait else { panic!() };
+    assert_eq!((foretold.range.p50(), foretold.range.p90()), (ewt, late));
+    world.pass(secs(200));
+    world.ok(Event::LegEnded { leg: world.leg(talking) });
+    world.pass(secs(60));
+    world.grant(contact);
+    world.pass(secs(4));
+    world.accept(contact);
+    let served = Fact::Served { waited: secs(264), answer: secs(4), position: 1, forecast: Some(foretold) };
+    assert!(world.had(contact, |fact| *fact == served), "foretold and actual stand side by side");
+}
+
+#[test]
+fn what_is_known_of_waits_survives_a_restart() {
+    let mut world = World::with_anna();
+    for number in 0..3 {
+        let contact = world.connected(number);
+        world.pass(secs(90));
+        world.ok(Event::LegEnded { leg: world.leg(contact) });
+        world.pass(secs(60));
+    }
+    let before = world.core.availability(world.now);
+    assert!(before.ewt.is_some());
+    world.restart();
+    assert_eq!(world.core.availability(world.now).ewt, None, "nobody is there");
+    world.ready("anna");
+    let after = world.core.availability(world.now);
+    assert_eq!((after.ewt, after.ewt_p90), (before.ewt, before.ewt_p90));
 }
 
 /// How to get a contact into some state.

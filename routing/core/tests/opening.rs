@@ -202,3 +202,51 @@ fn the_next_opening_is_the_first() {
         assert!(between.into_iter().all(|between| !openness(&config, between).is_open()));
     }
 }
+
+/// Every how many zones one is walked in the default run; all of them with RINGBACK_ALL_ZONES=1, as `tests/run full` does.
+const ZONE_SAMPLE: usize = 24;
+
+/// Another way to the same answer: walk the instants around every change of the clocks in steps of five minutes, and
+/// call an interval's opening whatever lies between the first and the last instant at which the wall clock of its day
+/// showed a time within it. It shares nothing with the calendar but the zone database.
+#[test]
+fn walking_every_instant_gives_the_same_hours() {
+    let spans = [("00:30", "01:30"), ("02:15", "02:45"), ("22:50", "00:10")];
+    let all = std::env::var_os("RINGBACK_ALL_ZONES").is_some();
+    let (mut changes_seen, mut instants) = (0, 0);
+    for zone in TZ_VARIANTS.into_iter().step_by(if all { 1 } else { ZONE_SAMPLE }) {
+        let config = daily(zone, &spans);
+        for change in changes(zone) {
+            changes_seen += 1;
+            let openings = walked(zone, change, &spans);
+            for minute in (-240..=240).step_by(5) {
+                instants += 1;
+                let at = change + minute * 60;
+                let expected = openings.iter().any(|(first, last)| *first <= at && at <= *last);
+                let found = openness(&config, Timestamp::from_millis(at * 1000));
+                assert_eq!(found.is_open(), expected, "{zone} {:?}", Utc.timestamp_opt(at, 0));
+            }
+        }
+    }
+    assert!(changes_seen > 20 && instants > 2_000, "{changes_seen} changes, {instants} instants");
+}
+
+/// The first and last instant of every interval's opening within thirty hours of `change`.
+fn walked(zone: Tz, change: i64, spans: &[(&str, &str)]) -> Vec<(i64, i64)> {
+    let mut found = std::collections::BTreeMap::<(NaiveDate, usize), (i64, i64)>::new();
+    for minute in (-1800..=1800).step_by(5) {
+        let at = change + minute * 60;
+        let wall = Utc.timestamp_opt(at, 0).unwrap().with_timezone(&zone).naive_local();
+        for (number, (from, to)) in spans.iter().enumerate() {
+            let (from, to, now) = (time(from), time(to), wall.time());
+            let day = match to > from {
+                true if from <= now && now < to => wall.date(),
+                false if now >= from => wall.date(),
+                false if now < to => wall.date().pred_opt().unwrap(),
+                _ => continue,
+            };
+            found.entry((day, number)).and_modify(|span| span.1 = at).or_insert((at, at));
+        }
+    }
+    found.into_values().collect()
+}

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ringback_media::LegKey;
 use ringback_routing::{
     agent::Health,
-    config::TenantConfig,
+    config::{Closure, TenantConfig},
     event::{Event, Receipt},
     ids::{AgentId, ContactId, IdSource, SessionId, TenantId, TrunkId},
-    view::{AgentView, Availability, BoardView, StatusView},
+    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView},
 };
 use ringback_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -54,6 +54,16 @@ impl Engine {
 
     pub async fn availability(&self, tenant: &TenantId) -> Result<Availability, EngineError> {
         self.ask(tenant, Ask::Availability).await
+    }
+
+    /// The times a customer may choose now, soonest first.
+    pub async fn slots(&self, tenant: &TenantId) -> Result<Vec<SlotView>, EngineError> {
+        self.ask(tenant, Ask::Slots).await
+    }
+
+    /// Whom such a closure would find waiting, and what would become of them.
+    pub async fn closure_preview(&self, tenant: &TenantId, closure: Closure) -> Result<ClosurePreview, EngineError> {
+        self.ask(tenant, |reply| Ask::ClosurePreview(closure, reply)).await
     }
 
     /// `None`: no such contact is open; a closed one is in the ledger.

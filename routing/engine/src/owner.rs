@@ -7,13 +7,13 @@ use std::{collections::VecDeque, sync::Arc};
 
 use ringback_routing::{
     Core,
-    config::{AgentConfig, TenantConfig},
+    config::{AgentConfig, Closure, TenantConfig},
     core::Start,
     event::{Event, Receipt, Rejection},
     ids::{AgentId, ContactId, TenantId},
     output::Command,
     time::Timestamp,
-    view::{AgentView, Availability, BoardView, StatusView},
+    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView},
 };
 use ringback_store::{Store, StoreError, TurnWrite};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -36,6 +36,8 @@ pub(crate) struct Letter {
 /// A question about the present; answered between turns.
 pub(crate) enum Ask {
     Availability(oneshot::Sender<Availability>),
+    Slots(oneshot::Sender<Vec<SlotView>>),
+    ClosurePreview(Closure, oneshot::Sender<ClosurePreview>),
     Status(ContactId, oneshot::Sender<Option<StatusView>>),
     Agent(AgentId, oneshot::Sender<Option<AgentView>>),
     Board(usize, oneshot::Sender<Option<BoardView>>),
@@ -300,6 +302,8 @@ impl Owner {
         let now = self.now();
         // Whoever asked and went away does not need the answer.
         match ask {
+            Ask::Slots(reply) => drop(reply.send(self.core.slots(now))),
+            Ask::ClosurePreview(closure, reply) => drop(reply.send(self.core.closure_preview(&closure))),
             Ask::Availability(reply) => drop(reply.send(self.core.availability(now))),
             Ask::Status(contact, reply) => drop(reply.send(self.core.status_view(now, contact))),
             Ask::Agent(agent, reply) => drop(reply.send(self.core.agent_view(now, &agent))),
@@ -319,6 +323,7 @@ async fn restore(setup: &OwnerSetup, tenant: &TenantId, now: Timestamp) -> Resul
         agent_configs: setup.agents.clone(),
         contacts,
         agents,
+        past_waits: setup.store.past_waits(tenant, now).await?,
     };
     let body = start_body(&start);
     Ok((Core::restore(now, start), body))

@@ -93,6 +93,7 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
         cool_off: BTreeMap::new(),
         position_when_requested: 1,
         ewt_when_requested: None,
+        first_wait: None,
         config_version: 1,
         reason: Reason::JustRequested,
         closed_at: None,

@@ -23,6 +23,7 @@ pub mod testing;
 mod token;
 mod turn;
 mod user;
+mod wait;
 mod writer;
 
 use std::{path::Path, sync::atomic::Ordering::Relaxed, time::Duration};

@@ -151,6 +151,7 @@ impl Site {
             agent_configs: tenant.ledger.agent_configs(),
             contacts: tenant.core.contacts().cloned().collect(),
             agents: tenant.ledger.seats.keys().filter_map(|id| tenant.record_of(id)).collect(),
+            past_waits: Vec::new(),
         };
         let mut start = tenant.start_from_rows(seed);
         insist!(start == lost, "county-{index}: the rows are not what was in memory");

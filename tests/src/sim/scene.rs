@@ -60,7 +60,7 @@ pub fn tenant(dice: &mut Dice, index: usize, calm: bool) -> TenantConfig {
         "language": "en",
         "callback": callback(dice, calm),
         "chat": chat(dice),
-        "hours": Hours { week: week(dice, calm), holidays: holidays(dice, calm), closure: None },
+        "hours": Hours { week: week(dice, calm), holidays: holidays(dice, calm), ..Hours::default() },
         "queues": queues.iter().map(|name| queue(name)).collect::<Vec<_>>(),
         "subjects": subjects,
         "policy": policy(dice),

@@ -143,7 +143,14 @@ impl Site {
         let mut ledger = Ledger::default();
         configs.iter().for_each(|agent| ledger.configured(self.now, agent.clone()));
         let seed = self.dice.draw();
-        let start = Start { seed, config: config.clone(), agent_configs: configs, contacts: vec![], agents: vec![] };
+        let start = Start {
+            seed,
+            config: config.clone(),
+            agent_configs: configs,
+            contacts: vec![],
+            agents: vec![],
+            past_waits: vec![],
+        };
         let core = Core::restore(self.now, start);
         // Somewhat more or less than the agents can serve.
         let rhythm = self.dice.span(110_000, 260_000).0 / agents as i64;

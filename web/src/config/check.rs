@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, ops::Range, path::Path};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ringback_routing::{
     config::{
-        Aftermath, CallbackConfig, ChatConfig, Holiday, Hours, Limits, OpenInterval, Policy, Priorities, QueueConfig,
-        SubjectConfig, TenantConfig,
+        Aftermath, CallbackConfig, ChatConfig, Gate, Holiday, Hours, Limits, OpenInterval, Policy, Priorities,
+        QueueConfig, Slots, SubjectConfig, TenantConfig,
     },
     ids::{QueueId, ReasonCode, SubjectId, TrunkId},
     time::Millis,
@@ -322,6 +322,14 @@ impl Check<'_> {
             press_one_timeout: secs(callback.press_one_seconds),
             trunks: chosen,
             guard_time: secs(callback.guard_seconds),
+            entry_mode: callback.entry_mode,
+            gate: callback.longest_wait_minutes.map(|minutes| Gate {
+                longest_wait: Millis::from_secs(i64::from(minutes) * 60),
+                check_at: callback.check_at,
+                then: callback.over_longest_wait,
+            }),
+            slots: self.slots(table),
+            window: window(&callback.hours),
         }
     }
 
@@ -336,6 +344,23 @@ impl Check<'_> {
             longest_wait: secs(chat.longest_wait_seconds),
             idle_timeout: secs(chat.idle_seconds),
         }
+    }
+
+    fn slots(&mut self, table: &TenantTable) -> Option<Slots> {
+        let slots = table.callback.slots.as_ref()?;
+        let minutes = |minutes: u32| Millis::from_secs(i64::from(minutes) * 60);
+        if ![5, 10, 15, 20, 30, 60].contains(&slots.minutes) || slots.capacity == 0 || slots.days_ahead == 0 {
+            self.says(
+                table.id.span(),
+                "callback.slots: minutes is 5, 10, 15, 20, 30 or 60, capacity and days_ahead at least 1",
+            );
+        }
+        Some(Slots {
+            length: minutes(slots.minutes),
+            capacity: slots.capacity,
+            lead: minutes(slots.lead_minutes),
+            ahead: minutes(slots.days_ahead.saturating_mul(24 * 60)),
+        })
     }
 
     fn policy(&mut self, table: &TenantTable) -> Policy {
@@ -412,13 +437,17 @@ fn secs(seconds: u32) -> Millis {
     Millis::from_secs(i64::from(seconds))
 }
 
-fn hours(table: &TenantTable) -> Hours {
+fn window(hours: &[super::tenant::HoursTable]) -> Vec<OpenInterval> {
     let interval = |entry: &super::tenant::HoursTable| {
         let (from, to) = (entry.from.0, entry.to.0);
         entry.days.iter().map(move |&day| OpenInterval { day, from, to }).collect::<Vec<_>>()
     };
+    hours.iter().flat_map(interval).collect()
+}
+
+fn hours(table: &TenantTable) -> Hours {
     Hours {
-        week: table.hours.iter().flat_map(interval).collect(),
+        week: window(&table.hours),
         holidays: table
             .holiday
             .iter()
@@ -429,5 +458,6 @@ fn hours(table: &TenantTable) -> Hours {
             })
             .collect(),
         closure: None,
+        at_closing: table.at_closing,
     }
 }

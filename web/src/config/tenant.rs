@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use phonenumber::country;
 use ringback_routing::{
-    config::{Disposition, DispositionMode},
+    config::{AtClosing, CheckAt, Disposition, DispositionMode, EntryMode, OverLimit},
     ids::{DispositionId, QueueId, ReasonCode, SkillId, SubjectId, TenantId, TrunkId},
 };
 use serde::{Deserialize, Deserializer, Serialize};
@@ -61,6 +61,9 @@ pub struct TenantTable {
     pub reason_codes: Vec<ReasonCode>,
     #[serde(default)]
     pub hours: Vec<HoursTable>,
+    /// What becomes of those in line when it closes.
+    #[serde(default)]
+    pub at_closing: AtClosing,
     #[serde(default)]
     pub holiday: Vec<HolidayTable>,
     #[serde(default)]
@@ -140,6 +143,38 @@ pub struct CallbackTable {
     /// In order of preference; empty = all trunks in their order.
     pub trunks: Vec<Spanned<TrunkId>>,
     pub guard_seconds: u32,
+    /// callback_agent_first or callback_customer_first.
+    pub entry_mode: EntryMode,
+    /// An expected wait above this is too long (G3); without it none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_wait_minutes: Option<u32>,
+    /// When the wait is looked at: render, submit or both.
+    pub check_at: CheckAt,
+    /// What a customer finds then: hide, disable, schedule or notify.
+    pub over_longest_wait: OverLimit,
+    /// Times a customer may choose; without it none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<SlotsTable>,
+    /// When customers may be called, within the opening hours; without it whenever it is open.
+    pub hours: Vec<HoursTable>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlotsTable {
+    /// Length of one: 5, 10, 15, 20, 30 or 60.
+    pub minutes: u32,
+    /// Callbacks in one.
+    pub capacity: u32,
+    /// The soonest begins so long from now.
+    pub lead_minutes: u32,
+    pub days_ahead: u32,
+}
+
+impl Default for SlotsTable {
+    fn default() -> Self {
+        Self { minutes: 15, capacity: 4, lead_minutes: 30, days_ahead: 7 }
+    }
 }
 
 impl Default for CallbackTable {
@@ -155,6 +190,12 @@ impl Default for CallbackTable {
             press_one_seconds: 10,
             trunks: Vec::new(),
             guard_seconds: 60,
+            entry_mode: EntryMode::default(),
+            longest_wait_minutes: None,
+            check_at: CheckAt::Submit,
+            over_longest_wait: OverLimit::Notify,
+            slots: None,
+            hours: Vec::new(),
         }
     }
 }

@@ -9,7 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{NaiveTime, Weekday};
-use ringback_routing::{config::TenantConfig, ids::TenantId, view::Availability};
+use ringback_routing::{
+    config::TenantConfig,
+    ids::TenantId,
+    view::{Availability, SlotView},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -106,6 +110,22 @@ pub struct AvailabilityAnswer {
     /// required, optional or none
     #[schema(value_type = String)]
     pub auth: AuthMode,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SlotsAnswer {
+    /// Soonest first; full ones are not among them.
+    #[schema(value_type = Vec<schema::SlotView>)]
+    pub slots: Vec<SlotView>,
+    /// How long one lasts, in milliseconds; null where no time can be chosen.
+    pub length_ms: Option<i64>,
+}
+
+/// The times a customer may choose, on the form and on the status page.
+pub async fn slots(State(app): State<App>, Path(word): Path<String>) -> Result<Json<SlotsAnswer>, ApiError> {
+    let tenant = Tenant::find(&app, &word).await?;
+    let slots = if tenant.config.callback.enabled { app.engine.slots(&tenant.id).await? } else { Vec::new() };
+    Ok(Json(SlotsAnswer { slots, length_ms: tenant.config.callback.slots.as_ref().map(|slots| slots.length.0) }))
 }
 
 /// Foreign pages of the tenant's own origins may read this: it decides whether they show the button (C1).

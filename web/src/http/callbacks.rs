@@ -62,6 +62,13 @@ pub struct CallbackAsk {
     /// Keep the request for the next opening if closed now.
     #[serde(default)]
     pub when_open: bool,
+    /// A chosen time: the beginning of one of the tenant's slots, milliseconds since 1970.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub slot: Option<Timestamp>,
+    /// The customer has read that the wait is long and wants the call all the same.
+    #[serde(default)]
+    pub accept_wait: bool,
     /// Whatever the page knows besides, for the agent.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
@@ -74,7 +81,11 @@ pub struct CallbackAnswer {
     pub status_url: Option<String>,
     pub contact_state: AskedState,
     pub position: Option<u32>,
+    /// Half of such waits are over by then. Null: not known yet.
     pub ewt_ms: Option<i64>,
+    /// Nine of ten are.
+    #[serde(default)]
+    pub ewt_p90_ms: Option<i64>,
     pub number_display: String,
     /// Milliseconds since 1970, when the callback is kept for later.
     pub due: Option<i64>,
@@ -216,6 +227,8 @@ async fn ask_vouched(
         subject,
         status_token_digest: Some(token::digest(&link)),
         when_open: ask.when_open,
+        slot: ask.slot,
+        accept_wait: ask.accept_wait,
     };
     let number_display = phone::display(number.e164(), tenant.face.home);
     let receipt = app.engine.submit(&tenant.id, Event::CallbackRequested { request }).await?;
@@ -327,13 +340,15 @@ async fn answer(
         contact_state: AskedState::Queued,
         position: None,
         ewt_ms: None,
+        ewt_p90_ms: None,
         number_display,
         due: None,
     };
     match receipt {
-        Receipt::CallbackQueued { position, ewt, .. } => {
+        Receipt::CallbackQueued { position, ewt, ewt_p90, .. } => {
             answer.position = Some(position);
             answer.ewt_ms = ewt.map(|ewt| ewt.0);
+            answer.ewt_p90_ms = ewt_p90.map(|ewt| ewt.0);
             give_link(&mut answer, tenant, link);
         }
         Receipt::CallbackScheduled { due, .. } => {

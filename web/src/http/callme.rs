@@ -6,6 +6,11 @@ use axum::{
     http::StatusCode,
     response::{Html, IntoResponse, Redirect, Response},
 };
+use ringback_routing::{
+    config::OverLimit,
+    time::Timestamp,
+    view::{Availability, SlotView},
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -50,6 +55,11 @@ pub struct CallMeForm {
     token: Option<String>,
     #[serde(default)]
     when_open: Option<String>,
+    /// Milliseconds since 1970, or empty: as soon as possible.
+    #[serde(default)]
+    slot: Option<String>,
+    #[serde(default)]
+    accept_wait: Option<String>,
     #[serde(default)]
     form_token: String,
 }
@@ -107,6 +117,8 @@ async fn submitted(app: &App, tenant: &Tenant<'_>, lang: Lang, form: &CallMeForm
         page: form.page.clone().filter(|page| !page.is_empty()),
         token: form.token.clone(),
         when_open: form.when_open.is_some(),
+        slot: form.slot.as_deref().and_then(|slot| slot.parse().ok()).map(Timestamp::from_millis),
+        accept_wait: form.accept_wait.is_some(),
         context: Default::default(),
     };
     let answer = callbacks::ask_for_callback(app, tenant, ask, token::random()?).await?;
@@ -147,6 +159,7 @@ async fn show(
         "prefill": claims.map(|claims| json!({ "name": claims.name, "customer_id": claims.sub, "phone": claims.phone })),
         "token_error": token_error,
         "subjects": subjects,
+        "slots": tenant.config.callback.slots.is_some(),
         "from_page": typed.form.page,
         "embed": embed,
         "parent_origins": tenant.parent_origins(),
@@ -154,7 +167,9 @@ async fn show(
     let body = if enabled {
         let name = claims.map(|claims| claims.name.clone());
         let form_token = FormTokens { key: &app.installation_key }.issue(tenant.id.as_str(), now)?;
-        form_body(tenant, lang, &typed, name, &form_token, availability.open)
+        let slots = app.engine.slots(&tenant.id).await?;
+        let shown = Shown { availability: &availability, slots: &slots, form_token: &form_token };
+        form_body(tenant, lang, &typed, name, &shown)
     } else {
         not_here_body(tenant, lang)
     };
@@ -172,14 +187,15 @@ async fn show(
     Ok(response)
 }
 
-fn form_body(
-    tenant: &Tenant<'_>,
-    lang: Lang,
-    typed: &Typed,
-    name: Option<String>,
-    form_token: &str,
-    open: bool,
-) -> String {
+/// What the form depends on besides the tenant and what was typed.
+struct Shown<'a> {
+    availability: &'a Availability,
+    slots: &'a [SlotView],
+    form_token: &'a str,
+}
+
+fn form_body(tenant: &Tenant<'_>, lang: Lang, typed: &Typed, name: Option<String>, shown: &Shown<'_>) -> String {
+    let open = shown.availability.open;
     let say = |english: &'static str, spanish: &'static str| lang.pick(english, spanish);
     let form = &typed.form;
     let mut html = format!("<h1>{}</h1>", escape(&tenant.config.name));
@@ -232,8 +248,9 @@ fn form_body(
             say("Call me when you open again", "Llámenme cuando abran")
         );
     }
+    html += &when_fields(tenant, lang, form, shown);
     for (field, value) in
-        [("form_token", Some(form_token)), ("token", form.token.as_deref()), ("page", form.page.as_deref())]
+        [("form_token", Some(shown.form_token)), ("token", form.token.as_deref()), ("page", form.page.as_deref())]
     {
         if let Some(value) = value {
             html += &format!("<input type=\"hidden\" name=\"{field}\" value=\"{}\">", escape(value));
@@ -241,6 +258,38 @@ fn form_body(
     }
     html += &format!("<p><button class=\"button\">{}</button></p></form>", say("Call me", "Llámenme"));
     html + &hours_table(&tenant.hours(), lang) + &phone_line(tenant, lang)
+}
+
+/// The choice of a time, and the word that a long wait is all right, where the tenant has them.
+fn when_fields(tenant: &Tenant<'_>, lang: Lang, form: &CallMeForm, shown: &Shown<'_>) -> String {
+    /// More times than these are chosen on the page with scripts.
+    const LISTED: usize = 60;
+    let mut html = String::new();
+    if !shown.slots.is_empty() {
+        html += &format!(
+            "<p class=\"field\"><label for=\"slot\">{}</label><select id=\"slot\" name=\"slot\"><option value=\"\">{}</option>",
+            lang.pick("When", "Cuándo"),
+            lang.pick("As soon as possible", "Lo antes posible")
+        );
+        for slot in shown.slots.iter().take(LISTED) {
+            let local = slot.at.to_utc().with_timezone(&tenant.config.timezone);
+            let value = slot.at.as_millis().to_string();
+            let chosen = if form.slot.as_deref() == Some(&value) { " selected" } else { "" };
+            html += &format!("<option value=\"{value}\"{chosen}>{}</option>", local.format("%Y-%m-%d %H:%M"));
+        }
+        html += "</select></p>";
+    }
+    let notified = |gate: &ringback_routing::view::GateView| gate.then == OverLimit::Notify;
+    if shown.availability.subjects.iter().filter_map(|subject| subject.gate.as_ref()).any(notified) {
+        html += &format!(
+            "<p class=\"field\"><label><input type=\"checkbox\" name=\"accept_wait\" value=\"1\"> {}</label></p>",
+            lang.pick(
+                "The wait is long right now. Call me all the same.",
+                "Ahora la espera es larga. Llámenme de todos modos."
+            )
+        );
+    }
+    html
 }
 
 /// Kind words where the tenant does not offer callbacks (C1).

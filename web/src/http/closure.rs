@@ -1,7 +1,7 @@
 //! The emergency closure: one click closes the office to new requests, one opens it again.
 
 use axum::{Json, extract::State, http::StatusCode};
-use ringback_routing::{config::Closure, event::Event, time::Timestamp};
+use ringback_routing::{config::Closure, event::Event, time::Timestamp, view::ClosurePreview};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -41,18 +41,35 @@ pub async fn declare(
     caller: Caller,
     JsonBody(ask): JsonBody<ClosureAsk>,
 ) -> Result<StatusCode, ApiError> {
+    let closure = asked(&app, &ask)?;
+    if closure.message.is_empty() {
+        return Err(ApiError::bad_value("message"));
+    }
+    app.engine.submit(caller.tenant()?, Event::ClosureDeclared { closure }).await?;
+    audit(&app, &caller, "closure_declared", caller.tenant()?, json!({ "until": ask.until })).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whom it would find waiting; the message may still be empty.
+pub async fn preview(
+    State(app): State<App>,
+    caller: Caller,
+    JsonBody(ask): JsonBody<ClosureAsk>,
+) -> Result<Json<ClosurePreview>, ApiError> {
+    let closure = asked(&app, &ask)?;
+    Ok(Json(app.engine.closure_preview(caller.tenant()?, closure).await?))
+}
+
+fn asked(app: &App, ask: &ClosureAsk) -> Result<Closure, ApiError> {
     let message = ask.message.trim().to_owned();
     let since = app.now();
-    if message.is_empty() || message.chars().count() > MAX_MESSAGE {
+    if message.chars().count() > MAX_MESSAGE {
         return Err(ApiError::bad_value("message"));
     }
     if ask.until.is_some_and(|until| until <= since) {
         return Err(ApiError::bad_value("until"));
     }
-    let closure = Closure { since, until: ask.until, message };
-    app.engine.submit(caller.tenant()?, Event::ClosureDeclared { closure }).await?;
-    audit(&app, &caller, "closure_declared", caller.tenant()?, json!({ "until": ask.until })).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Closure { since, until: ask.until, message })
 }
 
 pub async fn lift(State(app): State<App>, caller: Caller) -> Result<StatusCode, ApiError> {

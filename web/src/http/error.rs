@@ -96,6 +96,12 @@ impl From<Rejection> for ApiError {
                 let closed = serde_json::to_value(closed).unwrap_or_default();
                 return Self::new(StatusCode::CONFLICT, "closed").with("closed", closed).with("next_open", next_open);
             }
+            Rejection::TooLong { limit, expected, then } => {
+                let error = Self::new(StatusCode::CONFLICT, "wait_too_long");
+                return error.with("limit", limit).with("expected", expected).with("then", then);
+            }
+            Rejection::NoSuchSlot => (StatusCode::UNPROCESSABLE_ENTITY, "no_such_slot"),
+            Rejection::SlotFull => (StatusCode::CONFLICT, "slot_full"),
             Rejection::Full => (StatusCode::SERVICE_UNAVAILABLE, "full"),
             Rejection::NoSuchContact | Rejection::NoSuchAgent => (StatusCode::NOT_FOUND, "not_found"),
             Rejection::NoSuchSubject => (StatusCode::UNPROCESSABLE_ENTITY, "no_such_subject"),

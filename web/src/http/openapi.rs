@@ -122,6 +122,9 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<callbacks::CallbackAnswer>(&mut found);
     add::<status::StatusPage>(&mut found);
     add::<status::NumberChange>(&mut found);
+    add::<status::TimeChoice>(&mut found);
+    add::<availability::SlotsAnswer>(&mut found);
+    add::<schema::ClosurePreview>(&mut found);
     add::<login::LoginAsk>(&mut found);
     add::<login::LoginAnswer>(&mut found);
     add::<login::Me>(&mut found);

@@ -72,6 +72,8 @@ fn customer_routes() -> Vec<Route> {
         page("/t/{tenant}/theme.css", Public, "The tenant's colours", get(pages::theme)),
         api(Method::GET, "/api/v1/t/{tenant}/availability", Public, get(availability::read))
             .says("Whether the tenant can be asked for a callback now", "AvailabilityAnswer"),
+        api(Method::GET, "/api/v1/t/{tenant}/slots", Public, get(availability::slots))
+            .says("The times a customer may choose", "SlotsAnswer"),
         Route {
             rate: Rate::Callbacks,
             ..api(Method::POST, "/api/v1/t/{tenant}/callbacks", Public, post(callbacks::create))
@@ -93,6 +95,9 @@ fn customer_routes() -> Vec<Route> {
         }
         .takes("NumberChange")
         .says("Changes the number to be called", "StatusPage"),
+        api(Method::POST, "/api/v1/status/{token}/time", StatusLink, post(status::choose_time))
+            .takes("TimeChoice")
+            .says("Plans the call for another time, or for as soon as possible", "StatusPage"),
         Route { rate: Rate::Free, ..page("/icon.svg", Public, "The icon", get(pages::icon)) },
         Route { rate: Rate::Free, ..page("/favicon.ico", Public, "The icon, by its old name", get(pages::icon)) },
         page("/embed.js", Public, "The launcher for foreign pages", get(pages::embed)),
@@ -147,6 +152,9 @@ fn supervision_routes() -> Vec<Route> {
             .takes("ClosureAsk")
             .says("Closes the office at once", "")
             .with_status(204),
+        api(Method::POST, "/api/v1/closure/preview", Staff(BOARD), post(closure::preview))
+            .takes("ClosureAsk")
+            .says("Whom a closure would find waiting, and what would become of them; closes nothing", "ClosurePreview"),
         api(Method::DELETE, "/api/v1/closure", Staff(BOARD), delete(closure::lift))
             .says("Opens it again", "")
             .with_status(204),

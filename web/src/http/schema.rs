@@ -24,7 +24,55 @@ mirrored! {
         pub next_open: Option<i64>,
         pub closes_at: Option<i64>,
         pub waiting: u32,
+        /// Expected wait of whoever asks now: half of such waits are over by then. Null: not known.
         pub ewt: Option<i64>,
+        /// Nine of ten are.
+        pub ewt_p90: Option<i64>,
+        /// The same by subject.
+        pub subjects: Vec<SubjectView>,
+    }
+
+    /// What somebody who asks about this subject now has to expect.
+    struct SubjectView {
+        pub id: String,
+        pub name: String,
+        pub ewt: Option<i64>,
+        pub ewt_p90: Option<i64>,
+        /// The wait is too long. Null: it is not, or not known.
+        pub gate: Option<GateView>,
+    }
+
+    /// Why the way is not free: the tenant's limit and what is expected, milliseconds.
+    struct GateView {
+        pub limit: i64,
+        pub expected: i64,
+        pub then: OverLimit,
+    }
+
+    /// Not shown; shown with the reason; a chosen time only; told, and may wait.
+    #[serde(rename_all = "snake_case")]
+    enum OverLimit { Hide, Disable, Schedule, Notify }
+
+    /// A time that may be chosen, milliseconds since 1970, and how many callbacks still fit.
+    struct SlotView {
+        pub at: i64,
+        pub free: u32,
+    }
+
+    /// What becomes of those in line.
+    #[serde(rename_all = "snake_case")]
+    enum Waiting { Keep, Reschedule, Tell }
+
+    /// What a closure would find, and do.
+    struct ClosurePreview {
+        /// In line and not on the telephone.
+        pub waiting: u32,
+        /// Planned for a time at which it will be closed.
+        pub planned: u32,
+        /// Offered, dialled or talking: they go on.
+        pub under_way: u32,
+        pub then: Waiting,
+        pub next_open: Option<i64>,
     }
 
     #[serde(tag = "closed", rename_all = "snake_case")]
@@ -56,6 +104,7 @@ mirrored! {
         NoAgentReady { signed_in: u32 },
         NoFreeChannel,
         NumberInCall,
+        ChosenTime,
         Closed { closed: ClosedReason, next_open: Option<i64> },
         AgentDeclined { agent: String },
         AgentNoAnswer { agent: String },
@@ -162,6 +211,31 @@ mirrored! {
         pub ewt_when_dialled: Option<i64>,
     }
 
+    /// Milliseconds.
+    struct WaitRange {
+        /// Half of such waits are over by then.
+        pub p50: u32,
+        /// Nine of ten are.
+        pub p90: u32,
+    }
+
+    #[serde(rename_all = "snake_case")]
+    enum ForecastKind { Free, Near, Far }
+
+    /// A foretold wait, and what it was before past errors corrected it.
+    struct Forecast {
+        pub range: WaitRange,
+        pub raw: WaitRange,
+        pub kind: ForecastKind,
+    }
+
+    /// Since when a contact was in line for the first time, and what was foretold then.
+    struct FirstWait {
+        pub since: i64,
+        pub position: u32,
+        pub forecast: Option<Forecast>,
+    }
+
     /// One matter of one customer.
     struct Contact {
         pub id: String,
@@ -179,6 +253,7 @@ mirrored! {
         pub cool_off: BTreeMap<String, i64>,
         pub position_when_requested: u32,
         pub ewt_when_requested: Option<i64>,
+        pub first_wait: Option<FirstWait>,
         pub config_version: u64,
         pub reason: Reason,
         pub closed_at: Option<i64>,

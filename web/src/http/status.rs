@@ -31,7 +31,7 @@ use crate::{
     phone::{self, Dialable},
     state::App,
     token,
-    words::Lang,
+    words::{self, Lang},
 };
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -41,8 +41,10 @@ pub struct StatusPage {
     pub stage: Stage,
     /// 1 = next.
     pub position: Option<u32>,
-    /// Null: not known yet.
+    /// From now: half of such waits are over by then. Null: not known yet.
     pub ewt_ms: Option<i64>,
+    /// Nine of ten are.
+    pub ewt_p90_ms: Option<i64>,
     /// The last four digits.
     pub number_display: String,
     pub name: String,
@@ -58,6 +60,8 @@ pub struct StatusPage {
     pub why: Reason,
     pub can_cancel: bool,
     pub can_change: bool,
+    /// Another time can be chosen.
+    pub can_plan: bool,
     pub timeline: Vec<Milestone>,
 }
 
@@ -78,6 +82,14 @@ pub struct NumberChange {
     pub phone: String,
 }
 
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeChoice {
+    /// The beginning of a slot, milliseconds since 1970; null: as soon as possible.
+    #[schema(value_type = Option<i64>)]
+    pub slot: Option<Timestamp>,
+}
+
 /// What a link opens.
 struct Opened {
     tenant: TenantId,
@@ -96,12 +108,12 @@ async fn open(app: &App, link: &str) -> Result<Opened, ApiError> {
 async fn view(app: &App, opened: &Opened) -> Result<StatusPage, ApiError> {
     let tenant = Tenant::find(app, opened.tenant.as_str()).await?;
     let live = app.engine.status_view(&opened.tenant, opened.contact).await?;
-    let (contact, position, ewt, stage) = match live {
-        Some(view) => (view.contact, view.position, view.ewt, view.stage),
+    let (contact, position, expected, stage) = match live {
+        Some(view) => (view.contact, view.position, (view.ewt, view.ewt_p90), view.stage),
         None => {
             let contact = app.store.contact(&opened.tenant, opened.contact).await?.ok_or_else(ApiError::not_found)?;
             let stage = closed_stage(&contact);
-            (contact, None, None, stage)
+            (contact, None, (None, None), stage)
         }
     };
     let facts = app.store.contact_facts(&opened.tenant, opened.contact).await?;
@@ -113,12 +125,14 @@ async fn view(app: &App, opened: &Opened) -> Result<StatusPage, ApiError> {
         ContactState::Scheduled { due } => Some(due),
         _ => None,
     };
+    let why = contact.reason.clone();
     let waiting = matches!(contact.state, ContactState::Scheduled { .. } | ContactState::Queued { .. });
     Ok(StatusPage {
         tenant: tenant.public(),
         stage,
         position,
-        ewt_ms: ewt.map(|ewt| ewt.0),
+        ewt_ms: expected.0.map(|ewt| ewt.0),
+        ewt_p90_ms: expected.1.map(|ewt| ewt.0),
         number_display: phone::mask(&contact.customer.number),
         name: contact.customer.name,
         requested_at: contact.requested_at,
@@ -126,15 +140,25 @@ async fn view(app: &App, opened: &Opened) -> Result<StatusPage, ApiError> {
         attempts: contact.attempts.len(),
         max_attempts: tenant.config.callback.max_attempts,
         outcome,
-        why: contact.reason,
+        why: why.clone(),
         // In line and "talking": on the telephone after an agent was lost.
         can_cancel: outcome.is_none() && (waiting || stage != Stage::Talking),
         can_change: waiting && stage != Stage::Talking,
+        can_plan: tenant.config.callback.slots.is_some() && may_plan(&contact.state, &why) && stage != Stage::Talking,
         timeline: facts
             .iter()
             .filter_map(|row| milestone(&row.fact).map(|what| Milestone { at: row.at, what }))
             .collect(),
     })
+}
+
+/// In line, or planned by choice or for the next opening; a further try after a failed one has a time of its own.
+fn may_plan(state: &ContactState, why: &Reason) -> bool {
+    match state {
+        ContactState::Queued { .. } => true,
+        ContactState::Scheduled { .. } => matches!(why, Reason::ChosenTime | Reason::Closed { .. }),
+        _ => false,
+    }
 }
 
 fn closed_stage(contact: &Contact) -> Stage {
@@ -228,6 +252,16 @@ pub async fn change_number(
     Ok(Json(view(&app, &opened).await?))
 }
 
+pub async fn choose_time(
+    State(app): State<App>,
+    Path(link): Path<String>,
+    JsonBody(choice): JsonBody<TimeChoice>,
+) -> Result<Json<StatusPage>, ApiError> {
+    let opened = open(&app, &link).await?;
+    submit(&app, &opened, Event::CallbackTimeChosen { contact: opened.contact, slot: choice.slot }).await?;
+    Ok(Json(view(&app, &opened).await?))
+}
+
 /// A contact that is closed has left the core: for its customer that is "too late", not "unknown".
 async fn submit(app: &App, opened: &Opened, event: Event) -> Result<(), ApiError> {
     use ringback_engine::EngineError::Rejected;
@@ -285,16 +319,12 @@ fn plain(name: &str, page: Option<&StatusPage>, lang: Lang) -> String {
             + lang.pick("There is no callback under this link.", "No hay ninguna llamada en este enlace.")
             + "</p>";
     };
-    html +=
-        &format!("<div class=\"card\"><p><strong>{}</strong></p><dl class=\"facts\">", stage_words(page.stage, lang));
+    html += &format!("<div class=\"card\"><p><strong>{}</strong></p><dl class=\"facts\">", stage_words(page, lang));
     if let Some(position) = page.position {
         html += &format!("<dt>{}</dt><dd>{position}</dd>", lang.pick("Place in line", "Lugar en la fila"));
     }
     if page.outcome.is_none() {
-        let wait = match page.ewt_ms {
-            Some(ms) => format!("{} min", (ms + 59_999) / 60_000),
-            None => lang.pick("not known yet", "aún no se sabe").to_owned(),
-        };
+        let wait = words::wait(page.ewt_ms, page.ewt_p90_ms, lang);
         html += &format!("<dt>{}</dt><dd>{wait}</dd>", lang.pick("Expected wait", "Espera prevista"));
     }
     html += &format!(
@@ -306,8 +336,14 @@ fn plain(name: &str, page: Option<&StatusPage>, lang: Lang) -> String {
     html + "<p class=\"muted\">" + hint + "</p>"
 }
 
-fn stage_words(stage: Stage, lang: Lang) -> &'static str {
-    match stage {
+fn stage_words(page: &StatusPage, lang: Lang) -> &'static str {
+    match page.stage {
+        Stage::Scheduled if page.why == Reason::ChosenTime => {
+            lang.pick("We will call you at the time you chose.", "Le llamaremos a la hora que eligió.")
+        }
+        Stage::Unsuccessful if matches!(page.why, Reason::Closed { .. }) => {
+            lang.pick("We had to close. We will not call you.", "Tuvimos que cerrar. No le llamaremos.")
+        }
         Stage::Scheduled => lang.pick("We will call you when we are open.", "Le llamaremos cuando abramos."),
         Stage::Waiting => lang.pick("You are in line.", "Está en la fila."),
         Stage::AgentFound => {

@@ -41,10 +41,18 @@ export const subjects = staffTenant.subjects.map(({ id, name }) => ({ id, name }
 const HOUR = 3_600_000
 const MIN = 60_000
 
+const waits = (gate) => subjects.map(({ id, name }) => ({ id, name, ewt: gate?.expected ?? null, ewt_p90: null, gate }))
+
+/** Quarters of an hour of tomorrow's morning. */
+export const slots = (now) => Array.from({ length: 12 }, (_, i) => ({ at: Math.ceil(now / (15 * MIN)) * 15 * MIN + 20 * HOUR + i * 15 * MIN, free: 3 }))
+
 export const availability = {
-  open: (now) => ({ enabled: true, open: true, closed: null, next_open: null, closes_at: now + 3 * HOUR, waiting: 6, ewt: 7.4 * MIN }),
-  quiet: (now) => ({ enabled: true, open: true, closed: null, next_open: null, closes_at: now + 3 * HOUR, waiting: 0, ewt: null }),
-  hours: (now) => ({ enabled: true, open: false, closed: { closed: 'hours' }, next_open: now + 15 * HOUR, closes_at: null, waiting: 0, ewt: null }),
+  open: (now) => ({ enabled: true, open: true, closed: null, next_open: null, closes_at: now + 3 * HOUR, waiting: 6, ewt: 4.2 * MIN, ewt_p90: 8.6 * MIN, subjects: waits(null) }),
+  long: (now) => ({ ...availability.open(now), subjects: waits({ limit: 10 * MIN, expected: 24 * MIN, then: 'notify' }) }),
+  slow: (now) => ({ ...availability.open(now), subjects: waits({ limit: 10 * MIN, expected: 24 * MIN, then: 'disable' }) }),
+  planned: (now) => ({ ...availability.open(now), subjects: waits({ limit: 10 * MIN, expected: 24 * MIN, then: 'schedule' }) }),
+  quiet: (now) => ({ enabled: true, open: true, closed: null, next_open: null, closes_at: now + 3 * HOUR, waiting: 0, ewt: null, ewt_p90: null, subjects: waits(null) }),
+  hours: (now) => ({ enabled: true, open: false, closed: { closed: 'hours' }, next_open: now + 15 * HOUR, closes_at: null, waiting: 0, ewt: null, ewt_p90: null, subjects: waits(null) }),
   holiday: (now) => ({ ...availability.hours(now), closed: { closed: 'holiday', name: 'Thanksgiving Day' }, next_open: now + 40 * HOUR }),
   closure: (now) => ({
     ...availability.hours(now),
@@ -55,23 +63,33 @@ export const availability = {
 }
 
 export const status = {
-  waiting: (now) => page(now, 'waiting', { position: 3, ewt_ms: 7.4 * MIN }),
+  waiting: (now) => page(now, 'waiting', { position: 3, ewt_ms: 4.2 * MIN, ewt_p90_ms: 8.6 * MIN }),
   next: (now) => page(now, 'waiting', { position: 1, ewt_ms: null }),
   scheduled: (now) => page(now, 'scheduled', { due: now + 15 * HOUR }),
+  planned: (now) => page(now, 'scheduled', { due: now + 15 * HOUR, why: { why: 'chosen_time' } }),
+  turnedAway: (now) =>
+    page(now, 'unsuccessful', {
+      why: { why: 'closed', closed: { closed: 'closure', message: 'A pipe burst. For urgent help call 211.' }, next_open: null },
+      outcome: 'unsuccessful',
+      can_cancel: false,
+      can_change: false,
+      can_plan: false,
+    }),
   agent_found: (now) => page(now, 'agent_found'),
   calling: (now) => page(now, 'calling', { attempts: 1 }),
-  ringing: (now) => page(now, 'ringing', { attempts: 1, can_change: false }),
-  talking: (now) => page(now, 'talking', { attempts: 1, can_cancel: false, can_change: false }),
+  ringing: (now) => page(now, 'ringing', { attempts: 1, can_change: false, can_plan: false }),
+  talking: (now) => page(now, 'talking', { attempts: 1, can_cancel: false, can_change: false, can_plan: false }),
   retrying: (now) => page(now, 'retrying', { attempts: 1, due: now + 4 * MIN, timeline: [{ at: now - MIN, what: 'attempt_busy' }] }),
-  successful: (now) => page(now, 'successful', { attempts: 1, can_cancel: false, can_change: false, outcome: 'successful' }),
-  unsuccessful: (now) => page(now, 'unsuccessful', { attempts: 3, can_cancel: false, can_change: false, outcome: 'unsuccessful' }),
-  cancelled: (now) => page(now, 'cancelled', { can_cancel: false, can_change: false, outcome: 'cancelled' }),
+  successful: (now) => page(now, 'successful', { attempts: 1, can_cancel: false, can_change: false, can_plan: false, outcome: 'successful' }),
+  unsuccessful: (now) => page(now, 'unsuccessful', { attempts: 3, can_cancel: false, can_change: false, can_plan: false, outcome: 'unsuccessful' }),
+  cancelled: (now) => page(now, 'cancelled', { can_cancel: false, can_change: false, can_plan: false, outcome: 'cancelled' }),
 }
 const page = (now, stage, extra = {}) => ({
   tenant,
   stage,
   position: null,
   ewt_ms: null,
+  ewt_p90_ms: null,
   number_display: '(•••) •••-0119',
   name: 'Lee Okafor',
   requested_at: now - 6 * MIN,
@@ -82,6 +100,7 @@ const page = (now, stage, extra = {}) => ({
   why: { why: 'just_requested' },
   can_cancel: true,
   can_change: true,
+  can_plan: true,
   timeline: [{ at: now - 6 * MIN, what: 'requested' }],
   ...extra,
 })
@@ -135,6 +154,7 @@ export function contact(now, { name = 'Dana Whitfield', number = '+19165550187',
     cool_off: {},
     position_when_requested: 3,
     ewt_when_requested: null,
+    first_wait: null,
     config_version: 1,
     reason: { why: 'just_requested' },
     closed_at: null,

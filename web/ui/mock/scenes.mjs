@@ -56,6 +56,10 @@ const fill = async (page, phone) => {
 export const scenes = [
   callMe('open', 'open', { sizes: ALL }),
   callMe('spanish', 'open', { path: `/t/sacramento/call-me?${TOKEN}&lang=es`, sizes: [[320, 640]] }),
+  callMe('wait-notify', 'long', { sizes: [[320, 640], [1440, 900]] }),
+  callMe('wait-disable', 'slow', { sizes: [[320, 640]] }),
+  callMe('wait-schedule', 'planned', { sizes: [[320, 640]], act: async (page) => page.getByRole('button', { name: 'Call me' }).click() }),
+  callMe('wait-schedule-es', 'planned', { path: `/t/sacramento/call-me?${TOKEN}&lang=es`, sizes: [[320, 640]] }),
   callMe('closed', 'hours', { sizes: [[360, 740]] }),
   callMe('holiday', 'holiday', { themes: ['light'] }),
   callMe('closure', 'closure'),
@@ -80,6 +84,9 @@ export const scenes = [
       await page.getByRole('heading', { name: 'Your call is cancelled' }).waitFor()
     },
   }),
+  status('planned', { sizes: [[320, 640]] }),
+  status('planned', { name: 'status-planning', sizes: [[320, 640]], act: async (page) => page.getByRole('button', { name: 'Choose a time' }).click() }),
+  status('turnedAway', { sizes: [[320, 640]] }),
   status('waiting', { sizes: ALL }),
   status('next', { path: '/t/sacramento/status/tok?lang=es' }),
   ...['scheduled', 'agent_found', 'ringing', 'talking', 'retrying', 'successful', 'unsuccessful', 'cancelled'].map((stage) => status(stage, { themes: [stage.length % 2 ? 'light' : 'dark'] })),

@@ -71,12 +71,13 @@ function respond(request, url, scene, streams, response) {
 
 function api(request, path, url, scene, now, streams, response) {
   const method = request.method
+  if (path.endsWith('/slots')) return json({ slots: data.slots(now), length_ms: 900_000 })
   if (path.endsWith('/availability')) {
     return json({ tenant: data.tenant, availability: data.availability[scene.availability](now), hours: data.hours, auth: 'none' })
   }
   if (path.endsWith('/callbacks') && method === 'POST') {
     if (scene.callback) return problem(scene.callback.status, scene.callback.code)
-    return json({ status_token: 'tok', status_url: '/t/sacramento/status/tok', contact_state: 'queued', position: 3, ewt_ms: 444_000, number_display: '(916) 555-0119', due: null }, 201)
+    return json({ status_token: 'tok', status_url: '/t/sacramento/status/tok', contact_state: 'queued', position: 3, ewt_ms: 444_000, ewt_p90_ms: 700_000, number_display: '(916) 555-0119', due: null }, 201)
   }
   if (path === '/api/v1/status/tok/events') return stream(response, streams, 'status', () => data.status[scene.status](Date.now()))
   if (path === '/api/v1/status/tok/cancel') {
@@ -123,6 +124,7 @@ function callMe(url, scene, now) {
     prefill: url.searchParams.has('token') ? { name: 'Lee Okafor', customer_id: '1B47X02' } : null,
     token_error: null,
     subjects: data.subjects,
+    slots: true,
     from_page: url.searchParams.get('page'),
     embed: url.searchParams.has('embed'),
     parent_origins: [],

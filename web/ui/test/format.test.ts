@@ -11,9 +11,10 @@ test('spans of time', () => {
 })
 
 test('an unknown wait stays unknown, a known one is a range of whole minutes', () => {
-  assert.equal(waitRange(null), null)
-  assert.deepEqual(waitRange(0), { from: 1, to: 2 })
-  assert.deepEqual(waitRange(7.5 * 60_000), { from: 6, to: 9 })
+  assert.equal(waitRange(null, null), null)
+  assert.deepEqual(waitRange(0, 9_000), { from: 0, to: 1 }, 'up to one minute')
+  assert.deepEqual(waitRange(4.2 * 60_000, 8.6 * 60_000), { from: 4, to: 9 })
+  assert.deepEqual(waitRange(5 * 60_000, 5 * 60_000), { from: 5, to: 6 })
 })
 
 test('numbers as the country writes them; masked ones as they came', () => {

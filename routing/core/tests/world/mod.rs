@@ -17,6 +17,7 @@ use ringback_routing::{
     ids::*,
     output::*,
     time::{Millis, Timestamp},
+    wait::PastWait,
 };
 
 /// Tuesday, 2026-03-03, 10:00 in Los Angeles.
@@ -47,9 +48,13 @@ pub fn config() -> TenantConfig {
             press_one_timeout: secs(10),
             trunks: vec!["carrier".into()],
             guard_time: secs(180),
+            entry_mode: EntryMode::default(),
+            gate: None,
+            slots: None,
+            window: vec![],
         },
         chat: ChatConfig { reconnect_grace: secs(30), ..ChatConfig::default() },
-        hours: Hours { week: [Mon, Tue, Wed, Thu, Fri].map(day).to_vec(), holidays: vec![], closure: None },
+        hours: Hours { week: [Mon, Tue, Wed, Thu, Fri].map(day).to_vec(), ..Hours::default() },
         queues: vec![QueueConfig { id: "general".into(), name: "General".into() }],
         subjects: vec![SubjectConfig {
             id: "benefits".into(),
@@ -109,6 +114,7 @@ pub struct World {
     pub rows: BTreeMap<ContactId, Contact>,
     pub agents: BTreeMap<AgentId, AgentRecord>,
     pub facts: Vec<(ContactId, Fact)>,
+    fact_times: Vec<Timestamp>,
     pub presences: Vec<(AgentId, Presence)>,
     /// Deeds of the last event only.
     pub deeds: Vec<Deed>,
@@ -121,7 +127,14 @@ pub struct World {
 
 impl World {
     pub fn new(config: TenantConfig, agents: &[AgentConfig]) -> Self {
-        let start = Start { seed: 1, config, agent_configs: agents.to_vec(), contacts: vec![], agents: vec![] };
+        let start = Start {
+            seed: 1,
+            config,
+            agent_configs: agents.to_vec(),
+            contacts: vec![],
+            agents: vec![],
+            past_waits: vec![],
+        };
         Self::start(MORNING, start)
     }
 
@@ -134,6 +147,7 @@ impl World {
             rows: BTreeMap::new(),
             agents: BTreeMap::new(),
             facts: vec![],
+            fact_times: vec![],
             presences: vec![],
             deeds: vec![],
             all: vec![],
@@ -162,6 +176,7 @@ impl World {
             agent_configs: self.core.agent_configs().cloned().collect(),
             contacts: self.rows.values().filter(open).cloned().collect(),
             agents: self.agents.values().cloned().collect(),
+            past_waits: self.past_waits(),
         };
         let text = serde_json::to_string(&start).unwrap();
         let read: Start = serde_json::from_str(&text).unwrap();
@@ -178,6 +193,17 @@ impl World {
             segment.is_some_and(|segment| matches!(segment.state, SegmentState::Connected { .. }))
         };
         rooms.into_iter().filter(|(id, _)| alive(id)).collect()
+    }
+
+    /// What the ledger has of earlier waits.
+    pub fn past_waits(&self) -> Vec<PastWait> {
+        let facts = self.facts.iter().zip(&self.fact_times);
+        let seen = |((id, fact), at): (&(ContactId, Fact), &Timestamp)| {
+            let contact = &self.rows[id];
+            let (queue, subject) = (contact.queue.clone(), contact.subject.clone());
+            Some(PastWait { at: *at, queue, subject, channel: contact.channel, seen: fact.seen()? })
+        };
+        facts.filter_map(seen).collect()
     }
 
     /// Takes the outputs as the engine does, checking their order.
@@ -202,7 +228,10 @@ impl World {
                             assert!(saved_agents.insert(agent.id.clone()), "an agent is saved once per drain");
                             self.agents.insert(agent.id.clone(), agent);
                         }
-                        Change::ContactFact { contact, fact, .. } => self.facts.push((contact, fact)),
+                        Change::ContactFact { contact, at, fact } => {
+                            self.facts.push((contact, fact));
+                            self.fact_times.push(at);
+                        }
                         Change::PresenceChanged { agent, presence, .. } => self.presences.push((agent, presence)),
                     }
                 }
@@ -406,6 +435,8 @@ pub fn requested(number: u32) -> Event {
             subject: None,
             status_token_digest: Some(format!("digest-{number}")),
             when_open: false,
+            slot: None,
+            accept_wait: false,
         },
     }
 }

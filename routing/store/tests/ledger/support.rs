@@ -67,6 +67,7 @@ pub fn contact(id: u128, number: &str) -> Contact {
         cool_off: BTreeMap::new(),
         position_when_requested: 1,
         ewt_when_requested: None,
+        first_wait: None,
         config_version: 1,
         reason: Reason::JustRequested,
         closed_at: None,
@@ -115,7 +116,7 @@ pub fn requested(id: u128, millis: i64) -> Change {
     Change::ContactFact {
         contact: ContactId(id),
         at: at(millis),
-        fact: Fact::Requested { position: 1, ewt: None, config_version: 1 },
+        fact: Fact::Requested { position: 1, ewt: None, ewt_p90: None, config_version: 1 },
     }
 }
 

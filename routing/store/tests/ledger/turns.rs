@@ -26,6 +26,7 @@ on_both! {
     the_journal_is_purged_by_age
     nothing_of_another_tenant_comes_back
     an_unreadable_document_is_told_by_its_id
+    earlier_waits_come_back_oldest_first
 }
 
 async fn a_turn_is_kept_and_loaded(database: Database) {
@@ -198,7 +199,7 @@ async fn facts_and_journal_keep_their_order(database: Database) {
     store.commit(second).await.expect("commit");
     let facts = store.contact_facts(&a, ContactId(1)).await.expect("facts");
     assert_eq!(facts.iter().map(|row| row.ordinal).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(facts[0].fact, Fact::Requested { position: 1, ewt: None, config_version: 1 });
+    assert_eq!(facts[0].fact, Fact::Requested { position: 1, ewt: None, ewt_p90: None, config_version: 1 });
     assert_eq!(facts[2].fact, Fact::NumberChanged);
     assert_eq!(store.journal(&a).await, Ok(vec![entry(1, 0), entry(2, 5), entry(3, 6)]));
     let page = store.journal_page(&a, (epoch, 1), 1).await.expect("page");
@@ -314,4 +315,40 @@ async fn an_unreadable_document_is_told_by_its_id(database: Database) {
         assert!(!error.to_string().contains("secret"));
     }
     assert!(matches!(store.load_open(&a).await, Err(StoreError::Corrupt { .. })));
+}
+
+async fn earlier_waits_come_back_oldest_first(database: Database) {
+    use ringback_routing::{
+        time::Millis,
+        wait::{Forecast, ForecastKind, PastWait, Seen, WaitRange},
+    };
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let one = contact(1, "+19165550101");
+    let range = WaitRange::new(Millis(4000), Millis(9000));
+    let forecast = Some(Forecast { range, raw: range, kind: ForecastKind::Near });
+    let served = Fact::Served { waited: Millis(5000), answer: Millis(1000), position: 2, forecast };
+    let handled = Fact::Handled { segment: SegmentId(7), span: Millis(60_000), served: true };
+    let fact = |millis, fact| Change::ContactFact { contact: one.id, at: at(millis), fact };
+    let changes = vec![
+        saved(&one),
+        requested(1, 5),
+        fact(10, served.clone()),
+        fact(20, handled.clone()),
+        fact(20, Fact::ConversationEnded { segment: SegmentId(7) }),
+    ];
+    store.commit(turn(&a, epoch, changes)).await.expect("commit");
+    let past = |millis, fact: &Fact| PastWait {
+        at: at(millis),
+        queue: one.queue.clone(),
+        subject: one.subject.clone(),
+        channel: one.channel,
+        seen: fact.seen().expect("one of them"),
+    };
+    assert!(matches!(past(10, &served).seen, Seen::Served { position: 2, .. }));
+    assert_eq!(store.past_waits(&a, at(30)).await, Ok(vec![past(10, &served), past(20, &handled)]));
+    assert_eq!(store.past_waits(&b, at(30)).await, Ok(Vec::new()), "another tenant's");
+    let weeks_later = at(30) + Millis::from_secs(8 * 86_400);
+    assert_eq!(store.past_waits(&a, weeks_later).await, Ok(Vec::new()), "too old to say anything");
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use ringback_routing::{
     agent::{Endpoint, Health, Presence, RequestedState},
+    config::OverLimit,
     contact::*,
     ids::*,
     reason::{ClosedReason, Reason},
     time::{Millis, Timestamp},
-    view::{AgentView, Availability, BoardAgent, BoardView, QueueView, WaitingContact},
+    view::{AgentView, Availability, BoardAgent, BoardView, GateView, QueueView, SubjectView, WaitingContact},
+    wait::{FirstWait, Forecast, ForecastKind, WaitRange},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -28,6 +30,7 @@ fn reasons() -> Vec<Reason> {
     let closed = ClosedReason::Holiday { name: "Thanksgiving".into() };
     vec![
         Reason::JustRequested,
+        Reason::ChosenTime,
         Reason::NoAgentReady { signed_in: 1 },
         Reason::NoFreeChannel,
         Reason::NumberInCall,
@@ -48,6 +51,7 @@ fn reasons() -> Vec<Reason> {
 }
 
 fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) -> Contact {
+    let range = WaitRange::new(Millis(1000), Millis(2000));
     Contact {
         id: ContactId(1),
         channel: Channel::Callback,
@@ -105,6 +109,11 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
         cool_off: BTreeMap::from([(AgentId::new("maria"), AT)]),
         position_when_requested: 1,
         ewt_when_requested: None,
+        first_wait: Some(FirstWait {
+            since: AT,
+            position: 2,
+            forecast: Some(Forecast { range, raw: range, kind: ForecastKind::Near }),
+        }),
         config_version: 1,
         reason: Reason::JustRequested,
         closed_at: None,
@@ -121,6 +130,14 @@ fn availability() -> Availability {
         closes_at: None,
         waiting: 3,
         ewt: Some(Millis(1)),
+        ewt_p90: Some(Millis(2)),
+        subjects: vec![SubjectView {
+            id: SubjectId::new("general"),
+            name: "General".into(),
+            ewt: Some(Millis(1)),
+            ewt_p90: Some(Millis(2)),
+            gate: Some(GateView { limit: Millis(1), expected: Millis(2), then: OverLimit::Notify }),
+        }],
     }
 }
 

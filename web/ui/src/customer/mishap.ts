@@ -11,6 +11,8 @@ export function mishap(error: Refused): string {
     case 'phone_invalid':
     case 'phone_not_allowed':
     case 'rate_limited':
+    case 'slot_full':
+    case 'no_such_slot':
     case 'offline':
       return errors[error.code]
     default:

@@ -70,7 +70,46 @@ export interface Availability {
   next_open: Timestamp | null
   closes_at: Timestamp | null
   waiting: number
+  /** Half of such waits are over by then; null = not known. */
   ewt: Millis | null
+  /** Nine of ten are. */
+  ewt_p90: Millis | null
+  /** The same by topic, in the tenant's order. */
+  subjects: SubjectWait[]
+}
+
+export interface SubjectWait {
+  id: string
+  name: string
+  ewt: Millis | null
+  ewt_p90: Millis | null
+  /** The wait is too long; null: it is not, or not known. */
+  gate: Gate | null
+}
+
+export interface Gate {
+  limit: Millis
+  expected: Millis
+  then: 'hide' | 'disable' | 'schedule' | 'notify'
+}
+
+/** A time that may be chosen. */
+export interface Slot {
+  at: Timestamp
+  free: number
+}
+
+export interface SlotsAnswer {
+  slots: Slot[]
+  length_ms: Millis | null
+}
+
+export interface ClosurePreview {
+  waiting: number
+  planned: number
+  under_way: number
+  then: 'keep' | 'reschedule' | 'tell'
+  next_open: Timestamp | null
 }
 
 export type Weekday = 'Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun'
@@ -99,6 +138,8 @@ export interface CallbackRequest {
   page?: string
   token?: string
   when_open?: boolean
+  slot?: Timestamp
+  accept_wait?: boolean
 }
 
 export interface CallbackAnswer {
@@ -107,6 +148,7 @@ export interface CallbackAnswer {
   contact_state: 'queued' | 'scheduled' | 'existing'
   position: number | null
   ewt_ms: Millis | null
+  ewt_p90_ms: Millis | null
   number_display: string
   due: Timestamp | null
 }
@@ -145,6 +187,7 @@ export interface StatusPage {
   stage: Stage
   position: number | null
   ewt_ms: Millis | null
+  ewt_p90_ms: Millis | null
   number_display: string
   name: string
   requested_at: Timestamp
@@ -155,6 +198,7 @@ export interface StatusPage {
   why: Reason
   can_cancel: boolean
   can_change: boolean
+  can_plan: boolean
   timeline: { at: Timestamp; what: TimelineWhat }[]
 }
 
@@ -253,6 +297,7 @@ export type Reason =
   | { why: 'no_agent_ready'; signed_in: number }
   | { why: 'no_free_channel' }
   | { why: 'number_in_call' }
+  | { why: 'chosen_time' }
   | { why: 'closed'; closed: ClosedReason; next_open: Timestamp | null }
   | { why: 'agent_declined'; agent: string }
   | { why: 'agent_no_answer'; agent: string }
@@ -408,6 +453,8 @@ export interface CallMeBoot extends Boot, AvailabilityAnswer {
   prefill: { name: string; customer_id: string | null; phone: string | null } | null
   token_error: 'token_invalid' | 'token_expired' | null
   subjects: { id: string; name: string }[]
+  /** Times can be chosen. */
+  slots: boolean
   from_page: string | null
   embed: boolean
   parent_origins: string[]

@@ -14,13 +14,13 @@ export function duration(span: Millis): string {
 export const remaining = (until: Timestamp, now: Timestamp) => duration(Math.ceil(Math.max(0, until - now) / 1000) * 1000)
 
 /**
- * An estimate as whole minutes from–to, a fifth wider on each side: it is not finer than that.
+ * An expected wait as whole minutes: half of such waits are over by `from`, nine of ten by `to`. From 0 means "up to".
  * Null when the server does not know.
  */
-export function waitRange(ewt: Millis | null): { from: number; to: number } | null {
-  if (ewt === null) return null
-  const minutes = ewt / 60_000
-  return { from: Math.max(1, Math.floor(minutes * 0.8)), to: Math.max(2, Math.ceil(minutes * 1.2)) }
+export function waitRange(p50: Millis | null, p90: Millis | null): { from: number; to: number } | null {
+  if (p50 === null) return null
+  const from = Math.floor(p50 / 60_000)
+  return { from, to: Math.max(from + 1, Math.ceil((p90 ?? p50) / 60_000)) }
 }
 
 interface Zone {

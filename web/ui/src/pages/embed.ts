@@ -132,9 +132,12 @@
 
   fetch(`${origin}/api/v1/t/${encodeURIComponent(script.dataset.tenant)}/availability`, { credentials: 'omit' })
     .then((response) => (response.ok ? response.json() : null))
-    .then((answer: { availability?: { enabled?: boolean }; tenant?: { accent?: string } } | null) => {
+    .then((answer: { availability?: { enabled?: boolean; subjects?: { gate?: { then?: string } | null }[] }; tenant?: { accent?: string } } | null) => {
       const accent = /^#[0-9a-f]{6}$/i.exec(answer?.tenant?.accent ?? '')?.[0] ?? '#1d4ed8'
-      if (answer?.availability?.enabled) whenReady(() => build(accent))
+      const subjects = answer?.availability?.subjects ?? []
+      // The wait is too long for every topic, and the county wants nothing shown then (G3).
+      const hidden = subjects.length > 0 && subjects.every(({ gate }) => gate?.then === 'hide')
+      if (answer?.availability?.enabled && !hidden) whenReady(() => build(accent))
     })
     // Not reachable: a page without the button is better than a button that does nothing.
     .catch(() => {})

@@ -33,6 +33,8 @@ export function reason(why: Reason, told: Told): string {
       return 'every telephone line is taken'
     case 'number_in_call':
       return 'this number is in another call right now'
+    case 'chosen_time':
+      return 'planned for a time the customer chose'
     case 'closed':
       return closed(why, told)
     case 'agent_declined':

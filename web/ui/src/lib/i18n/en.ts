@@ -1,6 +1,7 @@
 /** The customer's words in English; reading level of grade 6. `es.ts` must have every key, or the type check fails. */
 
 const s = (n: number, one: string, many: string) => (n === 1 ? one : many)
+const minutes = (n: number) => `${n} ${s(n, 'minute', 'minutes')}`
 
 export const en = {
   language: 'English',
@@ -16,6 +17,7 @@ export const en = {
     anySubject: 'Choose a topic',
     submit: 'Call me',
     submitWhenOpen: 'Call me when you open',
+    submitPlanned: 'Call me at this time',
     sending: 'Sending …',
     knownAs: 'You are signed in.',
     recorded: 'Calls are recorded.',
@@ -23,8 +25,30 @@ export const en = {
     openNow: 'Open now',
     noWait: 'No one is waiting right now',
     waitUnknown: 'Wait time not known yet',
-    wait: (from: number, to: number) => `Expected wait ${from} to ${to} minutes`,
+    wait: (from: number, to: number) => (from === 0 ? `Expected wait up to ${minutes(to)}` : `Expected wait ${from} to ${to} minutes`),
     loading: 'Loading',
+  },
+
+  when: {
+    label: 'When should we call?',
+    soon: 'As soon as possible',
+    choose: 'Choose a time',
+    today: 'Today',
+    at: (day: string, time: string) => `${day}, ${time}`,
+    none: 'No times are free right now.',
+    needed: 'Please choose a time for our call.',
+  },
+
+  longWait: {
+    title: (now: number) => `The wait is about ${minutes(now)} right now.`,
+    hide: (limit: number) => `We take no calls here while the wait is over ${minutes(limit)}. Please try again later.`,
+    disable: (limit: number) => `We take no new calls here while the wait is over ${minutes(limit)}. Please try again later.`,
+    schedule: (limit: number) => `That is over ${minutes(limit)}, so please choose a time for our call.`,
+    notify: (limit: number) => `That is longer than the ${minutes(limit)} we aim for. You do not have to stay on this page: we call you when an agent is free.`,
+    allTheSame: 'Call me all the same',
+    orChoose: 'Or choose a time below.',
+    confirm: 'Please tick “Call me all the same”, or choose a time.',
+    orCall: 'You can also call us:',
   },
 
   closed: {
@@ -75,6 +99,8 @@ export const en = {
     phone_invalid: 'We cannot call this number. Please check it. Example: (916) 555-0119',
     phone_not_allowed: 'We are not able to call this kind of number. Please use a regular home or mobile number.',
     no_such_subject: 'This topic is not offered any more. Please choose another.',
+    slot_full: 'Someone else just took that time. Please choose another.',
+    no_such_slot: 'That time is not offered any more. Please choose another.',
     rate_limited: 'That was a lot of tries. Please wait a minute and try again.',
     unavailable: 'We could not take your request just now. Nothing was saved. Please try again in a minute.',
     offline: 'We could not reach the server. Check your connection and try again. Nothing was sent twice.',
@@ -87,7 +113,7 @@ export const en = {
     notFoundLead: 'It may be too old, or a part of it is missing. You can ask for a new call.',
     inLine: 'in line',
     next: 'You are next',
-    wait: (from: number, to: number) => `about ${from} to ${to} minutes`,
+    wait: (from: number, to: number) => (from === 0 ? `up to ${minutes(to)}` : `about ${from} to ${to} minutes`),
     waitUnknown: 'Wait time not known yet',
     title: {
       scheduled: 'Your call is planned',
@@ -103,6 +129,8 @@ export const en = {
     },
     lead: {
       scheduled: (when: string) => `We will call you after ${when}.`,
+      planned: (when: string) => `We will call you at the time you chose: ${when}.`,
+      turnedAway: 'We will not call you. Please ask again when we are open.',
       agent_found: (number: string) => `In a moment we call ${number}.`,
       calling: (number: string) => `Please keep your phone near you: ${number}.`,
       ringing: 'Please pick up. We will tell you who we are first.',
@@ -134,6 +162,11 @@ export const en = {
     },
     state: { done: 'done', now: 'now', later: 'still to come' },
     number: 'Number to call',
+    plan: 'Choose a time',
+    planTitle: 'When should we call?',
+    planLead: 'Choose a time that suits you. You can change it again.',
+    planSave: 'Save time',
+    planned: 'Your time is saved.',
     change: 'Change number',
     cancel: 'Cancel',
     cancelTitle: 'Cancel your call?',

@@ -1,6 +1,7 @@
 import type { Words } from '../i18n.svelte'
 
 const s = (n: number, one: string, many: string) => (n === 1 ? one : many)
+const minutes = (n: number) => `${n} ${s(n, 'minuto', 'minutos')}`
 
 /** Las palabras del cliente en español. */
 export const es: Words = {
@@ -16,6 +17,7 @@ export const es: Words = {
     subject: '¿De qué se trata? (opcional)',
     anySubject: 'Elija un tema',
     submit: 'Llámenme',
+    submitPlanned: 'Llámenme a esta hora',
     submitWhenOpen: 'Llámenme cuando abran',
     sending: 'Enviando …',
     knownAs: 'Ha iniciado sesión.',
@@ -24,8 +26,30 @@ export const es: Words = {
     openNow: 'Abierto ahora',
     noWait: 'Nadie está esperando en este momento',
     waitUnknown: 'Aún no sabemos cuánto tendrá que esperar',
-    wait: (from, to) => `Espera prevista: de ${from} a ${to} minutos`,
+    wait: (from, to) => (from === 0 ? `Espera prevista: hasta ${minutes(to)}` : `Espera prevista: de ${from} a ${to} minutos`),
     loading: 'Cargando',
+  },
+
+  when: {
+    label: '¿Cuándo le llamamos?',
+    soon: 'Lo antes posible',
+    choose: 'Elija una hora',
+    today: 'Hoy',
+    at: (day, time) => `${day}, ${time}`,
+    none: 'Ahora no hay horas libres.',
+    needed: 'Por favor, elija una hora para nuestra llamada.',
+  },
+
+  longWait: {
+    title: (now) => `Ahora la espera es de unos ${minutes(now)}.`,
+    hide: (limit) => `Aquí no recibimos pedidos mientras la espera pase de ${minutes(limit)}. Inténtelo más tarde.`,
+    disable: (limit) => `Aquí no recibimos pedidos nuevos mientras la espera pase de ${minutes(limit)}. Inténtelo más tarde.`,
+    schedule: (limit) => `Eso pasa de ${minutes(limit)}; por favor, elija una hora para nuestra llamada.`,
+    notify: (limit) => `Es más que los ${minutes(limit)} que nos proponemos. No tiene que quedarse en esta página: le llamamos cuando un agente esté libre.`,
+    allTheSame: 'Llámenme de todos modos',
+    orChoose: 'O elija una hora abajo.',
+    confirm: 'Marque “Llámenme de todos modos” o elija una hora.',
+    orCall: 'También puede llamarnos:',
   },
 
   closed: {
@@ -76,6 +100,8 @@ export const es: Words = {
     phone_invalid: 'No podemos llamar a este número. Por favor, revíselo. Ejemplo: (916) 555-0119',
     phone_not_allowed: 'No podemos llamar a este tipo de número. Use un número normal de casa o de celular.',
     no_such_subject: 'Este tema ya no se ofrece. Por favor, elija otro.',
+    slot_full: 'Otra persona acaba de tomar esa hora. Por favor, elija otra.',
+    no_such_slot: 'Esa hora ya no se ofrece. Por favor, elija otra.',
     rate_limited: 'Fueron muchos intentos. Espere un minuto e inténtelo de nuevo.',
     unavailable: 'No pudimos recibir su pedido. No se guardó nada. Inténtelo de nuevo en un minuto.',
     offline: 'No pudimos conectarnos. Revise su conexión e inténtelo de nuevo. Nada se envió dos veces.',
@@ -88,7 +114,7 @@ export const es: Words = {
     notFoundLead: 'Puede ser muy antiguo o le falta una parte. Puede pedir una llamada nueva.',
     inLine: 'en la fila',
     next: 'Usted es el siguiente',
-    wait: (from, to) => `unos ${from} a ${to} minutos`,
+    wait: (from, to) => (from === 0 ? `hasta ${minutes(to)}` : `unos ${from} a ${to} minutos`),
     waitUnknown: 'Aún no sabemos cuánto tendrá que esperar',
     title: {
       scheduled: 'Su llamada está programada',
@@ -104,6 +130,8 @@ export const es: Words = {
     },
     lead: {
       scheduled: (when) => `Le llamaremos después de: ${when}.`,
+      planned: (when) => `Le llamaremos a la hora que eligió: ${when}.`,
+      turnedAway: 'No le llamaremos. Pida otra llamada cuando estemos abiertos.',
       agent_found: (number) => `En un momento llamamos al ${number}.`,
       calling: (number) => `Tenga su teléfono cerca: ${number}.`,
       ringing: 'Por favor, conteste. Primero le diremos quiénes somos.',
@@ -135,6 +163,11 @@ export const es: Words = {
     },
     state: { done: 'hecho', now: 'ahora', later: 'más adelante' },
     number: 'Número al que llamamos',
+    plan: 'Elegir una hora',
+    planTitle: '¿Cuándo le llamamos?',
+    planLead: 'Elija una hora que le convenga. Puede cambiarla otra vez.',
+    planSave: 'Guardar hora',
+    planned: 'Su hora está guardada.',
     change: 'Cambiar número',
     cancel: 'Cancelar',
     cancelTitle: '¿Cancelar su llamada?',
