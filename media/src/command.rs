@@ -10,6 +10,7 @@ use crate::leg::Leg;
 use crate::output::OutputStream;
 use crate::player::Pcm8k;
 use crate::ports::PortPair;
+use crate::sdes::{Agreed, Keys};
 use crate::sdp::{Origin, Remote};
 use crate::stats::LegStats;
 use crate::webrtc_leg::WebrtcLeg;
@@ -22,6 +23,15 @@ pub(crate) enum Renegotiated {
     Answer(String),
     /// A reloaded page or another browser: the connection must be made anew.
     NotSamePeer,
+}
+
+/// A carrier's leg to be.
+pub(crate) struct Opening {
+    pub(crate) ports: PortPair,
+    pub(crate) origin: Origin,
+    pub(crate) keys: Keys,
+    /// The far side's offer, and the keys agreed by our answer to it.
+    pub(crate) remote: Option<Box<(Remote, Option<Agreed>)>>,
 }
 
 pub(crate) enum Command {
@@ -39,9 +49,7 @@ pub(crate) enum Command {
     },
     Carrier {
         leg: LegKey,
-        ports: Box<PortPair>,
-        origin: Origin,
-        remote: Option<Box<Remote>>,
+        opening: Box<Opening>,
         reply: Reply<()>,
     },
     /// A further offer of the far side on an existing leg.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::sdes::Encryption;
+
 /// Addresses, ports and timeouts of the media plane.
 #[derive(Debug, Clone)]
 pub struct MediaConfig {
@@ -42,6 +44,13 @@ impl Default for MediaConfig {
             limits: MediaLimits::default(),
         }
     }
+}
+
+/// What a trunk asks of its legs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RtpTerms {
+    /// Whether sound is encrypted on the way to the carrier.
+    pub encryption: Encryption,
 }
 
 /// Every bound of the media plane by name.

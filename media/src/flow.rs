@@ -90,6 +90,27 @@ impl MediaThread {
             return self.carrier_report(slot, from, datagram);
         }
         let Transport::Carrier(carrier) = &mut leg.transport else { return };
+        let opened;
+        let datagram = match &mut carrier.srtp {
+            None => datagram,
+            // Strangers are not worth a decryption, nor a place in the library's table of sources.
+            Some(_) if !carrier.latch.may_come_from(from) => {
+                leg.counters.dropped_source += 1;
+                count(&self.wire.totals.dropped_by_source, 1);
+                return;
+            }
+            Some(srtp) => match srtp.unprotect(datagram) {
+                Some(plain) => {
+                    opened = plain;
+                    &opened
+                }
+                None => {
+                    leg.counters.dropped_format += 1;
+                    count(&self.wire.totals.dropped_by_format, 1);
+                    return;
+                }
+            },
+        };
         let negotiated = rtp::parse(datagram).filter(|view| {
             carrier.remote.as_ref().is_some_and(|remote| {
                 let payload_type = view.header.payload_type;
@@ -112,12 +133,19 @@ impl MediaThread {
     /// RTCP of a carrier, from the host that its RTP comes from.
     pub(crate) fn carrier_report(&mut self, slot: Slot, from: SocketAddr, datagram: &[u8]) {
         let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
-        let Transport::Carrier(carrier) = &leg.transport else { return };
+        let Transport::Carrier(carrier) = &mut leg.transport else { return };
         if carrier.report_destination().is_none_or(|expected| expected.ip() != from.ip()) {
             count(&self.wire.totals.dropped_by_source, 1);
             return;
         }
-        if let Some(reported) = rtcp::find_report(datagram, leg.output.ssrc()) {
+        let reported = match &mut carrier.srtp {
+            None => rtcp::find_report(datagram, leg.output.ssrc()),
+            Some(srtp) => {
+                let plain = srtp.unprotect_reports(datagram);
+                plain.and_then(|plain| rtcp::find_report(&plain, leg.output.ssrc()))
+            }
+        };
+        if let Some(reported) = reported {
             leg.counters.remote_lost = reported.lost;
             leg.counters.remote_fraction_lost = reported.fraction_lost;
         }

@@ -66,6 +66,15 @@ impl Latch {
         }
     }
 
+    /// Whether [`Latch::judge`] could accept a packet from there at all; changes nothing.
+    pub(crate) fn may_come_from(&self, from: SocketAddr) -> bool {
+        match self.state {
+            State::Unknown => false,
+            State::Open { .. } => true,
+            State::Fixed { address, .. } => from == address,
+        }
+    }
+
     /// Judges a packet whose payload type was negotiated.
     pub(crate) fn judge(&mut self, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> Verdict {
         match &mut self.state {

@@ -14,7 +14,9 @@ use crate::output::OutputStream;
 use crate::player::Player;
 use crate::ports::PortLease;
 use crate::receive::Reception;
-use crate::sdp::{Formats, Origin, Remote};
+use crate::sdes::{Agreed, Keys};
+use crate::sdp::{Formats, Origin, Remote, SdpError};
+use crate::srtp::Srtp;
 use crate::webrtc_leg::WebrtcLeg;
 
 /// Packet interval of everything made here.
@@ -37,6 +39,9 @@ pub(crate) struct Carrier {
     pub(crate) latch: Latch,
     pub(crate) origin: Origin,
     pub(crate) remote: Option<Remote>,
+    pub(crate) keys: Keys,
+    /// Set once both sides' keys are agreed; then nothing plain is taken or sent.
+    pub(crate) srtp: Option<Box<Srtp>>,
 }
 
 impl Carrier {
@@ -55,6 +60,19 @@ impl Carrier {
         let rtp = self.latch.destination()?;
         let to = if rtp.ip() == remote.rtp.ip() { remote.rtcp } else { SocketAddr::new(rtp.ip(), remote.rtcp.port()) };
         (to.port() != 0 && !to.ip().is_unspecified()).then_some(to)
+    }
+
+    /// Encrypts by what was agreed; contexts go on while the keys stay.
+    ///
+    /// # Errors
+    /// [`SdpError::NoKey`] when the keys cannot be used.
+    pub(crate) fn encrypt(&mut self, agreed: Option<Agreed>) -> Result<(), SdpError> {
+        self.srtp = match (agreed, self.srtp.take()) {
+            (None, _) => None,
+            (Some(agreed), Some(srtp)) if srtp.is_keyed_by(&agreed) => Some(srtp),
+            (Some(agreed), _) => Some(Box::new(Srtp::new(&agreed).ok_or(SdpError::NoKey)?)),
+        };
+        Ok(())
     }
 
     pub(crate) fn expects_audio(&self) -> bool {

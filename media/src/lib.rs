@@ -11,7 +11,7 @@
 //! | `thread.rs`, `flow.rs`, `orders.rs`, `moving.rs` | the epoll loop; a packet's way; commands; changing threads |
 //! | `leg.rs`, `wire.rs` | state of one party; putting packets on the wire |
 //! | `webrtc_leg.rs`, `offer_filter.rs`, `demux.rs`, `stun.rs` | browsers, and the guard before DTLS |
-//! | `sdp.rs`, `latch.rs`, `ports.rs` | carriers |
+//! | `sdp.rs`, `sdes.rs`, `srtp.rs`, `latch.rs`, `ports.rs` | carriers |
 //! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `output.rs`, `dtmf.rs`, `g711.rs`, `player.rs` | the formats |
 
 mod command;
@@ -34,7 +34,9 @@ mod ports;
 mod receive;
 mod rtcp;
 mod rtp;
+mod sdes;
 mod sdp;
+mod srtp;
 mod stats;
 mod stun;
 #[cfg(feature = "testing")]
@@ -43,10 +45,11 @@ mod thread;
 mod webrtc_leg;
 mod wire;
 
-pub use config::{MediaConfig, MediaLimits};
+pub use config::{MediaConfig, MediaLimits, RtpTerms};
 pub use event::{DisconnectReason, LegKey, MediaError, MediaEvent, MediaEvents};
 pub use frame::{Codec, Frame, FrameSink};
 pub use media::Media;
 pub use player::Pcm8k;
+pub use sdes::Encryption;
 pub use sdp::SdpError;
 pub use stats::{LegStats, MediaStats};

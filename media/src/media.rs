@@ -12,8 +12,8 @@ use mio::net::UdpSocket;
 use mio::{Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::command::{Command, Renegotiated};
-use crate::config::MediaConfig;
+use crate::command::{Command, Opening, Renegotiated};
+use crate::config::{MediaConfig, RtpTerms};
 use crate::event::{LegKey, MediaError, MediaEvent, MediaEvents};
 use crate::frame::FrameSink;
 use crate::moving::Neighbours;
@@ -21,6 +21,7 @@ use crate::orders::random_seed;
 use crate::output::OutputStream;
 use crate::player::Pcm8k;
 use crate::ports::PortPool;
+use crate::sdes::Keys;
 use crate::sdp::{self, Origin};
 use crate::stats::{LegStats, MediaStats, Totals, count};
 use crate::thread::{EventQueue, MediaThread, Parts, WAKER};
@@ -149,40 +150,75 @@ impl Media {
         Ok(answer)
     }
 
-    /// A leg towards a carrier: the offer for the INVITE.
+    /// A leg towards a carrier on [`RtpTerms::default`]: the offer for the INVITE.
     ///
     /// # Errors
     /// [`MediaError::Exists`], [`MediaError::Exhausted`], [`MediaError::Unavailable`].
     pub async fn open_rtp(&self, leg: LegKey) -> Result<String, MediaError> {
-        self.open_carrier(leg, None).await
+        self.open_rtp_on(leg, RtpTerms::default()).await
     }
 
-    /// Answers a carrier's offer: a new leg for an incoming call, or a re-INVITE of an existing one.
+    /// As [`Media::open_rtp`], on the trunk's terms.
     ///
     /// # Errors
-    /// [`MediaError::Sdp`] and those of [`Media::open_rtp`].
+    /// As [`Media::open_rtp`], and [`MediaError::Sdp`] when no key can be made.
+    pub async fn open_rtp_on(&self, leg: LegKey, terms: RtpTerms) -> Result<String, MediaError> {
+        self.open_carrier(leg, terms, None).await
+    }
+
+    /// Answers a carrier's offer: a new leg for an incoming call on [`RtpTerms::default`], or a re-INVITE of an
+    /// existing one on that leg's own terms.
+    ///
+    /// # Errors
+    /// [`MediaError::Sdp`] (to be answered with 488) and those of [`Media::open_rtp`].
     pub async fn answer_rtp(&self, leg: LegKey, remote_offer: String) -> Result<String, MediaError> {
+        self.answer_rtp_on(leg, remote_offer, RtpTerms::default()).await
+    }
+
+    /// As [`Media::answer_rtp`]; a new leg is on the trunk's terms.
+    ///
+    /// # Errors
+    /// As [`Media::answer_rtp`].
+    pub async fn answer_rtp_on(
+        &self,
+        leg: LegKey,
+        remote_offer: String,
+        terms: RtpTerms,
+    ) -> Result<String, MediaError> {
         let remote = sdp::parse(&remote_offer, self.inner.config.limits.sdp_bytes)?;
-        let Some(lane) = self.inner.place(leg) else { return self.open_carrier(leg, Some(remote)).await };
+        let Some(lane) = self.inner.place(leg) else { return self.open_carrier(leg, terms, Some(remote)).await };
         let (reply, answer) = oneshot::channel();
         self.inner.send(lane, Command::Reoffer { leg, remote: Box::new(remote), reply })?;
         answer.await.map_err(|_| MediaError::Unavailable)?
     }
 
-    async fn open_carrier(&self, leg: LegKey, remote: Option<sdp::Remote>) -> Result<String, MediaError> {
+    async fn open_carrier(
+        &self,
+        leg: LegKey,
+        terms: RtpTerms,
+        remote: Option<sdp::Remote>,
+    ) -> Result<String, MediaError> {
         let inner = &self.inner;
         let lane = inner.claim(leg, Kind::Carrier)?;
         let opened = async {
             let ports = inner.ports.take().map_err(|_| MediaError::Exhausted)?;
             let rtp = SocketAddr::new(inner.config.rtp_advertised, ports.lease.port());
             let origin = Origin { id: random_seed() >> 2, version: 1, rtp };
-            let description = match &remote {
-                Some(remote) => sdp::answer(&origin, remote),
-                None => sdp::offer(&origin),
+            let mut keys = Keys::new(terms.encryption);
+            let (description, remote) = match remote {
+                Some(remote) => {
+                    let agreed = keys.offered(&remote.encryption)?.cloned();
+                    let ours = agreed.as_ref().map(|agreed| &agreed.ours);
+                    (sdp::answer(&origin, &remote, ours), Some(Box::new((remote, agreed))))
+                }
+                None => {
+                    let profile = keys.offered_profile();
+                    (sdp::offer(&origin, profile, keys.offer()?), None)
+                }
             };
             let (reply, opened) = oneshot::channel();
-            let remote = remote.map(Box::new);
-            inner.send(lane, Command::Carrier { leg, ports: Box::new(ports), origin, remote, reply })?;
+            let opening = Box::new(Opening { ports, origin, keys, remote });
+            inner.send(lane, Command::Carrier { leg, opening, reply })?;
             opened.await.map_err(|_| MediaError::Unavailable)??;
             Ok(description)
         }

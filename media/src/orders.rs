@@ -5,15 +5,14 @@ use std::time::Instant;
 
 use mio::net::UdpSocket;
 
-use crate::command::{Command, Renegotiated};
-use crate::event::{LegKey, MediaError};
+use crate::command::{Command, Opening, Renegotiated};
+use crate::event::{LegKey, MediaError, MediaEvent};
 use crate::frame::FrameSink;
 use crate::latch::Latch;
 use crate::leg::{Carrier, Hearing, Leg, Transport};
 use crate::output::OutputStream;
 use crate::player::Player;
-use crate::ports::PortPair;
-use crate::sdp::{self, Origin, Remote};
+use crate::sdp::{self, Remote};
 use crate::stats::{LegStats, count};
 use crate::thread::MediaThread;
 use crate::webrtc_leg::WebrtcLeg;
@@ -33,13 +32,13 @@ impl MediaThread {
             Command::Renegotiate { leg, offer, reply } => {
                 let _ = reply.send(self.renegotiate(now, leg, &offer));
             }
-            Command::Carrier { leg, ports, origin, remote, reply } => {
-                let _ = reply.send(self.open_carrier(now, leg, *ports, origin, remote.map(|remote| *remote)));
+            Command::Carrier { leg, opening, reply } => {
+                let _ = reply.send(self.open_carrier(now, leg, *opening));
             }
             Command::Reoffer { leg, remote, reply } => {
                 let _ = reply.send(self.reoffer(now, leg, *remote));
             }
-            Command::Answer { leg, remote } => self.apply_remote(now, leg, *remote),
+            Command::Answer { leg, remote } => self.answered(now, leg, *remote),
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { a, b } => self.unbridge(now, a, b),
             Command::LegStats { leg, reply } => {
@@ -126,34 +125,34 @@ impl MediaThread {
         Ok(Renegotiated::Answer(answer))
     }
 
-    fn open_carrier(
-        &mut self,
-        now: Instant,
-        key: LegKey,
-        ports: PortPair,
-        origin: Origin,
-        remote: Option<Remote>,
-    ) -> Result<(), MediaError> {
+    fn open_carrier(&mut self, now: Instant, key: LegKey, opening: Opening) -> Result<(), MediaError> {
         if self.slots.contains_key(&key) {
             return Err(MediaError::Exists);
         }
-        let carrier = Carrier {
+        let Opening { ports, origin, keys, remote } = opening;
+        let mut carrier = Carrier {
             rtp: UdpSocket::from_std(ports.rtp),
             rtcp: UdpSocket::from_std(ports.rtcp),
             _lease: ports.lease,
             latch: Latch::new(self.config.limits.latch_window),
             origin,
             remote: None,
+            keys,
+            srtp: None,
+        };
+        let remote = match remote.map(|remote| *remote) {
+            Some((remote, agreed)) => {
+                carrier.encrypt(agreed)?;
+                Some(remote)
+            }
+            None => None,
         };
         let output = OutputStream::new(random_seed());
         let leg = self.new_leg(now, key, Transport::Carrier(Box::new(carrier)), output);
-        self.insert(leg).map_err(|_| MediaError::Exhausted)?;
+        let slot = self.insert(leg).map_err(|_| MediaError::Exhausted)?;
         match remote {
             Some(remote) => self.apply_remote(now, key, remote),
-            None => {
-                let slot = self.slots[&key];
-                self.reschedule(slot, now);
-            }
+            None => self.reschedule(slot, now),
         }
         Ok(())
     }
@@ -161,10 +160,23 @@ impl MediaThread {
     fn reoffer(&mut self, now: Instant, key: LegKey, remote: Remote) -> Result<String, MediaError> {
         let (_, leg) = self.leg(key).ok_or(MediaError::UnknownLeg)?;
         let Transport::Carrier(carrier) = &mut leg.transport else { return Err(MediaError::UnknownLeg) };
+        let agreed = carrier.keys.offered(&remote.encryption)?.cloned();
         carrier.origin.version += 1;
-        let answer = sdp::answer(&carrier.origin, &remote);
+        let answer = sdp::answer(&carrier.origin, &remote, agreed.as_ref().map(|agreed| &agreed.ours));
+        carrier.encrypt(agreed)?;
         self.apply_remote(now, key, remote);
         Ok(answer)
+    }
+
+    /// The far side's answer to our offer. When encryption is not agreed as it must be, the leg stays as it was: deaf.
+    fn answered(&mut self, now: Instant, key: LegKey, remote: Remote) {
+        let Some((_, leg)) = self.leg(key) else { return };
+        let Transport::Carrier(carrier) = &mut leg.transport else { return };
+        let agreed = carrier.keys.answered(&remote.encryption).map(|agreed| agreed.cloned());
+        match agreed.and_then(|agreed| carrier.encrypt(agreed)) {
+            Ok(()) => self.apply_remote(now, key, remote),
+            Err(why) => self.events.push(MediaEvent::Failed { leg: key, why: why.into() }),
+        }
     }
 
     fn apply_remote(&mut self, now: Instant, key: LegKey, remote: Remote) {

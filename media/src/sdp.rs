@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 
 use crate::frame::Codec;
+use crate::sdes::{self, Crypto, Stated};
 
 /// Payload type we offer for telephone-event (RFC 4733).
 pub(crate) const OFFERED_EVENT: u8 = 101;
@@ -30,9 +31,15 @@ pub enum SdpError {
     /// No `c=` line with an IP address.
     #[error("the session description names no address")]
     NoAddress,
-    /// The audio stream demands encryption or another profile than RTP/AVP.
-    #[error("the audio stream's transport profile is not RTP/AVP")]
+    /// The audio stream demands encryption where there is none, or a profile that is neither RTP/AVP nor RTP/SAVP.
+    #[error("the audio stream's transport profile cannot be used")]
     Profile,
+    /// Encryption is required, and the far side gave no key that could be used.
+    #[error("the far side does not encrypt")]
+    Unencrypted,
+    /// The system gave no randomness for a key.
+    #[error("no key could be made")]
+    NoKey,
 }
 
 /// Who may send, as the description's author sees it.
@@ -124,6 +131,7 @@ pub(crate) struct Remote {
     pub(crate) rtcp: SocketAddr,
     pub(crate) formats: Formats,
     pub(crate) direction: Direction,
+    pub(crate) encryption: Stated,
     /// All media sections in order, for the answer: kind, protocol, first format; and which one is used.
     sections: Vec<(String, String, String)>,
     used: usize,
@@ -147,6 +155,7 @@ struct Section<'a> {
     rtpmap: Vec<(u8, &'a str)>,
     rtcp: Option<(u16, Option<IpAddr>)>,
     rtcp_mux: bool,
+    crypto: Vec<Crypto>,
 }
 
 /// Reads an offer or answer; takes the first audio section that is not rejected.
@@ -161,9 +170,11 @@ pub(crate) fn parse(text: &str, limit: usize) -> Result<Remote, SdpError> {
     let used =
         sections.iter().position(|s| s.kind.eq_ignore_ascii_case("audio") && s.port != 0).ok_or(SdpError::NoAudio)?;
     let audio = sections.get(used).ok_or(SdpError::NoAudio)?;
-    if !matches!(audio.protocol, "RTP/AVP" | "RTP/AVPF") {
-        return Err(SdpError::Profile);
-    }
+    let demanded = match audio.protocol {
+        "RTP/AVP" | "RTP/AVPF" => false,
+        "RTP/SAVP" | "RTP/SAVPF" => true,
+        _ => return Err(SdpError::Profile),
+    };
     let address = audio.address.or(session_address).ok_or(SdpError::NoAddress)?;
     let (rtcp_port, rtcp_address) = match audio.rtcp {
         _ if audio.rtcp_mux => (audio.port, None),
@@ -179,6 +190,7 @@ pub(crate) fn parse(text: &str, limit: usize) -> Result<Remote, SdpError> {
         rtcp: SocketAddr::new(rtcp_address.unwrap_or(address), rtcp_port),
         formats: choose_formats(audio)?,
         direction,
+        encryption: Stated { demanded, lines: audio.crypto.clone() },
         sections: sections.iter().map(owned_section).collect(),
         used,
     })
@@ -240,6 +252,7 @@ fn parse_media(value: &str) -> Option<Section<'_>> {
         rtpmap: Vec::new(),
         rtcp: None,
         rtcp_mux: false,
+        crypto: Vec::new(),
     })
 }
 
@@ -266,6 +279,7 @@ fn parse_attribute<'a>(section: &mut Section<'a>, value: &'a str) {
             }
         }
         "rtcp-mux" => section.rtcp_mux = true,
+        "crypto" if section.crypto.len() < sdes::MAX_LINES => section.crypto.extend(Crypto::parse(rest)),
         name => section.direction = Direction::parse(name).or(section.direction),
     }
 }
@@ -302,17 +316,21 @@ fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
     Ok(formats)
 }
 
-/// Our offer: both flavours of G.711, telephone-event, 20 ms packets.
-pub(crate) fn offer(origin: &Origin) -> String {
+/// Our offer: both flavours of G.711, telephone-event, 20 ms packets; `profile` and `lines` by the leg's encryption.
+pub(crate) fn offer(origin: &Origin, profile: &str, lines: &[Crypto]) -> String {
     let mut text = head(origin);
-    let _ = write!(text, "m=audio {} RTP/AVP 0 8 {OFFERED_EVENT}\r\n", origin.rtp.port());
+    let _ = write!(text, "m=audio {} {profile} 0 8 {OFFERED_EVENT}\r\n", origin.rtp.port());
+    for line in lines {
+        let _ = write!(text, "{}\r\n", line.line());
+    }
     text.push_str("a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n");
     tail(&mut text, Some(OFFERED_EVENT), Direction::SendRecv, origin);
     text
 }
 
-/// Our answer to `remote`: its first G.711 flavour, its payload types, every other section rejected.
-pub(crate) fn answer(origin: &Origin, remote: &Remote) -> String {
+/// Our answer to `remote`: its first G.711 flavour, its payload types, every other section rejected; `ours` when
+/// the leg is encrypted.
+pub(crate) fn answer(origin: &Origin, remote: &Remote, ours: Option<&Crypto>) -> String {
     let mut text = head(origin);
     for (index, (kind, protocol, format)) in remote.sections.iter().enumerate() {
         if index != remote.used {
@@ -324,6 +342,9 @@ pub(crate) fn answer(origin: &Origin, remote: &Remote) -> String {
         let _ = write!(text, "m=audio {} {protocol} {payload_type}", origin.rtp.port());
         if let Some(event) = remote.formats.event {
             let _ = write!(text, " {event}");
+        }
+        if let Some(ours) = ours {
+            let _ = write!(text, "\r\n{}", ours.line());
         }
         let _ = write!(text, "\r\na=rtpmap:{payload_type} {}/8000\r\n", codec.name());
         tail(&mut text, remote.formats.event, remote.direction.answered(), origin);

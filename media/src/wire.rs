@@ -36,7 +36,14 @@ impl Wire {
                 let length = HEADER + payload.len().min(MAX_PAYLOAD);
                 datagram[..HEADER].copy_from_slice(&header.to_bytes());
                 datagram[HEADER..length].copy_from_slice(&payload[..length - HEADER]);
-                carrier.rtp.send_to(&datagram[..length], to).map(drop)
+                let plain = &datagram[..length];
+                match &mut carrier.srtp {
+                    None => carrier.rtp.send_to(plain, to).map(drop),
+                    Some(srtp) => {
+                        let sealed = srtp.protect(plain).ok_or(io::ErrorKind::InvalidData)?;
+                        carrier.rtp.send_to(&sealed, to).map(drop)
+                    }
+                }
             }),
         };
         match sent {
@@ -78,9 +85,14 @@ impl Wire {
                 }
             }
             Transport::Carrier(carrier) => {
-                if let Some(to) = carrier.report_destination() {
-                    let _ = carrier.rtcp.send_to(&compound, to);
-                }
+                let Some(to) = carrier.report_destination() else { return };
+                let _ = match &mut carrier.srtp {
+                    None => carrier.rtcp.send_to(&compound, to).map(drop),
+                    Some(srtp) => match srtp.protect_reports(&compound) {
+                        Some(sealed) => carrier.rtcp.send_to(&sealed, to).map(drop),
+                        None => Ok(()),
+                    },
+                };
             }
         }
     }

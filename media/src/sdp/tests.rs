@@ -9,7 +9,7 @@ fn origin() -> Origin {
 
 #[test]
 fn our_offer_reads_back() {
-    let remote = parse(&offer(&origin()), LIMIT).unwrap();
+    let remote = parse(&offer(&origin(), "RTP/AVP", &[]), LIMIT).unwrap();
     assert_eq!(remote.rtp, origin().rtp);
     assert_eq!(remote.rtcp.port(), 20_001);
     assert_eq!(remote.formats, Formats { codec: Codec::Pcmu, pcmu: Some(0), pcma: Some(8), event: Some(101) });
@@ -39,7 +39,7 @@ fn rejected_sections_are_skipped_and_answered_with_port_zero() {
                 m=audio 6000 RTP/AVP 0 101\r\nc=IN IP4 198.51.100.8\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n";
     let remote = parse(text, LIMIT).unwrap();
     assert_eq!(remote.rtp, SocketAddr::from(([198, 51, 100, 8], 6000)), "the media level c= wins");
-    let answer = answer(&origin(), &remote);
+    let answer = answer(&origin(), &remote, None);
     assert!(
         answer.contains("m=audio 0 RTP/SAVP 0\r\nm=video 0 RTP/AVP 96\r\nm=audio 20000 RTP/AVP 0 101\r\n"),
         "{answer}"
@@ -74,7 +74,7 @@ fn ipv6() {
     let remote = parse("v=0\r\nc=IN IP6 2001:db8::7\r\nm=audio 4000 RTP/AVP 0\r\n", LIMIT).unwrap();
     assert_eq!(remote.rtp.to_string(), "[2001:db8::7]:4000");
     let ours = Origin { rtp: "[2001:db8::1]:20000".parse().unwrap(), ..origin() };
-    assert!(answer(&ours, &remote).contains("c=IN IP6 2001:db8::1\r\n"));
+    assert!(answer(&ours, &remote, None).contains("c=IN IP6 2001:db8::1\r\n"));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn every_reason_to_refuse() {
     assert_eq!(refuse("m=audio 0 RTP/AVP 0\r\n"), SdpError::NoAudio);
     assert_eq!(refuse("m=audio 4000 RTP/AVP 0\r\n"), SdpError::NoAddress);
     assert_eq!(refuse("c=IN IP4 carrier.example\r\nm=audio 4000 RTP/AVP 0\r\n"), SdpError::NoAddress);
-    assert_eq!(refuse("c=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/SAVP 0\r\n"), SdpError::Profile);
+    assert_eq!(refuse("c=IN IP4 1.2.3.4\r\nm=audio 4000 UDP/TLS/RTP/SAVP 0\r\n"), SdpError::Profile);
     assert_eq!(refuse("c=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP 18\r\n"), SdpError::NoCommonCodec);
     assert_eq!(parse("v=0\r\n", 2), Err(SdpError::TooLong));
 }
@@ -109,7 +109,7 @@ proptest! {
     fn nearly_right_descriptions_never_panic_and_answers_read_back(lines in proptest::collection::vec(line(), 0..20)) {
         let text = lines.join("\r\n");
         if let Ok(remote) = parse(&text, LIMIT) {
-            let answer = answer(&origin(), &remote);
+            let answer = answer(&origin(), &remote, None);
             let back = parse(&answer, LIMIT).unwrap();
             prop_assert_eq!(back.rtp, origin().rtp);
             prop_assert_eq!(back.formats.codec, remote.formats.codec);

@@ -7,7 +7,9 @@ use std::time::Instant;
 use super::Received;
 use crate::frame::Codec;
 use crate::rtp::{self, RtpHeader};
+use crate::sdes::{Agreed, Encryption, Keys};
 use crate::sdp;
+use crate::srtp::Srtp;
 
 /// One RTP endpoint that sends what it is told and keeps what it receives.
 #[derive(Debug)]
@@ -16,6 +18,18 @@ pub struct RtpPeer {
     remote: Option<SocketAddr>,
     header: RtpHeader,
     codec: Codec,
+    seal: Box<Seal>,
+}
+
+/// Encryption, by the same rules as the server's.
+#[derive(Debug, Default)]
+struct Seal {
+    keys: Keys,
+    srtp: Option<Srtp>,
+    /// The description's profile is RTP/SAVP.
+    demands: bool,
+    /// The description's key lines.
+    lines: Vec<String>,
 }
 
 impl RtpPeer {
@@ -34,7 +48,22 @@ impl RtpPeer {
             timestamp: u32::from(port) << 8,
             ssrc: 0x5250_0000 | u32::from(port),
         };
-        Ok(RtpPeer { socket, remote: None, header, codec })
+        Ok(RtpPeer { socket, remote: None, header, codec, seal: Box::default() })
+    }
+
+    /// Encrypts by this policy; to be said before the first description.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn encrypt(&mut self, policy: Encryption) -> io::Result<()> {
+        let mut keys = Keys::new(policy);
+        let lines = keys.offer().map_err(io::Error::other)?.iter().map(crate::sdes::Crypto::line).collect();
+        *self.seal = Seal { keys, srtp: None, demands: policy == Encryption::Required, lines };
+        Ok(())
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.seal.srtp.is_some()
     }
 
     /// For registration with an event loop.
@@ -49,13 +78,27 @@ impl RtpPeer {
     /// Reads the server's description and gives the peer's own: one codec and telephone-event 101.
     /// Serves as answer to an offer; as an offer pass the later answer to [`RtpPeer::set_remote`].
     pub fn answer(&mut self, offer: &str) -> String {
-        self.set_remote(offer);
+        if let Ok(remote) = sdp::parse(offer, usize::MAX) {
+            self.remote = Some(remote.rtp);
+            let agreed = self.seal.keys.offered(&remote.encryption).ok().flatten().cloned();
+            self.seal.lines = agreed.iter().map(|agreed| agreed.ours.line()).collect();
+            self.seal.demands = remote.encryption.demanded;
+            self.key(agreed);
+        }
         self.description()
     }
 
-    /// Where the description tells to send.
+    /// The server's description: where to send, and its keys when it answers ours.
     pub fn set_remote(&mut self, description: &str) {
-        self.remote = sdp::parse(description, usize::MAX).ok().map(|remote| remote.rtp);
+        let remote = sdp::parse(description, usize::MAX).ok();
+        let agreed =
+            remote.as_ref().and_then(|remote| self.seal.keys.answered(&remote.encryption).ok().flatten().cloned());
+        self.key(agreed);
+        self.remote = remote.map(|remote| remote.rtp);
+    }
+
+    fn key(&mut self, agreed: Option<Agreed>) {
+        self.seal.srtp = agreed.and_then(|agreed| Srtp::new(&agreed));
     }
 
     /// Where packets go.
@@ -73,9 +116,15 @@ impl RtpPeer {
         let address = self.socket.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
         let family = if address.is_ipv6() { "IP6" } else { "IP4" };
         let (ip, port, codec) = (address.ip(), address.port(), self.codec);
+        let profile = if self.seal.demands { "RTP/SAVP" } else { "RTP/AVP" };
+        let mut keys = String::new();
+        for line in &self.seal.lines {
+            keys.push_str(line);
+            keys.push_str("\r\n");
+        }
         format!(
-            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP {pt} 101\r\n\
-             a=rtpmap:{pt} {name}/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n",
+            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} {profile} {pt} 101\r\n\
+             {keys}a=rtpmap:{pt} {name}/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n",
             pt = codec.payload_type(),
             name = codec.name()
         )
@@ -112,7 +161,7 @@ impl RtpPeer {
     /// # Errors
     /// As [`RtpPeer::send`].
     pub fn send_raw(
-        &self,
+        &mut self,
         marker: bool,
         payload_type: u8,
         sequence: u16,
@@ -123,6 +172,9 @@ impl RtpPeer {
         let header = RtpHeader { marker, payload_type, sequence, timestamp, ssrc: self.header.ssrc };
         let mut datagram = header.to_bytes().to_vec();
         datagram.extend_from_slice(payload);
+        if let Some(srtp) = &mut self.seal.srtp {
+            datagram = srtp.protect(&datagram).ok_or(io::ErrorKind::InvalidData)?.to_vec();
+        }
         self.socket.send_to(&datagram, remote).map(drop)
     }
 
@@ -134,7 +186,18 @@ impl RtpPeer {
             if rtp::is_rtcp(&buffer[..length]) {
                 continue;
             }
-            if let Some(view) = rtp::parse(&buffer[..length]) {
+            let opened;
+            let datagram = match &mut self.seal.srtp {
+                None => &buffer[..length],
+                Some(srtp) => match srtp.unprotect(&buffer[..length]) {
+                    Some(plain) => {
+                        opened = plain;
+                        &opened
+                    }
+                    None => continue,
+                },
+            };
+            if let Some(view) = rtp::parse(datagram) {
                 packets.push(Received {
                     at,
                     marker: view.header.marker,

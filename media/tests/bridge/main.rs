@@ -2,4 +2,5 @@
 
 mod browser;
 mod carrier;
+mod encrypted;
 mod rig;

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use ringback_media::testing::tone::{Tone, level};
 use ringback_media::testing::{BrowserPeer, Received, RtpPeer, samples};
-use ringback_media::{Codec, Frame, FrameSink, LegKey, Media, MediaConfig, MediaEvent, MediaEvents};
+use ringback_media::{
+    Codec, Encryption, Frame, FrameSink, LegKey, Media, MediaConfig, MediaError, MediaEvent, MediaEvents, RtpTerms,
+};
 
 pub const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub const BEAT: Duration = Duration::from_millis(20);
@@ -42,6 +44,32 @@ impl Rig {
         let answer = peer.answer(&offer);
         self.media.apply_answer(LegKey(key), answer);
         Party { peer: Peer::Carrier(peer), codec, tone: Tone::new(frequency, 0.5), heard: Vec::new() }
+    }
+
+    /// A carrier whose leg is on such terms and that itself encrypts by `policy`. Called: the server offers.
+    pub fn encrypted_carrier(&self, key: u128, terms: Encryption, policy: Encryption, frequency: f64) -> Party {
+        let mut peer = RtpPeer::bind(LOCAL, Codec::Pcmu).unwrap();
+        peer.encrypt(policy).unwrap();
+        let offer = self.wait(self.media.open_rtp_on(LegKey(key), RtpTerms { encryption: terms })).unwrap();
+        let answer = peer.answer(&offer);
+        self.media.apply_answer(LegKey(key), answer);
+        Party { peer: Peer::Carrier(peer), codec: Codec::Pcmu, tone: Tone::new(frequency, 0.5), heard: Vec::new() }
+    }
+
+    /// The same, calling: the carrier offers.
+    pub fn encrypted_caller(
+        &self,
+        key: u128,
+        terms: Encryption,
+        policy: Encryption,
+        frequency: f64,
+    ) -> Result<Party, MediaError> {
+        let mut peer = RtpPeer::bind(LOCAL, Codec::Pcmu).unwrap();
+        peer.encrypt(policy).unwrap();
+        let terms = RtpTerms { encryption: terms };
+        let answer = self.wait(self.media.answer_rtp_on(LegKey(key), peer.description(), terms))?;
+        peer.set_remote(&answer);
+        Ok(Party { peer: Peer::Carrier(peer), codec: Codec::Pcmu, tone: Tone::new(frequency, 0.5), heard: Vec::new() })
     }
 
     /// A stranger that sends to the same port as `victim` does.
