@@ -10,6 +10,7 @@ use crate::leg::Leg;
 use crate::output::OutputStream;
 use crate::player::Pcm8k;
 use crate::ports::PortPair;
+use crate::room::{RoomKey, Voice};
 use crate::sdes::{Agreed, Keys};
 use crate::sdp::{Origin, Remote};
 use crate::stats::LegStats;
@@ -69,6 +70,14 @@ pub(crate) enum Command {
     Unbridge {
         a: LegKey,
         b: LegKey,
+    },
+    Join {
+        room: RoomKey,
+        leg: LegKey,
+        voice: Voice,
+    },
+    Leave {
+        leg: LegKey,
     },
     Echo {
         leg: LegKey,
@@ -138,6 +147,8 @@ impl Command {
             | Command::Carrier { leg, .. }
             | Command::Reoffer { leg, .. }
             | Command::Answer { leg, .. }
+            | Command::Join { leg, .. }
+            | Command::Leave { leg }
             | Command::Echo { leg, .. }
             | Command::Play { leg, .. }
             | Command::StopPlay { leg }

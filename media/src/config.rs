@@ -64,6 +64,8 @@ pub struct MediaLimits {
     pub legs: usize,
     /// Validated source addresses remembered for one browser (old ones are forgotten first).
     pub addresses_per_browser: usize,
+    /// Legs in one room: what a mix of 20 ms may cost.
+    pub room_legs: usize,
     /// Datagrams read from one socket before the other sockets get their turn.
     pub reads_per_wake: usize,
     /// Length of an SDP body in bytes.
@@ -89,6 +91,7 @@ impl Default for MediaLimits {
             events: 8192,
             legs: 4096,
             addresses_per_browser: 8,
+            room_legs: 16,
             reads_per_wake: 64,
             sdp_bytes: 64 * 1024,
             dtmf_digits: 64,

@@ -199,6 +199,12 @@ impl MediaThread {
                 payload
             }
         };
+        if let (Some(room), Sound::Audio(codec), false) = (leg.room, sound, leg.echo) {
+            if newly {
+                self.reschedule(slot, now);
+            }
+            return self.hear_in_room(room, slot, codec, header, payload);
+        }
         let target = if leg.echo { Some(slot) } else { leg.peer };
         let (origin, muted_event) = (leg.origin, leg.muted && matches!(sound, Sound::Event));
         if newly {
@@ -228,6 +234,7 @@ impl MediaThread {
                 match straight {
                     Some(payload_type) => (payload_type, payload, samples(payload)),
                     None => {
+                        count(&self.wire.totals.transcoded_frames, 1);
                         let out = &mut transcoded[..payload.len()];
                         for (to, from) in out.iter_mut().zip(payload) {
                             *to = g711::transcode(codec, formats.codec, *from);

@@ -14,6 +14,7 @@ use crate::output::OutputStream;
 use crate::player::Player;
 use crate::ports::PortLease;
 use crate::receive::Reception;
+use crate::room::RoomKey;
 use crate::sdes::{Agreed, Keys};
 use crate::sdp::{Formats, Origin, Remote, SdpError};
 use crate::srtp::Srtp;
@@ -110,6 +111,8 @@ pub(crate) struct Leg {
     pub(crate) origin: u64,
     pub(crate) transport: Transport,
     pub(crate) peer: Option<Slot>,
+    /// Mixed with others instead of bridged.
+    pub(crate) room: Option<RoomKey>,
     pub(crate) echo: bool,
     pub(crate) muted: bool,
     pub(crate) output: OutputStream,
@@ -133,6 +136,7 @@ impl Leg {
             origin,
             transport,
             peer: None,
+            room: None,
             echo: false,
             muted: false,
             output,
@@ -166,11 +170,11 @@ impl Leg {
         self.player.is_some() || self.dtmf_out.is_active() || self.wants_comfort()
     }
 
-    /// Carriers take a leg without RTP for dead, browsers do not.
+    /// Carriers take a leg without RTP for dead, browsers do not. In a room there is a frame every 20 ms anyway.
     pub(crate) fn wants_comfort(&self) -> bool {
         match &self.transport {
             Transport::Browser(_) => false,
-            Transport::Carrier(carrier) => carrier.destination().is_some(),
+            Transport::Carrier(carrier) => self.room.is_none() && carrier.destination().is_some(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! One invariant carries everything: *a packet that comes in goes out before the next one is read.* A thread
 //! reads a datagram (`demux.rs` for browsers, `latch.rs` for carriers decide whether it may come in), hands the
 //! sound to the leg's recorder, shifts it onto the other leg's own stream (`output.rs`) and sends it. There is no
-//! queue, no jitter buffer and no tick on that way; only what is made here (prompts, DTMF, silence) ticks.
+//! queue, no jitter buffer and no tick on that way; only what is made here (prompts, DTMF, silence, mixes) ticks.
 //!
 //! | file | what |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | `leg.rs`, `wire.rs` | state of one party; putting packets on the wire |
 //! | `webrtc_leg.rs`, `offer_filter.rs`, `demux.rs`, `stun.rs` | browsers, and the guard before DTLS |
 //! | `sdp.rs`, `sdes.rs`, `srtp.rs`, `latch.rs`, `ports.rs` | carriers |
+//! | `room.rs`, `jitter_buffer.rs` | several legs mixed, the only place where sound waits |
 //! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `output.rs`, `dtmf.rs`, `g711.rs`, `player.rs` | the formats |
 
 mod command;
@@ -22,6 +23,7 @@ mod event;
 mod flow;
 mod frame;
 pub mod g711;
+mod jitter_buffer;
 mod latch;
 mod leg;
 mod media;
@@ -32,6 +34,7 @@ mod output;
 mod player;
 mod ports;
 mod receive;
+mod room;
 mod rtcp;
 mod rtp;
 mod sdes;
@@ -50,6 +53,7 @@ pub use event::{DisconnectReason, LegKey, MediaError, MediaEvent, MediaEvents};
 pub use frame::{Codec, Frame, FrameSink};
 pub use media::Media;
 pub use player::Pcm8k;
+pub use room::{RoomKey, Voice};
 pub use sdes::Encryption;
 pub use sdp::SdpError;
 pub use stats::{LegStats, MediaStats};

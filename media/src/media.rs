@@ -1,6 +1,6 @@
 //! The handle by which the engine steers the media plane. Nothing here waits for sound.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -21,6 +21,7 @@ use crate::orders::random_seed;
 use crate::output::OutputStream;
 use crate::player::Pcm8k;
 use crate::ports::PortPool;
+use crate::room::{RoomKey, Voice};
 use crate::sdes::Keys;
 use crate::sdp::{self, Origin};
 use crate::stats::{LegStats, MediaStats, Totals, count};
@@ -41,8 +42,15 @@ struct Inner {
     totals: Arc<Totals>,
     events: mpsc::Sender<MediaEvent>,
     lanes: Vec<Lane>,
-    places: Mutex<HashMap<LegKey, Place>>,
+    places: Mutex<Places>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Where legs and rooms are.
+#[derive(Debug, Default)]
+struct Places {
+    legs: HashMap<LegKey, Place>,
+    rooms: HashMap<RoomKey, BTreeSet<LegKey>>,
 }
 
 /// On which thread a leg lives, and whether it may move to another.
@@ -91,7 +99,7 @@ impl Media {
             totals,
             events,
             lanes,
-            places: Mutex::new(HashMap::new()),
+            places: Mutex::default(),
             threads: Mutex::new(threads),
         };
         Ok((Media { inner: Arc::new(inner) }, MediaEvents(receiver)))
@@ -251,6 +259,22 @@ impl Media {
         self.inner.order(a, Command::Unbridge { a, b });
     }
 
+    /// The leg is mixed with the others in `room`, which comes to be with its first leg and goes with its last. A bridge
+    /// of the leg ends; joining again only changes who hears it. All legs of a room live on one thread: browsers cannot
+    /// move to another (as in [`Media::bridge`]), so where there are several threads the browser joins before carriers.
+    pub fn join(&self, room: RoomKey, leg: LegKey, voice: Voice) {
+        match self.inner.bring_to_room(room, leg) {
+            Ok(()) => self.inner.order(leg, Command::Join { room, leg, voice }),
+            Err(why) => self.inner.fail(leg, why),
+        }
+    }
+
+    /// The leg hears nobody and is heard by nobody. A bridge takes it out of its room, too.
+    pub fn leave(&self, leg: LegKey) {
+        self.inner.places().quit(leg);
+        self.inner.order(leg, Command::Leave { leg });
+    }
+
     /// The leg hears itself, instead of a bridged leg.
     pub fn echo(&self, leg: LegKey, on: bool) {
         self.inner.order(leg, Command::Echo { leg, on });
@@ -322,36 +346,41 @@ impl Media {
 
 impl Inner {
     fn place(&self, leg: LegKey) -> Option<usize> {
-        self.places().get(&leg).map(|place| place.lane)
+        self.places().legs.get(&leg).map(|place| place.lane)
     }
 
-    fn places(&self) -> std::sync::MutexGuard<'_, HashMap<LegKey, Place>> {
+    fn places(&self) -> std::sync::MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the name for a new leg and chooses the thread with the fewest.
     fn claim(&self, leg: LegKey, kind: Kind) -> Result<usize, MediaError> {
         let mut places = self.places();
-        if places.contains_key(&leg) {
+        if places.legs.contains_key(&leg) {
             return Err(MediaError::Exists);
         }
         let mut legs = vec![0usize; self.lanes.len()];
         if legs.len() > 1 {
-            places.values().filter(|place| place.kind == kind).for_each(|place| legs[place.lane] += 1);
+            places.legs.values().filter(|place| place.kind == kind).for_each(|place| legs[place.lane] += 1);
         }
         let lane = (0..legs.len()).min_by_key(|lane| legs[*lane]).unwrap_or(0);
-        places.insert(leg, Place { lane, kind });
+        places.legs.insert(leg, Place { lane, kind });
         Ok(lane)
     }
 
     fn forget(&self, leg: LegKey) -> Option<usize> {
-        self.places().remove(&leg).map(|place| place.lane)
+        let mut places = self.places();
+        places.quit(leg);
+        places.legs.remove(&leg).map(|place| place.lane)
     }
 
     /// Moves a carrier's leg to the other one's thread. Unknown legs are no error.
     fn bring_together(&self, a: LegKey, b: LegKey) -> Result<(), MediaError> {
         let mut places = self.places();
-        let (Some(&place_a), Some(&place_b)) = (places.get(&a), places.get(&b)) else { return Ok(()) };
+        for leg in [a, b] {
+            places.quit(leg);
+        }
+        let (Some(&place_a), Some(&place_b)) = (places.legs.get(&a), places.legs.get(&b)) else { return Ok(()) };
         if place_a.lane == place_b.lane {
             return Ok(());
         }
@@ -360,12 +389,33 @@ impl Inner {
             (Kind::Carrier, Kind::Browser) => (a, place_a.lane, place_b.lane),
             (Kind::Browser, Kind::Browser) => return Err(MediaError::Unavailable),
         };
+        self.relocate(&mut places, leg, from, to)
+    }
+
+    /// Notes the leg in the room and moves it to the thread of those that are there. Unknown legs are no error.
+    fn bring_to_room(&self, room: RoomKey, leg: LegKey) -> Result<(), MediaError> {
+        let mut places = self.places();
+        let Some(&place) = places.legs.get(&leg) else { return Ok(()) };
+        let others = places.rooms.get(&room).and_then(|legs| legs.iter().find(|other| **other != leg));
+        let there = others.and_then(|other| places.legs.get(other)).map_or(place.lane, |other| other.lane);
+        if there != place.lane {
+            if place.kind == Kind::Browser {
+                return Err(MediaError::Unavailable);
+            }
+            self.relocate(&mut places, leg, place.lane, there)?;
+        }
+        places.quit(leg);
+        places.rooms.entry(room).or_default().insert(leg);
+        Ok(())
+    }
+
+    fn relocate(&self, places: &mut Places, leg: LegKey, from: usize, to: usize) -> Result<(), MediaError> {
         self.send(to, Command::Expect { leg })?;
         if let Err(why) = self.send(from, Command::Depart { leg, to }) {
             let _ = self.send(to, Command::Arrive { leg, moved: None });
             return Err(why);
         }
-        if let Some(place) = places.get_mut(&leg) {
+        if let Some(place) = places.legs.get_mut(&leg) {
             place.lane = to;
         }
         Ok(())
@@ -385,7 +435,7 @@ impl Inner {
     fn order(&self, leg: LegKey, command: Command) {
         // Held while sending, so that no command goes to the thread that a leg is just leaving.
         let places = self.places();
-        let Some(place) = places.get(&leg) else { return };
+        let Some(place) = places.legs.get(&leg) else { return };
         if let Err(why) = self.send(place.lane, command) {
             self.fail(leg, why);
         }
@@ -406,6 +456,16 @@ impl Inner {
         for thread in threads {
             let _ = thread.join();
         }
+    }
+}
+
+impl Places {
+    /// The leg is in no room.
+    fn quit(&mut self, leg: LegKey) {
+        self.rooms.retain(|_, legs| {
+            legs.remove(&leg);
+            !legs.is_empty()
+        });
     }
 }
 

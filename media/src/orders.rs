@@ -41,6 +41,8 @@ impl MediaThread {
             Command::Answer { leg, remote } => self.answered(now, leg, *remote),
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { a, b } => self.unbridge(now, a, b),
+            Command::Join { room, leg, voice } => self.join(now, room, leg, voice),
+            Command::Leave { leg } => self.leave(now, leg),
             Command::LegStats { leg, reply } => {
                 let _ = reply.send(self.leg(leg).map(|(_, leg)| stats_of(leg)));
             }
@@ -205,6 +207,9 @@ impl MediaThread {
         let (Some(&a_slot), Some(&b_slot)) = (self.slots.get(&a), self.slots.get(&b)) else { return };
         if a_slot == b_slot {
             return;
+        }
+        for key in [a, b] {
+            self.leave(now, key);
         }
         for (slot, peer) in [(a_slot, b_slot), (b_slot, a_slot)] {
             let former = self.legs[slot].as_mut().and_then(|leg| leg.peer.replace(peer));

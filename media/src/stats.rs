@@ -19,6 +19,12 @@ pub struct MediaStats {
     pub dropped_by_source: u64,
     /// Packets of a payload type that was not negotiated, or damaged.
     pub dropped_by_format: u64,
+    /// Packets sent in another codec than they came in.
+    pub transcoded_frames: u64,
+    /// Frames (20 ms) taken from legs in rooms.
+    pub mixed_frames: u64,
+    /// Of these, frames that had a part guessed.
+    pub concealed_frames: u64,
     /// Datagrams that the system refused to send.
     pub send_errors: u64,
     /// Commands lost because a thread's queue was full.
@@ -60,6 +66,9 @@ pub(crate) struct Totals {
     pub(crate) dropped_by_guard: AtomicU64,
     pub(crate) dropped_by_source: AtomicU64,
     pub(crate) dropped_by_format: AtomicU64,
+    pub(crate) transcoded_frames: AtomicU64,
+    pub(crate) mixed_frames: AtomicU64,
+    pub(crate) concealed_frames: AtomicU64,
     pub(crate) send_errors: AtomicU64,
     pub(crate) commands_lost: AtomicU64,
     pub(crate) events_lost: AtomicU64,
@@ -81,6 +90,9 @@ impl Totals {
             dropped_by_guard: read(&self.dropped_by_guard),
             dropped_by_source: read(&self.dropped_by_source),
             dropped_by_format: read(&self.dropped_by_format),
+            transcoded_frames: read(&self.transcoded_frames),
+            mixed_frames: read(&self.mixed_frames),
+            concealed_frames: read(&self.concealed_frames),
             send_errors: read(&self.send_errors),
             commands_lost: read(&self.commands_lost),
             events_lost: read(&self.events_lost),

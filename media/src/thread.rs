@@ -18,6 +18,7 @@ use crate::demux::{Demux, Slot};
 use crate::event::{DisconnectReason, LegKey, MediaEvent};
 use crate::leg::{Hearing, Leg, Transport};
 use crate::moving::{Neighbours, Waiting};
+use crate::room::Rooms;
 use crate::stats::{Totals, count};
 use crate::wire::Wire;
 
@@ -61,6 +62,7 @@ pub(crate) struct MediaThread {
     pub(crate) next_origin: u64,
     pub(crate) neighbours: Neighbours,
     pub(crate) waiting: Waiting,
+    pub(crate) rooms: Rooms,
     timers: BTreeSet<(Instant, Slot)>,
     /// Sockets with more to read than one turn allows.
     unfinished: Vec<Token>,
@@ -99,6 +101,7 @@ impl MediaThread {
             next_origin: (index as u64) << 48 | 1,
             neighbours,
             waiting: Waiting::default(),
+            rooms: Rooms::default(),
             timers: BTreeSet::new(),
             unfinished: Vec::new(),
             stopping: false,
@@ -126,6 +129,7 @@ impl MediaThread {
             }
             self.take_commands();
             self.fire_timers();
+            self.mix_rooms(Instant::now());
         }
         let open: Vec<LegKey> = self.slots.keys().copied().collect();
         for leg in open {
@@ -134,7 +138,8 @@ impl MediaThread {
     }
 
     fn next_wait(&self, now: Instant) -> Duration {
-        self.timers.first().map_or(MAX_WAIT, |(at, _)| at.saturating_duration_since(now).min(MAX_WAIT))
+        let next = self.timers.first().map(|(at, _)| *at).into_iter().chain(self.rooms.next_mix()).min();
+        next.map_or(MAX_WAIT, |at| at.saturating_duration_since(now).min(MAX_WAIT))
     }
 
     fn take_commands(&mut self) {
@@ -220,14 +225,12 @@ impl MediaThread {
         let mut leg = self.legs.get_mut(slot)?.take()?;
         self.free.push(slot);
         self.demux.remove(slot);
+        self.vacate(&mut leg, slot);
         if let Some(at) = leg.scheduled.take() {
             self.timers.remove(&(at, slot));
         }
-        if let Some(peer) = leg.peer.take()
-            && let Some(Some(peer_leg)) = self.legs.get_mut(peer)
-        {
-            peer_leg.peer = None;
-            self.wake_tick(peer, Instant::now());
+        if let Some(peer) = leg.peer.take() {
+            self.unlink(Instant::now(), peer);
         }
         if let Transport::Carrier(carrier) = &mut leg.transport {
             let _ = self.poll.registry().deregister(&mut carrier.rtp);
@@ -235,6 +238,14 @@ impl MediaThread {
         }
         self.wire.totals.legs.fetch_sub(1, Ordering::Relaxed);
         Some(leg)
+    }
+
+    /// Nobody speaks to this leg any more.
+    pub(crate) fn unlink(&mut self, now: Instant, slot: Slot) {
+        if let Some(Some(leg)) = self.legs.get_mut(slot) {
+            leg.peer = None;
+            self.wake_tick(slot, now);
+        }
     }
 
     pub(crate) fn leg(&mut self, key: LegKey) -> Option<(Slot, &mut Leg)> {

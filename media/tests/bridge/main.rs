@@ -4,3 +4,4 @@ mod browser;
 mod carrier;
 mod encrypted;
 mod rig;
+mod room;
