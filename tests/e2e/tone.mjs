@@ -73,7 +73,7 @@ export function readWav(bytes) {
 
 /**
  * The longest stretch in which a tone stands, in 10 ms windows: { from, to } in seconds, and the windows inside it that
- * are under half of the stretch's median level. The tone begins and ends somewhere within the outermost two, so these do not count.
+ * are under half of the stretch's median level, counted from the tone's first sample.
  */
 export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridgeGap = 0.5 } = {}) {
   const size = rate / 100;
@@ -95,10 +95,15 @@ export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridg
   });
   close();
   const median = [...levels.slice(best.from, best.to)].sort((a, b) => a - b)[(best.to - best.from) >> 1] ?? 0;
-  // The tone does not begin and end on the windows' borders: up to a packet's length at each edge is not inside.
-  for (let n = 0; n < 2 && levels.slice(best.from, best.from + 2).some((level) => level < median / 2); n += 1) best.from += 1;
-  for (let n = 0; n < 2 && levels.slice(best.to - 2, best.to).some((level) => level < median / 2); n += 1) best.to -= 1;
-  const inside = levels.slice(best.from, best.to);
-  const weak = inside.flatMap((level, i) => (i > 0 && i < inside.length - 1 && level < median / 2 ? [(best.from + i) / 100] : []));
-  return { from: best.from / 100, to: best.to / 100, seconds: (best.to - best.from) / 100, median, weak };
+  // Sound is placed by the sample, not by windows of the file: from the tone's first sample to its last every window counts.
+  const loud = (at) => Math.abs(samples[at]) > median / 8;
+  let begin = Math.max(0, best.from - 1) * size;
+  while (begin < best.to * size && !loud(begin)) begin += 1;
+  let end = Math.min(samples.length, (best.to + 1) * size);
+  while (end > begin && !loud(end - 1)) end -= 1;
+  const weak = [];
+  for (let at = begin; at + size <= end; at += size) {
+    if (amplitude(samples.subarray(at, at + size), frequency, rate) < median / 2) weak.push(at / rate);
+  }
+  return { from: begin / rate, to: end / rate, seconds: (end - begin) / rate, median, weak };
 }
