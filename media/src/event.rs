@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::sdp::SdpError;
+use crate::stats::LegStats;
 
 /// Name of a leg, chosen by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,7 +49,7 @@ pub enum MediaError {
 }
 
 /// What happened on a leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MediaEvent {
     /// A browser's ICE and DTLS are up.
     Connected { leg: LegKey },
@@ -62,6 +63,8 @@ pub enum MediaEvent {
     PromptFinished { leg: LegKey, token: u64 },
     /// No RTP for the silence timeout; sent once, until RTP comes again.
     Silent { leg: LegKey },
+    /// The leg was closed; its figures from beginning to end.
+    Ended { leg: LegKey, stats: LegStats },
     /// The first RTP, or the first after [`MediaEvent::Silent`].
     Heard { leg: LegKey },
 }

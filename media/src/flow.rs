@@ -44,9 +44,8 @@ impl MediaThread {
             Route::Dtls(_) => browser.receive_dtls(now, from, datagram),
             Route::Media(_) => {
                 if rtp::is_rtcp(datagram) {
-                    if let Some(reported) = browser.receive_reports(now, from, datagram) {
-                        leg.counters.remote_lost = reported.lost;
-                        leg.counters.remote_fraction_lost = reported.fraction_lost;
+                    if let Some(brought) = browser.receive_reports(now, from, datagram) {
+                        self.wire.keep_report(leg, now, brought);
                     }
                 } else if let Some(inbound) = browser.receive_media(now, from, datagram) {
                     self.accept(slot, now, inbound.header, &inbound.payload);
@@ -87,7 +86,7 @@ impl MediaThread {
     pub(crate) fn carrier_datagram(&mut self, slot: Slot, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
         if rtp::is_rtcp(datagram) {
-            return self.carrier_report(slot, from, datagram);
+            return self.carrier_report(slot, now, from, datagram);
         }
         let Transport::Carrier(carrier) = &mut leg.transport else { return };
         let opened;
@@ -131,23 +130,20 @@ impl MediaThread {
     }
 
     /// RTCP of a carrier, from the host that its RTP comes from.
-    pub(crate) fn carrier_report(&mut self, slot: Slot, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn carrier_report(&mut self, slot: Slot, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
         let Transport::Carrier(carrier) = &mut leg.transport else { return };
         if carrier.report_destination().is_none_or(|expected| expected.ip() != from.ip()) {
             count(&self.wire.totals.dropped_by_source, 1);
             return;
         }
-        let reported = match &mut carrier.srtp {
-            None => rtcp::find_report(datagram, leg.output.ssrc()),
-            Some(srtp) => {
-                let plain = srtp.unprotect_reports(datagram);
-                plain.and_then(|plain| rtcp::find_report(&plain, leg.output.ssrc()))
-            }
+        let ssrc = leg.output.ssrc();
+        let brought = match &mut carrier.srtp {
+            None => Some(rtcp::read(datagram, ssrc)),
+            Some(srtp) => srtp.unprotect_reports(datagram).map(|plain| rtcp::read(&plain, ssrc)),
         };
-        if let Some(reported) = reported {
-            leg.counters.remote_lost = reported.lost;
-            leg.counters.remote_fraction_lost = reported.fraction_lost;
+        if let Some(brought) = brought {
+            self.wire.keep_report(leg, now, brought);
         }
     }
 

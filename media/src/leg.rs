@@ -15,6 +15,7 @@ use crate::player::Player;
 use crate::ports::PortLease;
 use crate::receive::Reception;
 use crate::room::RoomKey;
+use crate::rtcp::Reported;
 use crate::sdes::{Agreed, Keys};
 use crate::sdp::{Formats, Origin, Remote, SdpError};
 use crate::srtp::Srtp;
@@ -101,8 +102,11 @@ pub(crate) struct Counters {
     pub(crate) dropped_source: u64,
     pub(crate) dropped_format: u64,
     pub(crate) send_errors: u64,
-    pub(crate) remote_lost: u32,
-    pub(crate) remote_fraction_lost: u8,
+    /// What the far side reported last about our stream.
+    pub(crate) reported: Option<Reported>,
+    pub(crate) round_trip: Option<Duration>,
+    /// The far side's last sender report: the middle of its time, and when it came.
+    pub(crate) sender_report: Option<(u32, Instant)>,
 }
 
 pub(crate) struct Leg {

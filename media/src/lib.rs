@@ -13,7 +13,7 @@
 //! | `webrtc_leg.rs`, `offer_filter.rs`, `demux.rs`, `stun.rs` | browsers, and the guard before DTLS |
 //! | `sdp.rs`, `sdes.rs`, `srtp.rs`, `latch.rs`, `ports.rs` | carriers |
 //! | `room.rs`, `jitter_buffer.rs` | several legs mixed, the only place where sound waits |
-//! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `output.rs`, `dtmf.rs`, `g711.rs`, `player.rs` | the formats |
+//! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `quality.rs`, `output.rs`, `dtmf.rs`, `g711.rs`, `player.rs` | the formats |
 
 mod command;
 mod config;
@@ -33,6 +33,7 @@ mod orders;
 mod output;
 mod player;
 mod ports;
+mod quality;
 mod receive;
 mod room;
 mod rtcp;

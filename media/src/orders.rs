@@ -10,8 +10,9 @@ use crate::event::{LegKey, MediaError, MediaEvent};
 use crate::frame::FrameSink;
 use crate::latch::Latch;
 use crate::leg::{Carrier, Hearing, Leg, Transport};
-use crate::output::OutputStream;
+use crate::output::{CLOCK, OutputStream};
 use crate::player::Player;
+use crate::quality;
 use crate::sdp::{self, Remote};
 use crate::stats::{LegStats, count};
 use crate::thread::MediaThread;
@@ -243,6 +244,7 @@ impl MediaThread {
         let Some(mut leg) = self.remove(key) else { return };
         replace_sink(&mut leg, None);
         count(&self.wire.totals.lost, leg.reception.lost());
+        self.events.push(MediaEvent::Ended { leg: key, stats: stats_of(&leg) });
         if let Transport::Browser(browser) = &mut leg.transport {
             browser.close();
             self.wire.flush(browser);
@@ -256,17 +258,28 @@ fn replace_sink(leg: &mut Leg, sink: Option<Box<dyn FrameSink>>) {
     }
 }
 
-fn stats_of(leg: &Leg) -> LegStats {
+pub(crate) fn stats_of(leg: &Leg) -> LegStats {
+    let (received, lost, jitter) = (leg.reception.received(), leg.reception.lost(), leg.reception.jitter_ms());
+    let reported = leg.counters.reported;
+    let round_trip_ms = leg.counters.round_trip.map(|trip| trip.as_secs_f32() * 1000.0);
+    let remote_jitter_ms = reported.map_or(0.0, |reported| reported.jitter as f32 * 1000.0 / CLOCK as f32);
+    let share = |lost: u64, all: u64| lost as f64 / all.max(1) as f64;
+    let mos = |loss, jitter| quality::mos(loss, f64::from(jitter), round_trip_ms.map(f64::from));
     LegStats {
-        packets_in: leg.reception.received(),
+        packets_in: received,
         packets_out: leg.output.packets(),
-        lost: leg.reception.lost(),
-        jitter_ms: leg.reception.jitter_ms(),
+        lost,
+        jitter_ms: jitter,
         dropped_by_source: leg.counters.dropped_source,
         dropped_by_format: leg.counters.dropped_format,
         send_errors: leg.counters.send_errors,
-        remote_lost: leg.counters.remote_lost,
-        remote_fraction_lost: leg.counters.remote_fraction_lost,
+        remote_lost: reported.map_or(0, |reported| reported.lost),
+        remote_fraction_lost: reported.map_or(0, |reported| reported.fraction_lost),
+        remote_jitter_ms,
+        round_trip_ms,
+        mos: (received > 0).then(|| mos(share(lost, received + lost), jitter)),
+        remote_mos: reported
+            .map(|reported| mos(share(u64::from(reported.lost), leg.output.packets()), remote_jitter_ms)),
     }
 }
 

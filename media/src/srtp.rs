@@ -124,7 +124,7 @@ mod tests {
             changed[14] ^= 1;
             assert_eq!(srtp.unprotect(&changed), None);
             assert_eq!(srtp.unprotect(&sealed).unwrap(), plain);
-            let report = crate::rtcp::compound(7, None, None);
+            let report = crate::rtcp::compound(7, None, None, crate::rtcp::Heard::default());
             let sealed = srtp.protect_reports(&report).unwrap();
             assert_ne!(sealed[..report.len()], report[..]);
             assert_eq!(srtp.unprotect_reports(&sealed).unwrap(), report);

@@ -54,6 +54,14 @@ pub struct LegStats {
     pub remote_lost: u32,
     /// Share lost in the far side's last report, 256ths.
     pub remote_fraction_lost: u8,
+    /// Jitter that the far side reports, in milliseconds.
+    pub remote_jitter_ms: f32,
+    /// To the far side and back, by its last report (RFC 3550 §6.4.1), in milliseconds.
+    pub round_trip_ms: Option<f32>,
+    /// What we hear of the party, estimated: 1.0 to 4.5 (`quality.rs`); `None` while nothing was heard.
+    pub mos: Option<f32>,
+    /// What the party hears of us, by its own reports; `None` without them.
+    pub remote_mos: Option<f32>,
 }
 
 /// The shared cells behind [`MediaStats`].

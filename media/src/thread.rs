@@ -174,7 +174,7 @@ impl MediaThread {
                     match carrier_token(token) {
                         None => self.browser_datagram(now, from, datagram),
                         Some((slot, Channel::Rtp)) => self.carrier_datagram(slot, now, from, datagram),
-                        Some((slot, Channel::Rtcp)) => self.carrier_report(slot, from, datagram),
+                        Some((slot, Channel::Rtcp)) => self.carrier_report(slot, now, from, datagram),
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,

@@ -37,7 +37,7 @@ use webrtc::peer_connection::{
 
 use crate::event::{DisconnectReason, MediaError};
 use crate::offer_filter;
-use crate::rtcp::{self, Reported};
+use crate::rtcp::{self, Brought};
 use crate::rtp::RtpHeader;
 use crate::sdp::{self, Formats};
 
@@ -247,12 +247,12 @@ impl WebrtcLeg {
     }
 
     /// An SRTCP datagram from a validated address: what the browser reports about our stream.
-    pub(crate) fn receive_reports(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Reported> {
+    pub(crate) fn receive_reports(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Brought> {
         self.feed(now, from, datagram);
         let message = self.connection.poll_media_read()?.message;
         let RTCMessage::RtcpPacket(_, packets) = message else { return None };
         let plain = rtc::rtcp::packet::marshal(&packets).ok()?;
-        rtcp::find_report(&plain, self.ssrc)
+        Some(rtcp::read(&plain, self.ssrc))
     }
 
     /// Protects one RTP packet.

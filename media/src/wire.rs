@@ -8,7 +8,7 @@ use mio::net::UdpSocket;
 
 use crate::leg::{Leg, Transport};
 use crate::output::CLOCK;
-use crate::rtcp::{self, Sent};
+use crate::rtcp::{self, Brought, Sent};
 use crate::rtp::{HEADER, RtpHeader};
 use crate::stats::{Totals, count};
 use crate::webrtc_leg::{Transmit, WebrtcLeg};
@@ -65,6 +65,18 @@ impl Wire {
         }
     }
 
+    /// Keeps what a far side's RTCP says.
+    pub(crate) fn keep_report(&self, leg: &mut Leg, now: Instant, brought: Brought) {
+        if let Some(sent) = brought.sent {
+            leg.counters.sender_report = Some((sent, now));
+        }
+        if let Some(reported) = brought.about_us {
+            let wall = self.epoch.1 + now.saturating_duration_since(self.epoch.0);
+            leg.counters.round_trip = rtcp::round_trip(rtcp::middle(wall), reported).or(leg.counters.round_trip);
+            leg.counters.reported = Some(reported);
+        }
+    }
+
     /// Sends an RTCP report when there is something to report.
     pub(crate) fn report(&self, leg: &mut Leg, now: Instant) {
         let block = leg.reception.report();
@@ -77,7 +89,8 @@ impl Wire {
         if sent.is_none() && block.is_none() {
             return;
         }
-        let compound = rtcp::compound(leg.output.ssrc(), sent, block);
+        let heard = rtcp::Heard::of(leg.counters.sender_report, now);
+        let compound = rtcp::compound(leg.output.ssrc(), sent, block, heard);
         match &mut leg.transport {
             Transport::Browser(browser) => {
                 if let Some(transmit) = browser.protect_reports(now, &compound) {

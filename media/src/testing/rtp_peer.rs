@@ -141,6 +141,12 @@ impl RtpPeer {
         self.send_raw(header.marker, header.payload_type, header.sequence, header.timestamp, payload)
     }
 
+    /// A packet of 20 ms that gets lost: the next one leaves a gap in sequence and time.
+    pub fn skip(&mut self) {
+        self.header.sequence = self.header.sequence.wrapping_add(1);
+        self.header.timestamp = self.header.timestamp.wrapping_add(160);
+    }
+
     /// Sends one telephone-event packet (RFC 4733) at the current timestamp; `end` moves the timestamp on by `duration`
     /// only when `last` is set.
     ///

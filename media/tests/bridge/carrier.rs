@@ -237,3 +237,32 @@ fn a_stalled_source_is_replaced_by_silence_at_full_rate() {
     assert!(a.level(1000.0, 15) > 0.45);
     a.assert_continuous();
 }
+
+#[test]
+fn figures_of_a_leg_tell_loss_jitter_round_trip_and_how_it_sounds() {
+    let mut rig = Rig::start(|config| config.limits.rtcp_interval = Duration::from_millis(200));
+    // Two legs of ours that talk to each other: each reports about the other.
+    let offer = rig.wait(rig.media.open_rtp(LegKey(1))).unwrap();
+    let answer = rig.wait(rig.media.answer_rtp(LegKey(2), offer)).unwrap();
+    rig.media.apply_answer(LegKey(1), answer);
+    let mut a = rig.carrier(3, Codec::Pcmu, 440.0);
+    rig.media.bridge(LegKey(3), LegKey(1));
+    for beat in 0..100 {
+        // One packet in ten is lost before it reaches us.
+        if beat % 10 == 9 {
+            a.skip();
+        }
+        rig.run(&mut [&mut a], 1);
+    }
+    let stats = rig.wait(rig.media.leg_stats(LegKey(3))).unwrap();
+    assert!((9..=11).contains(&stats.lost), "{stats:?}");
+    assert!(stats.mos.is_some_and(|mos| (2.9..3.8).contains(&mos)), "{stats:?}");
+    assert_eq!((stats.round_trip_ms, stats.remote_mos), (None, None), "this peer sends no reports");
+    let stats = rig.wait(rig.media.leg_stats(LegKey(1))).unwrap();
+    assert!(stats.round_trip_ms.is_some_and(|trip| (0.0..100.0).contains(&trip)), "{stats:?}");
+    assert!(stats.remote_lost >= 5 && stats.remote_mos.is_some_and(|mos| mos < 4.0), "{stats:?}");
+    rig.media.close(LegKey(3));
+    std::thread::sleep(Duration::from_millis(50));
+    let ended = |event: &MediaEvent| matches!(event, MediaEvent::Ended { leg: LegKey(3), stats } if stats.lost >= 9 && stats.mos.is_some());
+    assert_eq!(rig.count(ended), 1);
+}

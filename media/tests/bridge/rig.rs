@@ -163,6 +163,12 @@ impl Party {
         }
     }
 
+    /// A packet that is lost on its way.
+    pub fn skip(&mut self) {
+        self.tone.frame(self.codec);
+        self.carrier().skip();
+    }
+
     pub fn listen(&mut self) {
         match &mut self.peer {
             Peer::Carrier(peer) => peer.receive(&mut self.heard),

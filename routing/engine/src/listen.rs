@@ -187,7 +187,7 @@ pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
                     plant.tell(&told.tenant, Event::PromptFinished { leg: told.leg, heard: Some(told.heard) }).await;
                 }
             }
-            MediaEvent::Heard { .. } => {}
+            MediaEvent::Heard { .. } | MediaEvent::Ended { .. } => {}
         }
     }
 }
