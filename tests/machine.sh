@@ -35,6 +35,9 @@ need_peers() {
   PATH=$PATH:/usr/sbin need_command kamailio kamailio
 }
 
+# The media plane's tests speak to a foreign telephone.
+need_telephone() { need_command baresip baresip-core; }
+
 # The ledger's tests start clusters of their own.
 need_postgres() {
   if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then need_command initdb postgresql; fi

@@ -80,7 +80,7 @@ impl Rooms {
 impl MediaThread {
     /// A leg comes into a room, or changes who hears it. A bridge of it ends.
     pub(crate) fn join(&mut self, now: Instant, room: RoomKey, key: LegKey, voice: Voice) {
-        let limit = self.config.limits.room_legs;
+        let limit = self.config.limits.room_legs.max(1);
         let Some((slot, leg)) = self.leg(key) else { return };
         let (former, peer) = (leg.room.replace(room), leg.peer.take());
         if let Some(peer) = peer {

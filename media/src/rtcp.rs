@@ -39,7 +39,7 @@ pub(crate) struct Brought {
 pub(crate) fn middle(wall: SystemTime) -> u32 {
     let since = wall.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let fraction = (u64::from(since.subsec_nanos()) << 16) / 1_000_000_000;
-    ((since.as_secs() + NTP_TO_UNIX) << 16 | fraction) as u32
+    (((since.as_secs() + NTP_TO_UNIX) << 16) | fraction) as u32
 }
 
 /// To the far side and back (RFC 3550 §6.4.1): now, less when we sent, less what it kept us waiting. `None` when it has
@@ -49,7 +49,7 @@ pub(crate) fn round_trip(now: u32, reported: Reported) -> Option<Duration> {
         return None;
     }
     let took = now.wrapping_sub(reported.last_report).wrapping_sub(reported.delay);
-    (took < MAX_ROUND_TRIP).then(|| Duration::from_micros(u64::from(took) * 1_000_000 >> 16))
+    (took < MAX_ROUND_TRIP).then(|| Duration::from_micros((u64::from(took) * 1_000_000) >> 16))
 }
 
 /// Figures for a sender report.

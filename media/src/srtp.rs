@@ -89,7 +89,7 @@ mod tests {
     fn bytes(hex: &str) -> Vec<u8> {
         let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
         let digits: Vec<u8> = hex.bytes().filter_map(digit).collect();
-        digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+        digits.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect()
     }
 
     fn keyed(suite: &str, material: &str) -> Srtp {

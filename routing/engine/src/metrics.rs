@@ -76,6 +76,7 @@ impl Engine {
         gauge(&mut out, "ringback_phones_connected", "Agents' browsers with a media connection.", phones as u64);
         let recordings = self.plant.books.legs().recordings_open();
         gauge(&mut out, "ringback_recordings_open", "Recordings being written.", recordings as u64);
+        self.media_metrics(&mut out);
         for (trunk, channels, in_use) in self.trunk_usage() {
             let _ = writeln!(out, "ringback_trunk_channels{{trunk=\"{trunk}\"}} {channels}");
             let _ = writeln!(out, "ringback_trunk_channels_in_use{{trunk=\"{trunk}\"}} {in_use}");
@@ -84,5 +85,26 @@ impl Engine {
             let _ = writeln!(out, "ringback_alarm{{alarm=\"{alarm:?}\"}} 1");
         }
         out
+    }
+
+    /// What the media threads count.
+    fn media_metrics(&self, out: &mut String) {
+        let stats = self.plant.media.stats();
+        let counters = [
+            ("packets_in", "RTP packets accepted.", stats.packets_in),
+            ("packets_out", "RTP packets sent.", stats.packets_out),
+            ("packets_lost", "RTP packets that never arrived, of legs that ended.", stats.lost),
+            ("transcoded", "RTP packets sent in another codec than they came in.", stats.transcoded_frames),
+            ("mixed_frames", "20 ms frames mixed for legs in rooms.", stats.mixed_frames),
+            ("concealed_frames", "Mixed frames that had a part guessed.", stats.concealed_frames),
+            ("dropped_by_guard", "Browser datagrams from addresses without a passed check.", stats.dropped_by_guard),
+            ("dropped_by_source", "Carrier datagrams from the wrong source.", stats.dropped_by_source),
+            ("dropped_by_format", "Datagrams forged, damaged or not negotiated.", stats.dropped_by_format),
+            ("send_errors", "Datagrams that the system refused to send.", stats.send_errors),
+        ];
+        for (name, help, value) in counters {
+            let name = format!("ringback_media_{name}_total");
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+        }
     }
 }
