@@ -35,7 +35,8 @@ impl Phone {
         fs::create_dir_all(&heard).unwrap();
         write_wav(&folder.join("tone.wav"), &Tone::new(PHONE_TONE, 0.25).samples(8000 * 60));
         let (sip, control, media) = (free_udp(), free_tcp(), free_udp() & !1);
-        let modules = ["g711", "account", "menu", "ctrl_tcp", "aufile", "aubridge", "sndfile", "srtp"];
+        // Encryption before accounts: they look it up when they are read.
+        let modules = ["g711", "srtp", "account", "menu", "ctrl_tcp", "aufile", "aubridge", "sndfile"];
         let modules: String = modules.iter().map(|module| format!("module {module}.so\n")).collect();
         let paths = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
         let path = paths.into_iter().find(|path| Path::new(path).is_dir()).unwrap_or(paths[0]);
@@ -78,9 +79,10 @@ impl Phone {
     }
 
     /// Hangs up by ending; then what it heard is in a file.
-    fn heard(mut self) -> Vec<i16> {
+    fn heard(mut self, line: &Line) -> Vec<i16> {
         let ended = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(ended.success());
+        line.hung_up();
         self.child.wait().unwrap();
         let files = fs::read_dir(self.folder.join("heard")).unwrap().flatten().map(|entry| entry.path());
         let file = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).max();
@@ -190,6 +192,20 @@ impl Line {
         self.0.send_to(text.as_bytes(), to).unwrap();
     }
 
+    /// Waits for the phone's BYE and lets it go.
+    fn hung_up(&self) {
+        loop {
+            let (message, from) = self.hear();
+            if message.starts_with("BYE") {
+                let lines = ["Via", "From", "To", "Call-ID", "CSeq"].map(|name| (name, header(&message, name)));
+                let lines: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+                let answer = format!("SIP/2.0 200 OK\r\n{lines}Content-Length: 0\r\n\r\n");
+                self.0.send_to(answer.as_bytes(), from).unwrap();
+                return;
+            }
+        }
+    }
+
     fn hear(&self) -> (String, SocketAddr) {
         let mut buffer = [0; 8192];
         let (length, from) = self.0.recv_from(&mut buffer).expect("an answer from baresip");
@@ -226,13 +242,13 @@ fn media(first_port: u16) -> (Media, tokio::runtime::Runtime) {
 }
 
 /// Two seconds of both tones, measured at both ends.
-fn both_hear(media: Media, runtime: &tokio::runtime::Runtime, phone: Phone) {
+fn both_hear(media: Media, runtime: &tokio::runtime::Runtime, phone: Phone, line: &Line) {
     let tape = Tape::default();
     media.record(LEG, Box::new(tape.clone()));
     media.play(LEG, Arc::new(Pcm8k(Tone::new(OUR_TONE, 0.25).samples(8000))), true, 1);
     std::thread::sleep(Duration::from_secs(2));
     let stats = runtime.block_on(media.leg_stats(LEG)).unwrap();
-    let at_phone = phone.heard();
+    let at_phone = phone.heard(line);
     media.shutdown();
     let at_us = tape.0.lock().unwrap().clone();
     assert!(at_us.len() > 8000, "only {} samples: {stats:?}", at_us.len());
@@ -248,11 +264,12 @@ fn baresip_is_called_with_encryption_required() {
     let (media, runtime) = media(31_800);
     let offer = runtime.block_on(media.open_rtp_on(LEG, RtpTerms { encryption: Encryption::Required })).unwrap();
     assert!(offer.contains("RTP/SAVP "), "{offer}");
-    let (status, answer) = Line::open().call(&phone, &offer);
+    let line = Line::open();
+    let (status, answer) = line.call(&phone, &offer);
     assert_eq!(status, 200);
     assert!(answer.contains("RTP/SAVP ") && answer.contains("a=crypto:"), "{answer}");
     media.apply_answer(LEG, answer);
-    both_hear(media, &runtime, phone);
+    both_hear(media, &runtime, phone, &line);
 }
 
 #[test]
@@ -269,7 +286,7 @@ fn baresip_calls_and_is_answered_with_encryption() {
         let answer = runtime.block_on(media.answer_rtp_on(LEG, body_of(&invite), terms)).unwrap();
         assert!(answer.contains("a=crypto:"), "{answer}");
         line.answer(&invite, from, "200 OK", &answer);
-        both_hear(media, &runtime, phone);
+        both_hear(media, &runtime, phone, &line);
     }
 }
 

@@ -185,6 +185,15 @@ impl Party {
         level(&samples(&self.heard[from..]), frequency)
     }
 
+    /// The same for sound that waited in a jitter buffer: the mean over pieces of 100 ms, which a change of the wait or a
+    /// late thread of the test may break but not spoil.
+    pub fn mixed_level(&self, frequency: f64, packets: usize) -> f64 {
+        let from = self.heard.len().saturating_sub(packets);
+        let pieces: Vec<f64> =
+            self.heard[from..].chunks_exact(5).map(|piece| level(&samples(piece), frequency)).collect();
+        pieces.iter().sum::<f64>() / pieces.len().max(1) as f64
+    }
+
     /// One stream: one SSRC, no number twice, none missing, timestamps growing.
     pub fn assert_continuous(&self) {
         assert!(!self.heard.is_empty(), "nothing heard");
