@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     alarms::Alarms,
     channels::Channels,
+    chat::{self, Chats},
     clock::Clock,
     config::{EngineConfig, EngineLimits, TenantSetup},
     dialogs::DialogWriter,
@@ -70,6 +71,7 @@ impl Engine {
         let life = Life { node: &config.node, tenants: &config.tenants, limits: &config.limits, now: clock.now() };
         take_down_the_past(&store, &signaling, &mut channels, &life).await?;
         let (doors, insides) = doors(&config.tenants, &config.limits);
+        let (chats, chat_tasks) = Chats::new(config.limits.waiting_chat_messages);
         let plant = Arc::new(Plant {
             dialogs: DialogWriter::start(store.clone(), config.node.clone(), config.limits.waiting_leg_events),
             books: Arc::new(Books::new(channels)),
@@ -86,7 +88,9 @@ impl Engine {
             alarms: Arc::new(Alarms::default()),
             metrics: Arc::new(Metrics::default()),
             doors,
+            chats,
         });
+        chat::start(&plant, chat_tasks);
         tokio::spawn(listen::signaling(plant.clone(), signaling_events));
         tokio::spawn(listen::media(plant.clone(), media_events));
         tokio::spawn(listen::recorder(plant.clone(), recorder_events));
@@ -116,6 +120,7 @@ fn doors(tenants: &[TenantSetup], limits: &EngineLimits) -> (BTreeMap<TenantId, 
 async fn open_tenant(plant: &Arc<Plant>, inside: Inside) -> Result<(), StartError> {
     let tenant = inside.setup.config.id.clone();
     let epoch = plant.store.acquire_lease(&tenant, &plant.node, plant.clock.now()).await?;
+    plant.chats.own(&tenant, epoch);
     let setup = OwnerSetup {
         config: inside.setup.config,
         agents: inside.setup.agents,

@@ -45,6 +45,8 @@ pub struct EngineLimits {
     pub waiting_leg_events: usize,
     /// Events that go into one transaction.
     pub events_per_turn: usize,
+    /// Chat messages waiting for the disk; more are answered 503 and sent again by the pages.
+    pub waiting_chat_messages: usize,
     /// Deeds committed but not yet done, above which no page's event is taken.
     pub waiting_deeds: usize,
     /// How long a core waits before it asks again for a trunk channel.
@@ -61,6 +63,7 @@ impl Default for EngineLimits {
             waiting_events: 1024,
             waiting_leg_events: 16_384,
             events_per_turn: 64,
+            waiting_chat_messages: 8192,
             waiting_deeds: 4096,
             channel_retry: Duration::from_secs(2),
             commit_retry: Duration::from_secs(1),

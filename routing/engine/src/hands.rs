@@ -42,8 +42,11 @@ impl Hands {
             Deed::ReleaseChannel { contact } => self.release_channel(contact),
             Deed::PresentOffer { .. } => self.plant.metrics.offers.add(1),
             // The pages read both from the agent's and the customer's view.
-            Deed::RevokeOffer { .. } | Deed::NotifyCustomer { .. } => {}
-            Deed::OpenChat { .. } | Deed::LeaveChat { .. } | Deed::CloseChat { .. } => {}
+            Deed::RevokeOffer { .. } => {}
+            Deed::NotifyCustomer { contact }
+            | Deed::OpenChat { contact, .. }
+            | Deed::LeaveChat { contact, .. }
+            | Deed::CloseChat { contact, .. } => self.tell_room(contact),
             Deed::PlaceLeg { leg, contact, trunk, number, ring_timeout, .. } => {
                 self.place(leg, contact, trunk, number, ring_timeout).await;
             }
@@ -61,6 +64,13 @@ impl Hands {
             }
             Deed::StopRecording { leg } => self.with_media(leg, |key| media.stop_record(key)),
             Deed::Mark { leg, mark, begin } => self.with_media(leg, |key| media.mark(key, mark_name(mark), begin)),
+        }
+    }
+
+    /// Whoever follows a chat looks at its contact again.
+    fn tell_room(&self, contact: ContactId) {
+        if let Some(room) = self.plant.chats.find(&self.tenant, contact) {
+            room.news();
         }
     }
 

@@ -7,6 +7,7 @@
 mod alarms;
 mod boot;
 mod channels;
+mod chat;
 mod clock;
 mod config;
 mod dialogs;
@@ -28,6 +29,7 @@ mod turn;
 
 pub use alarms::{Alarm, Alarms};
 pub use boot::StartError;
+pub use chat::{ChatRoom, Here, Standing};
 pub use config::{EngineConfig, EngineLimits, TenantSetup};
 pub use error::{EngineError, PhoneError, RecordingError};
 pub use face::Engine;

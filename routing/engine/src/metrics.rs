@@ -33,6 +33,8 @@ pub struct Metrics {
     pub recordings_finished: Counter,
     pub recordings_failed: Counter,
     pub deeds_failed: Counter,
+    pub chat_messages: Counter,
+    pub chat_failures: Counter,
 }
 
 impl Metrics {
@@ -43,7 +45,7 @@ impl Metrics {
 
     /// Every counter with its help line.
     fn render(&self, out: &mut String) {
-        let counters: [(&str, &str, &Counter); 11] = [
+        let counters: [(&str, &str, &Counter); 13] = [
             ("ringback_turns_total", "Turns committed to the ledger.", &self.turns),
             ("ringback_turn_microseconds_total", "Time spent committing turns.", &self.turn_micros),
             ("ringback_commit_failures_total", "Turns that did not commit.", &self.commit_failures),
@@ -55,6 +57,8 @@ impl Metrics {
             ("ringback_recordings_finished_total", "Recorded legs closed whole.", &self.recordings_finished),
             ("ringback_recordings_failed_total", "Recorded legs that could not be kept.", &self.recordings_failed),
             ("ringback_deeds_failed_total", "Commands that could not be carried out.", &self.deeds_failed),
+            ("ringback_chat_messages_total", "Chat messages kept.", &self.chat_messages),
+            ("ringback_chat_batches_failed_total", "Batches of chat messages not kept.", &self.chat_failures),
         ];
         for (name, help, counter) in counters {
             // Writing to a String cannot fail.

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     alarms::Alarms,
     channels::Channels,
+    chat::Chats,
     clock::Clock,
     config::EngineLimits,
     dialogs::DialogWriter,
@@ -52,6 +53,7 @@ pub(crate) struct Plant {
     pub dialogs: DialogWriter,
     pub doors: BTreeMap<TenantId, Door>,
     pub books: Arc<Books>,
+    pub chats: Chats,
 }
 
 /// The books, each under its own short-lived lock; never two at once.

@@ -5,6 +5,7 @@
 //! every answered write. Whatever concerns a person is asked for with its tenant, and nothing of another tenant comes back.
 
 mod audit;
+mod chat;
 mod connect;
 mod contact;
 mod dialog;
@@ -29,6 +30,7 @@ mod writer;
 use std::{path::Path, sync::atomic::Ordering::Relaxed, time::Duration};
 
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
+pub use chat::{ChatMark, ChatMarks, ChatMessage, ChatSender, ChatSide, Kept, NewMessage};
 pub use contact::{ContactPage, ContactSearch, FactRow};
 pub use dialog::DialogRow;
 pub use error::{NumberInDialog, StoreError};

@@ -34,6 +34,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0002_guards.sqlite.sql"),
         postgres: include_str!("../migrations/0002_guards.postgres.sql"),
     },
+    Migration {
+        version: 3,
+        name: "chat",
+        common: include_str!("../migrations/0003_chat.sql"),
+        sqlite: include_str!("../migrations/0003_guards.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_guards.postgres.sql"),
+    },
 ];
 
 impl Migration {

@@ -27,6 +27,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "413d4503c05e2f5480869ed962d7d3b0e8049d4c446d656ff54f1278e4cd0adf",
         "5876dbc030b096830afe97d199fce9602ec5f70feb83e4b528c6d69eb176c2ed",
     ),
+    (
+        3,
+        "94208d6dc7208b04bce79700a9b0a930a2270a988b4c420c1f10670a15751b6b",
+        "5450963678581e3d2141953351fd15293a70706df94ae88530a3df10d771ada6",
+    ),
 ];
 
 #[test]
