@@ -48,6 +48,7 @@ pub struct Shared {
     pub password_checks: Arc<Semaphore>,
     pub streams: Arc<Semaphore>,
     pub sockets: Arc<Semaphore>,
+    pub chat_sockets: Arc<Semaphore>,
     /// Digests of session tokens that were signed out.
     pub revoked: broadcast::Sender<String>,
     pub desks: Desks,
@@ -71,6 +72,9 @@ pub struct Rates {
     pub pages: RateLimiter<IpAddr>,
     pub public_api: RateLimiter<IpAddr>,
     pub staff_api: RateLimiter<IpAddr>,
+    pub chat_api: RateLimiter<IpAddr>,
+    /// Messages, by the digest of the chat's link.
+    pub chat: RateLimiter<String>,
 }
 
 impl Rates {
@@ -83,6 +87,8 @@ impl Rates {
             pages: per_minute(limits.pages_per_minute),
             public_api: per_minute(limits.public_api_per_minute),
             staff_api: per_minute(limits.staff_api_per_minute),
+            chat_api: per_minute(limits.chat_api_per_minute),
+            chat: RateLimiter::new(Allowance::per_minute(limits.chat_messages_per_minute), limits.chat_sockets.max(1)),
         }
     }
 }
@@ -187,6 +193,7 @@ impl App {
             password_checks: Arc::new(Semaphore::new(limits.password_checks)),
             streams: Arc::new(Semaphore::new(limits.event_streams)),
             sockets: Arc::new(Semaphore::new(limits.agent_sockets)),
+            chat_sockets: Arc::new(Semaphore::new(limits.chat_sockets)),
             revoked: broadcast::Sender::new(256),
             desks: Desks::default(),
             draining: watch::Sender::new(false),

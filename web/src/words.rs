@@ -124,6 +124,16 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ["Unknown topic", "Tema desconocido"],
         ["Please choose one of the topics shown.", "Elija uno de los temas indicados."],
     ),
+    (
+        "message_empty",
+        ["Nothing was written", "No hay texto"],
+        ["Please write something first.", "Escriba algo primero."],
+    ),
+    (
+        "chat_over",
+        ["The chat is over", "El chat terminó"],
+        ["Nothing more can be written here.", "Ya no se puede escribir aquí."],
+    ),
     ("too_long", ["A text is too long", "Un texto es demasiado largo"], ["Please shorten it.", "Acórtelo, por favor."]),
     (
         "idempotency_mismatch",

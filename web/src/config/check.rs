@@ -15,12 +15,14 @@ use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use toml::Spanned;
 
 use super::{
-    Face, Problem, ServerConfig, Tenant, Trunk,
+    ChatFace, Face, Problem, ServerConfig, Tenant, Trunk,
     file::{ConfigFile, LimitsTable, Secret, TrunkTable},
     tenant::{AftermathTable, AuthMode, PortalAlgorithm, PortalKeyTable, TenantTable},
 };
 use crate::{phone::PhoneRules, portal::PortalKey};
 
+/// Longest message that can be configured, in letters: it must fit into one frame of the agents' socket.
+const MOST_CHARS: usize = 10_000;
 /// Least length of an HS256 secret, in bytes (RFC 7518, section 3.2).
 const MIN_SECRET: usize = 32;
 
@@ -228,6 +230,7 @@ impl Check<'_> {
             show_numbers: table.show_numbers,
             prompts: table.prompts.clone(),
             can_reject: table.policy.can_reject,
+            chat: self.chat_face(table),
         };
         Tenant { core, face }
     }
@@ -257,6 +260,36 @@ impl Check<'_> {
             reason_codes: table.reason_codes.clone(),
             dispositions: table.disposition.iter().map(Into::into).collect(),
             limits: Limits { max_open_contacts: limits.open_contacts, max_agents: limits.agents },
+        }
+    }
+
+    fn chat_face(&mut self, table: &TenantTable) -> ChatFace {
+        let chat = &table.chat;
+        if !(1..=MOST_CHARS).contains(&chat.agent_chars) || !(1..=MOST_CHARS).contains(&chat.customer_chars) {
+            let text = format!("chat.agent_chars and chat.customer_chars are 1 to {MOST_CHARS}");
+            self.says(table.id.span(), text);
+        }
+        for canned in &table.canned {
+            let plain = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+            if canned.word.is_empty() || !canned.word.chars().all(plain) {
+                let text = format!(
+                    "the word `{}` of a canned answer has other signs than letters, digits, - and _",
+                    canned.word
+                );
+                self.says(table.id.span(), text);
+            }
+            if canned.text.chars().count() > chat.agent_chars {
+                self.says(
+                    table.id.span(),
+                    format!("the canned answer `{}` is longer than chat.agent_chars", canned.word),
+                );
+            }
+        }
+        ChatFace {
+            agent_chars: chat.agent_chars,
+            customer_chars: chat.customer_chars,
+            canned: table.canned.clone(),
+            faq: table.faq.clone(),
         }
     }
 

@@ -235,6 +235,16 @@ pub struct LimitsTable {
     pub event_streams_per_address: usize,
     /// Open agent sockets.
     pub agent_sockets: usize,
+    /// Open customer sockets.
+    pub chat_sockets: usize,
+    /// What the pages of chats ask and say, per address: many customers may sit behind one.
+    pub chat_api_per_minute: u32,
+    /// Messages one customer may write in one chat.
+    pub chat_messages_per_minute: u32,
+    /// How often a customer's socket is pinged.
+    pub chat_ping_seconds: u32,
+    /// Without a sign of life for so long a customer's socket is closed.
+    pub chat_dead_seconds: u32,
     pub socket_message_bytes: usize,
     pub socket_messages_per_second: u32,
     /// Messages that may wait for one slow agent's browser.
@@ -272,6 +282,11 @@ impl Default for LimitsTable {
             event_streams: 5_000,
             event_streams_per_address: 50,
             agent_sockets: 2_000,
+            chat_sockets: 5_000,
+            chat_api_per_minute: 1_200,
+            chat_messages_per_minute: 60,
+            chat_ping_seconds: 10,
+            chat_dead_seconds: 25,
             socket_message_bytes: 64 * 1024,
             socket_messages_per_second: 40,
             socket_queue: 64,

@@ -60,6 +60,17 @@ pub struct Face {
     pub show_numbers: bool,
     pub prompts: Option<PathBuf>,
     pub can_reject: bool,
+    pub chat: ChatFace,
+}
+
+/// What of chat only the pages need.
+#[derive(Debug, Clone)]
+pub struct ChatFace {
+    /// Longest messages, in Unicode scalar values.
+    pub agent_chars: usize,
+    pub customer_chars: usize,
+    pub canned: Vec<tenant::CannedTable>,
+    pub faq: Vec<tenant::FaqTable>,
 }
 
 impl ServerConfig {

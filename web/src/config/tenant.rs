@@ -55,6 +55,12 @@ pub struct TenantTable {
     pub callback: CallbackTable,
     #[serde(default)]
     pub chat: ChatTable,
+    /// Answers agents insert by typing `/` and the word.
+    #[serde(default)]
+    pub canned: Vec<CannedTable>,
+    /// Questions many ask, for agents to insert.
+    #[serde(default)]
+    pub faq: Vec<FaqTable>,
     #[serde(default)]
     pub policy: PolicyTable,
     #[serde(default = "reason_codes")]
@@ -200,23 +206,60 @@ impl Default for CallbackTable {
     }
 }
 
+/// Chat with customers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatTable {
     /// C1: off unless the tenant opted in.
     pub enabled: bool,
-    /// For a customer whose page vanished; 0 ends the chat at once (C15).
+    /// How long a customer whose page vanished has to come back; 0 ends the chat at once (C15).
     pub reconnect_grace_seconds: u32,
-    /// In line without anybody free; then the chat ends.
+    /// Longest wait in line before the chat ends with nobody free.
     pub longest_wait_seconds: u32,
-    /// Nobody wrote for so long: the chat ends.
+    /// Nobody wrote for so long: the chat is over.
     pub idle_seconds: u32,
+    /// Longest message of an agent, in Unicode scalar values (E7).
+    pub agent_chars: usize,
+    /// Longest message of a customer.
+    pub customer_chars: usize,
 }
 
 impl Default for ChatTable {
     fn default() -> Self {
-        Self { enabled: false, reconnect_grace_seconds: 60, longest_wait_seconds: 3600, idle_seconds: 1800 }
+        Self {
+            enabled: false,
+            reconnect_grace_seconds: 60,
+            longest_wait_seconds: 3600,
+            idle_seconds: 1800,
+            agent_chars: 5000,
+            customer_chars: 500,
+        }
     }
+}
+
+/// `text` may hold `{name}`, `{agent}`, `{county}` and `{phone}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CannedTable {
+    /// Typed after `/`.
+    pub word: String,
+    pub text: String,
+    /// BCP 47; offered in chats of that language first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaqTable {
+    pub question: String,
+    pub answer: String,
+    /// Shown to customers on the chat page too (E13).
+    #[serde(default)]
+    pub public: bool,
+    /// BCP 47.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

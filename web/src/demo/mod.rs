@@ -107,7 +107,7 @@ fn banner(port: u16, data_dir: &Path) -> String {
     let mut text = format!(
         "\n  Ringback demo, on this machine only. Data in {}.\n\n\
          \x20 1. Agent        http://localhost:{port}/agent          sign in as  maria / {PASSWORD}   then \"Go available\"\n\
-         \x20 2. Customer     http://localhost:{port}/demo/portal    choose \"Call me\"\n\
+         \x20 2. Customer     http://localhost:{port}/demo/portal    choose \"Call me\" or \"Chat\"\n\
          \x20 3. Supervisor   http://localhost:{port}/supervisor     sign in as  sam / {PASSWORD}   (another browser window)\n\n\
          \x20 Numbers to ask a call for:\n",
         data_dir.display()

@@ -80,10 +80,9 @@ pub async fn page(State(app): State<App>, Extension(lang): Extension<Lang>) -> R
         .collect();
     let numbers: Vec<_> = NUMBERS.iter().map(|(number, what)| json!({ "number": number, "what": what })).collect();
     let embed = format!(
-        "<script src=\"/embed.js\" data-tenant=\"{COUNTY}\" data-token=\"{}\" data-lang=\"{}\" data-label=\"{}\" async></script>\n",
+        "<script src=\"/embed.js\" data-tenant=\"{COUNTY}\" data-token=\"{}\" data-lang=\"{}\" async></script>\n",
         escape(&token),
-        lang.tag(),
-        lang.pick("Call me", "Llámenme")
+        lang.tag()
     );
     let page = Page {
         lang,

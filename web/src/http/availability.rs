@@ -107,6 +107,8 @@ pub struct AvailabilityAnswer {
     #[schema(value_type = schema::Availability)]
     pub availability: Availability,
     pub hours: Vec<OpeningHours>,
+    /// Whether the tenant offers chat (C1).
+    pub chat: bool,
     /// required, optional or none
     #[schema(value_type = String)]
     pub auth: AuthMode,
@@ -132,8 +134,13 @@ pub async fn slots(State(app): State<App>, Path(word): Path<String>) -> Result<J
 pub async fn read(State(app): State<App>, Path(word): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let tenant = Tenant::find(&app, &word).await?;
     let availability = app.engine.availability(&tenant.id).await?;
-    let answer =
-        AvailabilityAnswer { tenant: tenant.public(), availability, hours: tenant.hours(), auth: tenant.face.auth };
+    let answer = AvailabilityAnswer {
+        tenant: tenant.public(),
+        availability,
+        hours: tenant.hours(),
+        chat: tenant.config.chat.enabled,
+        auth: tenant.face.auth,
+    };
     let mut response = Json(answer).into_response();
     let asking = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let own = asking.filter(|origin| tenant.face.origins.iter().any(|known| known.as_str() == *origin));

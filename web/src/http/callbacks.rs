@@ -37,7 +37,7 @@ const MAX_NAME: usize = 100;
 const MAX_TEXT: usize = 500;
 const MAX_CONTEXT: usize = 32;
 /// How long the answer to an Idempotency-Key is kept.
-const KEY_LIFE: Millis = Millis::from_secs(24 * 60 * 60);
+pub(super) const KEY_LIFE: Millis = Millis::from_secs(24 * 60 * 60);
 
 /// A request for a callback.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -162,14 +162,14 @@ async fn create_once(
     }
 }
 
-fn derived_link(key: &[u8], what: &str) -> String {
+pub(super) fn derived_link(key: &[u8], what: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
     mac.update(b"status\0");
     mac.update(what.as_bytes());
     URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     match value.to_str() {
@@ -216,7 +216,14 @@ async fn ask_vouched(
 ) -> Result<CallbackAnswer, ApiError> {
     let number = Dialable::parse(&ask.phone, &tenant.face.phone_rules)?;
     let subject = subject(tenant, ask.subject.as_deref())?;
-    let customer = customer(app, tenant, &ask, claims, &number)?;
+    let asked = Asked {
+        name: &ask.name,
+        page: ask.page.as_deref(),
+        language: ask.language.as_deref(),
+        context: ask.context.clone(),
+    };
+    let e164 = number.e164().to_owned();
+    let customer = customer(tenant, asked, claims, e164, number.key(&app.installation_key))?;
     let number_key = customer.number_key.clone();
     app.rates
         .number
@@ -245,7 +252,7 @@ pub fn not_enabled(tenant: &Tenant<'_>) -> ApiError {
 
 /// What the portal says of the customer, if the tenant wants or allows that; the token is used up. Where the portal's word
 /// is optional, a token that is spent or stale leaves the customer unknown, as without one.
-async fn vouched(
+pub(super) async fn vouched(
     app: &App,
     tenant: &Tenant<'_>,
     token: Option<&str>,
@@ -273,22 +280,31 @@ async fn vouched(
     }
 }
 
-fn subject(tenant: &Tenant<'_>, word: Option<&str>) -> Result<Option<SubjectId>, ApiError> {
+pub(super) fn subject(tenant: &Tenant<'_>, word: Option<&str>) -> Result<Option<SubjectId>, ApiError> {
     let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(None) };
     let known = tenant.config.subjects.iter().find(|subject| subject.id.as_str() == word);
     let unknown = || ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "no_such_subject").with("field", "subject");
     Ok(Some(known.ok_or_else(unknown)?.id.clone()))
 }
 
-fn customer(
-    app: &App,
+/// What a form says of its customer, whichever channel it asks for.
+pub(super) struct Asked<'a> {
+    pub name: &'a str,
+    pub page: Option<&'a str>,
+    pub language: Option<&'a str>,
+    pub context: BTreeMap<String, String>,
+}
+
+/// The customer of a contact: the portal's word counts more than the form's.
+pub(super) fn customer(
     tenant: &Tenant<'_>,
-    ask: &CallbackAsk,
+    asked: Asked<'_>,
     claims: Option<&PortalClaims>,
-    number: &Dialable,
+    number: String,
+    number_key: String,
 ) -> Result<Customer, ApiError> {
     let vouched_name = claims.map(|claims| claims.name.as_str()).filter(|name| !name.trim().is_empty());
-    let name = one_line(vouched_name.unwrap_or(&ask.name));
+    let name = one_line(vouched_name.unwrap_or(asked.name));
     let says = |code| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("field", "name");
     if name.is_empty() {
         return Err(says("name_required"));
@@ -296,8 +312,8 @@ fn customer(
     if name.chars().count() > MAX_NAME {
         return Err(says("name_too_long"));
     }
-    let mut context = ask.context.clone();
-    let page = claims.and_then(|claims| claims.page.clone()).or_else(|| ask.page.clone());
+    let mut context = asked.context;
+    let page = claims.and_then(|claims| claims.page.clone()).or_else(|| asked.page.map(str::to_owned));
     if let Some(claims) = claims {
         context.extend(claims.context.clone());
     }
@@ -308,11 +324,11 @@ fn customer(
     if page.as_ref().is_some_and(too_long) {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "too_long").with("field", "page"));
     }
-    let language = ask.language.as_deref().filter(|tag| tenant.face.languages.iter().any(|known| known == tag));
+    let language = asked.language.filter(|tag| tenant.face.languages.iter().any(|known| known == tag));
     Ok(Customer {
         name,
-        number: number.e164().to_owned(),
-        number_key: number.key(&app.installation_key),
+        number,
+        number_key,
         customer_id: claims.and_then(|claims| claims.sub.clone()),
         verified: claims.is_some(),
         language: language.unwrap_or(&tenant.config.language).to_owned(),
@@ -322,7 +338,7 @@ fn customer(
 }
 
 /// Without control characters and outer spaces.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     line.trim().to_owned()
 }

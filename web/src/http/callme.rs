@@ -152,6 +152,7 @@ async fn show(
         "server_time": now,
         "tenant": tenant.public(),
         "enabled": enabled,
+        "chat": tenant.config.chat.enabled,
         "availability": availability,
         "hours": tenant.hours(),
         "auth": tenant.face.auth,
@@ -303,7 +304,7 @@ fn not_here_body(tenant: &Tenant<'_>, lang: Lang) -> String {
         + &hours_table(&tenant.hours(), lang)
 }
 
-fn phone_line(tenant: &Tenant<'_>, lang: Lang) -> String {
+pub(super) fn phone_line(tenant: &Tenant<'_>, lang: Lang) -> String {
     let public = tenant.public();
     match (public.phone, public.phone_display) {
         (Some(number), Some(shown)) => format!(
@@ -316,7 +317,7 @@ fn phone_line(tenant: &Tenant<'_>, lang: Lang) -> String {
     }
 }
 
-fn hours_table(hours: &[OpeningHours], lang: Lang) -> String {
+pub(super) fn hours_table(hours: &[OpeningHours], lang: Lang) -> String {
     if hours.is_empty() {
         return String::new();
     }

@@ -69,10 +69,12 @@ pub async fn edge(State(app): State<App>, mut request: Request, next: Next) -> R
 
 /// A path as it may stand in a log: the customer's link is a secret.
 fn without_secrets(path: &str) -> String {
-    match path.find("/status/") {
-        Some(at) => format!("{}/status/…", &path[..at]),
-        None => path.to_owned(),
+    for secret in ["/status/", "/chat/"] {
+        if let Some(at) = path.find(secret) {
+            return format!("{}{secret}…", &path[..at]);
+        }
     }
+    path.to_owned()
 }
 
 /// Believes X-Forwarded-For from the right, as far as trusted proxies wrote it.

@@ -42,6 +42,8 @@ pub enum Rate {
     Pages,
     PublicApi,
     StaffApi,
+    /// What a chat's page asks and says.
+    ChatApi,
     /// Health checks and the like.
     Free,
 }
@@ -127,6 +129,7 @@ impl Guard {
             Rate::Pages => &rates.pages,
             Rate::PublicApi => &rates.public_api,
             Rate::StaffApi => &rates.staff_api,
+            Rate::ChatApi => &rates.chat_api,
             Rate::Free => return Ok(()),
         };
         limiter.take(address_key(address), Instant::now()).map_err(|wait| {

@@ -21,7 +21,12 @@ use super::{
     error::ApiError,
     guard::{COOKIE, Caller, cookie},
 };
-use crate::{password, state::App, token};
+use crate::{
+    config::tenant::{CannedTable, FaqTable},
+    password,
+    state::App,
+    token,
+};
 
 /// Longest user name looked at, in bytes.
 const MAX_USER: usize = 64;
@@ -80,6 +85,52 @@ pub struct StaffTenant {
     pub subjects: Vec<NamedSubject>,
     pub queues: Vec<Named>,
     pub limits: DeskLimits,
+    /// Null where the tenant has no chat.
+    pub chat: Option<DeskChat>,
+}
+
+/// What the desk needs for chats.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeskChat {
+    /// Longest message of an agent, in Unicode scalar values.
+    pub message_chars: usize,
+    /// Inserted by typing `/` and the word.
+    pub canned: Vec<CannedAnswer>,
+    pub faq: Vec<FaqAnswer>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CannedAnswer {
+    pub word: String,
+    /// With `{name}`, `{agent}`, `{county}` and `{phone}` to be filled in.
+    pub text: String,
+    pub language: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FaqAnswer {
+    pub question: String,
+    pub answer: String,
+    pub language: Option<String>,
+}
+
+fn desk_chat(tenant: &Tenant<'_>) -> Option<DeskChat> {
+    let face = &tenant.face.chat;
+    let canned = |known: &CannedTable| CannedAnswer {
+        word: known.word.clone(),
+        text: known.text.clone(),
+        language: known.language.clone(),
+    };
+    let faq = |known: &FaqTable| FaqAnswer {
+        question: known.question.clone(),
+        answer: known.answer.clone(),
+        language: known.language.clone(),
+    };
+    tenant.config.chat.enabled.then(|| DeskChat {
+        message_chars: face.agent_chars,
+        canned: face.canned.iter().map(canned).collect(),
+        faq: face.faq.iter().map(faq).collect(),
+    })
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -213,5 +264,6 @@ pub fn staff_tenant(tenant: &Tenant<'_>) -> StaffTenant {
             .collect(),
         queues: config.queues.iter().map(|q| Named { id: q.id.to_string(), name: q.name.clone() }).collect(),
         limits: DeskLimits { note_chars: MAX_NOTE },
+        chat: desk_chat(tenant),
     }
 }

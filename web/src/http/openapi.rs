@@ -10,9 +10,9 @@ use utoipa::{
 };
 
 use super::{
-    audit, availability, body, callbacks, closure, contacts,
+    audit, availability, body, callbacks, chat, closure, contacts,
     guard::Access,
-    login, operations, playback, recordings,
+    history, login, operations, playback, recordings,
     routes::{Route, table},
     schema, status,
 };
@@ -87,7 +87,7 @@ fn parameters(route: &Route) -> Vec<Value> {
         .collect();
     let in_query = route.doc.query.iter();
     parameters.extend(in_query.map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } })));
-    if route.doc.request == Some("CallbackAsk") {
+    if matches!(route.doc.request, Some("CallbackAsk" | "ChatAsk")) {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" },
         }));
@@ -120,6 +120,14 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<availability::AvailabilityAnswer>(&mut found);
     add::<callbacks::CallbackAsk>(&mut found);
     add::<callbacks::CallbackAnswer>(&mut found);
+    add::<chat::ChatAsk>(&mut found);
+    add::<chat::ChatAnswer>(&mut found);
+    add::<chat::ChatNews>(&mut found);
+    add::<chat::ChatSay>(&mut found);
+    add::<chat::ChatSaid>(&mut found);
+    add::<chat::ChatSeen>(&mut found);
+    add::<chat::CustomerMessage>(&mut found);
+    add::<chat::CustomerNews>(&mut found);
     add::<status::StatusPage>(&mut found);
     add::<status::NumberChange>(&mut found);
     add::<status::TimeChoice>(&mut found);
@@ -131,6 +139,8 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<schema::BoardView>(&mut found);
     add::<schema::AgentView>(&mut found);
     add::<contacts::ContactAnswer>(&mut found);
+    add::<history::HistoryAnswer>(&mut found);
+    add::<history::TranscriptAnswer>(&mut found);
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);

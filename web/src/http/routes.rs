@@ -11,10 +11,10 @@ use axum::{
 use ringback_store::Role;
 
 use super::{
-    audit, availability, board, callbacks, callme, closure, contacts, edge,
+    audit, availability, board, callbacks, callme, chat, closure, contacts, edge,
     error::ApiError,
     guard::{self, Access, Guard, Rate},
-    login, openapi, operations, pages, playback, recordings, status,
+    history, login, openapi, operations, pages, playback, recordings, status,
 };
 use crate::{demo, state::App, ws};
 
@@ -49,6 +49,7 @@ const OPERATION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Operator];
 /// The table.
 pub fn table(demo: bool) -> Vec<Route> {
     let mut table = customer_routes();
+    table.extend(chat_routes());
     table.extend(staff_routes());
     table.extend(supervision_routes());
     table.extend(operations_routes());
@@ -106,6 +107,49 @@ fn customer_routes() -> Vec<Route> {
     ]
 }
 
+/// The customer's side of chats.
+fn chat_routes() -> Vec<Route> {
+    use Access::{Public, StatusLink};
+    let link = |method, path, handler| Route { rate: Rate::ChatApi, ..api(method, path, StatusLink, handler) };
+    vec![
+        page("/t/{tenant}/chat", Public, "The chat page", get(chat::page)),
+        Route { rate: Rate::Callbacks, ..api(Method::POST, "/api/v1/t/{tenant}/chats", Public, post(chat::create)) }
+            .takes("ChatAsk")
+            .says("Asks for a chat", "ChatAnswer")
+            .with_status(201),
+        link(Method::GET, "/api/v1/chat/{token}", get(chat::read))
+            .says("How the chat stands and what was said", "ChatNews")
+            .asks(&["after"]),
+        link(Method::GET, "/api/v1/chat/{token}/poll", get(chat::poll))
+            .says("The same as soon as something is new, for networks without WebSockets", "ChatNews")
+            .asks(&["after", "wait", "tag"]),
+        link(Method::GET, "/api/v1/chat/{token}/socket", get(chat::open))
+            .says(
+                "The customer's socket, subprotocol ringback.chat.v1; messages are CustomerMessage and CustomerNews",
+                "",
+            )
+            .asks(&["after"])
+            .with_status(101),
+        link(Method::POST, "/api/v1/chat/{token}/messages", post(chat::say))
+            .takes("ChatSay")
+            .says("Writes a message; answered when it is kept", "ChatSaid"),
+        link(Method::POST, "/api/v1/chat/{token}/seen", post(chat::seen))
+            .takes("ChatSeen")
+            .says("How far the customer has come", "")
+            .with_status(204),
+        link(Method::POST, "/api/v1/chat/{token}/typing", post(chat::typing))
+            .takes("Nothing")
+            .says("The customer is typing", "")
+            .with_status(204),
+        link(Method::POST, "/api/v1/chat/{token}/end", post(chat::end))
+            .takes("Nothing")
+            .says("The customer ends the chat", "ChatStatus"),
+        link(Method::GET, "/api/v1/chat/{token}/transcript", get(chat::transcript))
+            .says("The chat as a text file", "")
+            .in_media("text/plain"),
+    ]
+}
+
 fn staff_routes() -> Vec<Route> {
     use Access::{Public, Staff, StaffPage};
     vec![
@@ -131,6 +175,10 @@ fn staff_routes() -> Vec<Route> {
             get(contacts::read),
         )
         .says("A contact and all that happened to it", "ContactAnswer"),
+        api(Method::GET, "/api/v1/contacts/{contact}/history", Staff(DESK), get(history::list))
+            .says("What the same customer had before", "HistoryAnswer"),
+        api(Method::GET, "/api/v1/contacts/{contact}/history/{earlier}", Staff(DESK), get(history::transcript))
+            .says("What was written in one of them", "TranscriptAnswer"),
     ]
 }
 

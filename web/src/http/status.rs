@@ -7,7 +7,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use ringback_routing::{
-    contact::{AttemptResult, Contact, ContactState, Outcome},
+    contact::{AttemptResult, Channel, Contact, ContactState, Outcome},
     event::{CancelledBy, Event},
     ids::{ContactId, TenantId},
     output::Fact,
@@ -102,7 +102,15 @@ async fn open(app: &App, link: &str) -> Result<Opened, ApiError> {
     }
     let found = app.store.contact_by_status_token(&token::digest(link)).await?;
     let (tenant, contact) = found.ok_or_else(ApiError::not_found)?;
-    Ok(Opened { tenant, contact })
+    let channel = match app.engine.status_view(&tenant, contact).await? {
+        Some(view) => Some(view.contact.channel),
+        None => app.store.contact(&tenant, contact).await?.map(|contact| contact.channel),
+    };
+    // A chat has a page of its own.
+    match channel {
+        None | Some(Channel::Chat) => Err(ApiError::not_found()),
+        Some(_) => Ok(Opened { tenant, contact }),
+    }
 }
 
 async fn view(app: &App, opened: &Opened) -> Result<StatusPage, ApiError> {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use ringback_routing::{
-    ids::{ContactId, DispositionId, OfferId, ReasonCode, SegmentId},
+    ids::{ContactId, DispositionId, OfferId, QueueId, ReasonCode, SegmentId},
     time::Timestamp,
     view::AgentView,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::schema;
+use crate::http::{chat::ChatLine, schema};
 
 /// A message with the number its answer carries.
 #[derive(Debug, Deserialize)]
@@ -31,6 +31,10 @@ pub enum ClientMessage {
         /// The last `seq` seen; the answer is a whole snapshot in any case.
         #[serde(default)]
         after: Option<u64>,
+        /// Of each chat, the last message the tab has: what came later is sent.
+        #[serde(default)]
+        #[schema(value_type = BTreeMap<String, u64>)]
+        chats: BTreeMap<ContactId, u64>,
     },
     /// Answers a ping: whether the microphone and the connection of this tab live.
     Pong { id: u64, microphone: bool, media: bool },
@@ -89,6 +93,37 @@ pub enum ClientMessage {
         #[schema(value_type = String)]
         segment: SegmentId,
     },
+    /// Answered by `chat_said` once the message is kept. Sent again under its `client_id` it is kept once.
+    ChatSay {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        client_id: String,
+        body: String,
+    },
+    /// How far this desk was given, and the agent has seen, what the customer wrote.
+    ChatSeen {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        delivered: u64,
+        seen: u64,
+    },
+    ChatTyping {
+        #[schema(value_type = String)]
+        contact: ContactId,
+    },
+    ChatEnd {
+        #[schema(value_type = String)]
+        contact: ContactId,
+    },
+    /// To another queue; the note is for the next agent.
+    ChatTransfer {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        #[schema(value_type = String)]
+        queue: QueueId,
+        #[serde(default)]
+        note: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -136,6 +171,36 @@ pub enum ServerMessage {
         owner: bool,
         session: Option<String>,
     },
+    /// What was said in a chat of this desk, in order.
+    ChatMessages {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        messages: Vec<ChatLine>,
+        upto: u64,
+    },
+    /// How a chat of this desk stands beside its messages.
+    ChatStanding {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        /// What the customer was given, and has seen.
+        delivered: u64,
+        seen: u64,
+        /// Whether the customer's page is connected.
+        here: bool,
+    },
+    ChatTyping {
+        #[schema(value_type = String)]
+        contact: ContactId,
+    },
+    /// The message is kept.
+    ChatSaid {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        client_id: String,
+        seq: u64,
+        #[schema(value_type = i64)]
+        at: Timestamp,
+    },
     /// The session ended; the socket closes.
     Revoked {
         why: String,
@@ -156,7 +221,7 @@ mod tests {
     fn messages_are_read_with_their_reference() {
         let read = |text: &str| serde_json::from_str::<Envelope>(text);
         let hello = read(r#"{"type":"hello","session":"abc","after":null}"#).unwrap();
-        assert_eq!(hello.message, ClientMessage::Hello { session: "abc".into(), after: None });
+        assert_eq!(hello.message, ClientMessage::Hello { session: "abc".into(), after: None, chats: BTreeMap::new() });
         let state = read(r#"{"type":"state","state":"not_ready","reason":"lunch","ref":7,"id":7}"#).unwrap();
         assert_eq!(state.reference, Some(7));
         let offer = read(r#"{"type":"phone_offer","sdp":"v=0","restart":false,"ref":1,"id":1}"#).unwrap();

@@ -1,6 +1,7 @@
 //! The agent's socket: what the tab asks for becomes events, every change of the desk becomes a snapshot, and a tab that
 //! stops answering gets no offers.
 
+mod chats;
 mod message;
 mod tab;
 
@@ -157,6 +158,7 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
     // While the server drains, calls in hand go on: the socket ends after them.
     let mut closing = app.closing.subscribe();
     let Some(mut version) = app.engine.watch(tab.tenant()) else { return Closing::NotAllowed };
+    let chats = tab.chat_bell();
     let mut pace = Pace::new(limits.socket_messages_per_second);
     let (mut ping, mut last_heard) = (0u64, Instant::now());
     loop {
@@ -200,6 +202,7 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
                 }
             }
             () = raised(&mut closing) => return Closing::Draining,
+            () = chats.notified() => answers = tab.chat_news().await,
             changed = version.changed() => {
                 if changed.is_err() {
                     return Closing::Draining;

@@ -1,22 +1,28 @@
 //! One tab of one agent: who it is, whether it has the phone, what was last said of its health.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::StatusCode;
 use ringback_engine::EngineError;
 use ringback_routing::{
     agent::{Health, RequestedState},
-    contact::SegmentState,
-    event::Event,
-    ids::{AgentId, ReasonCode, SessionId, TenantId},
+    contact::{ChatEnd, Segment, SegmentState},
+    event::{Event, TransferTarget},
+    ids::{AgentId, ContactId, QueueId, ReasonCode, SessionId, TenantId},
     time::Millis,
     view::AgentView,
 };
+use ringback_store::ChatSender;
+use tokio::sync::Notify;
 
-use super::message::{ClientMessage, LiveCall, ServerMessage, StateWord};
+use super::{
+    chats::Chats,
+    message::{ClientMessage, LiveCall, ServerMessage, StateWord},
+};
 use crate::{
-    http::{error::ApiError, guard::Caller, login::MAX_NOTE},
+    http::{chat, error::ApiError, guard::Caller, login::MAX_NOTE},
     state::App,
+    token,
     words::Lang,
 };
 
@@ -40,6 +46,7 @@ pub(super) struct Tab {
     health: Health,
     last: Option<(AgentView, bool, BTreeMap<String, LiveCall>)>,
     seq: u64,
+    chats: Chats,
 }
 
 impl Tab {
@@ -55,6 +62,7 @@ impl Tab {
             health: Health::default(),
             last: None,
             seq: 0,
+            chats: Chats::default(),
         })
     }
 
@@ -90,7 +98,10 @@ impl Tab {
 
     async fn act(&mut self, message: ClientMessage) -> Result<Vec<ServerMessage>, ApiError> {
         match message {
-            ClientMessage::Hello { session, .. } => return self.hello(&session).await,
+            ClientMessage::Hello { session, chats, .. } => {
+                self.chats.has(chats);
+                return self.hello(&session).await;
+            }
             ClientMessage::Pong { microphone, media, .. } => {
                 self.tell_health(Health { tab: true, microphone, media }).await;
                 return Ok(Vec::new());
@@ -148,6 +159,13 @@ impl Tab {
                 Event::WrapUpFinished { agent, segment, dispositions, note }
             }
             ClientMessage::WrapUpMore { segment } => Event::WrapUpExtended { agent, segment, by: MORE_WRAP_UP },
+            ClientMessage::ChatEnd { contact } => Event::ChatEnded { contact, by: ChatEnd::Agent { agent } },
+            ClientMessage::ChatTransfer { contact, queue, note } => {
+                return self.transfer_chat(contact, queue, note).await;
+            }
+            ClientMessage::ChatSay { .. } | ClientMessage::ChatSeen { .. } | ClientMessage::ChatTyping { .. } => {
+                return self.write(message).await;
+            }
         };
         let signs_off = matches!(&event, Event::AgentStateRequested { state: RequestedState::Offline, .. });
         self.submit(event).await?;
@@ -212,8 +230,10 @@ impl Tab {
             })
             .map(|contact| (contact.id.to_string(), LiveCall { muted }))
             .collect();
+        self.chats.sit(&self.app, &self.tenant, &view).await;
         let shown = (view, owner, live);
         if self.last.as_ref() == Some(&shown) {
+            answers.extend(self.chat_news().await);
             return answers;
         }
         self.seq = version.max(self.seq + 1);
@@ -225,7 +245,84 @@ impl Tab {
             live: shown.2.clone(),
         });
         self.last = Some(shown);
+        answers.extend(self.chat_news().await);
         answers
+    }
+
+    /// Rings when there is something new in one of the desk's chats.
+    pub(super) fn chat_bell(&self) -> Arc<Notify> {
+        self.chats.bell()
+    }
+
+    /// What was said in the desk's chats since it was last told.
+    pub(super) async fn chat_news(&mut self) -> Vec<ServerMessage> {
+        self.chats.news().await
+    }
+
+    /// Whether this agent is in the chat: by what the desk shows, or else by what the core says now.
+    async fn is_in_chat(&self, contact: ContactId) -> Result<bool, ApiError> {
+        let talks = |view: &AgentView| {
+            view.contacts.iter().filter(|known| known.id == contact).any(|known| {
+                let over = known.chat.as_ref().is_some_and(|chat| chat.ended.is_some());
+                let connected = |segment: &Segment| {
+                    segment.agent == self.agent && matches!(segment.state, SegmentState::Connected { .. })
+                };
+                !over && known.segments.iter().any(connected)
+            })
+        };
+        if self.last.as_ref().is_some_and(|(view, ..)| talks(view)) {
+            return Ok(true);
+        }
+        Ok(talks(&self.view().await?))
+    }
+
+    async fn write(&mut self, message: ClientMessage) -> Result<Vec<ServerMessage>, ApiError> {
+        match message {
+            ClientMessage::ChatSay { contact, client_id, body } => {
+                if !self.is_in_chat(contact).await? {
+                    return Err(ApiError::new(StatusCode::CONFLICT, "chat_over"));
+                }
+                if !chat::is_client_id(&client_id) {
+                    return Err(ApiError::bad_value("client_id"));
+                }
+                let face = self.app.faces.get(&self.tenant).ok_or_else(ApiError::not_found)?;
+                let body = chat::body_within(&body, face.chat.agent_chars)?;
+                let room = self.app.engine.chat_room(&self.tenant, contact).await?;
+                let kept = room.say(ChatSender::Agent(self.agent.clone()), client_id.clone(), body).await?;
+                Ok(vec![ServerMessage::ChatSaid { contact, client_id, seq: kept.seq, at: kept.at }])
+            }
+            ClientMessage::ChatSeen { contact, delivered, seen } => {
+                self.chats.seen(contact, delivered, seen);
+                Ok(Vec::new())
+            }
+            ClientMessage::ChatTyping { contact } if self.is_in_chat(contact).await? => {
+                self.chats.typing(contact);
+                Ok(Vec::new())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn transfer_chat(
+        &mut self,
+        contact: ContactId,
+        queue: QueueId,
+        note: Option<String>,
+    ) -> Result<Vec<ServerMessage>, ApiError> {
+        if !self.is_in_chat(contact).await? {
+            return Err(ApiError::new(StatusCode::CONFLICT, "wrong_state"));
+        }
+        let note = note.filter(|note| !note.trim().is_empty());
+        let note = note.map(|note| chat::body_within(&note, MAX_NOTE)).transpose()?;
+        // The note first: the next agent may be there at once.
+        if let Some(note) = note {
+            let room = self.app.engine.chat_room(&self.tenant, contact).await?;
+            let name = token::random()?;
+            room.say(ChatSender::Note(self.agent.clone()), name, note).await?;
+        }
+        let to = TransferTarget::Queue { queue };
+        self.submit(Event::ChatTransferRequested { agent: self.agent.clone(), contact, to }).await?;
+        Ok(Vec::new())
     }
 
     /// The agent's desk without what no browser needs.

@@ -183,7 +183,11 @@ impl Room {
 
     /// The customer's side is connected as long as what is returned lives.
     pub(super) fn enter(self: &Arc<Self>) -> Here {
-        self.state().connections += 1;
+        let mut state = self.state();
+        state.connections += 1;
+        // Whoever was expected has come: from now on the connection tells.
+        state.expected_until = None;
+        drop(state);
         self.at_the_door();
         Here { room: self.clone() }
     }
@@ -321,6 +325,11 @@ mod tests {
     #[tokio::test]
     async fn who_asked_and_never_came_is_gone() {
         let (room, _comings) = room();
+        room.welcome(Duration::from_secs(60));
+        let here = room.enter();
+        assert_eq!(room.turn_of_presence(), None);
+        drop(here);
+        assert_eq!(room.turn_of_presence(), Some(false), "who came and left is not waited for");
         room.welcome(Duration::ZERO);
         assert!(room.is_expected());
         assert_eq!(room.turn_of_presence(), Some(false));

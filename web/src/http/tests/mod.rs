@@ -2,6 +2,7 @@
 
 mod access;
 mod callbacks;
+mod chat;
 mod headers;
 mod pages;
 mod recordings;
@@ -93,7 +94,7 @@ name = "Resolved"
 
 fn config(folder: &std::path::Path, limits: &str) -> ServerConfig {
     let always = r#""mon", "tue", "wed", "thu", "fri", "sat", "sun""#;
-    let on = "callback.enabled = true";
+    let on = "callback.enabled = true\nchat.enabled = true";
     let head = format!(
         r#"
 [server]
@@ -169,6 +170,10 @@ impl World {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(request(Method::GET, path, None, &[])).await
+    }
+
+    pub(crate) async fn get_owned(&self, path: String) -> Answer {
+        self.get(&path).await
     }
 
     pub(crate) async fn get_as(&self, path: &str, cookie: &str) -> Answer {

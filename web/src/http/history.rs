@@ -1,0 +1,153 @@
+//! What the customer of a contact had before: the last chats with what was written, and calls. To an agent it is open as
+//! long as the contact is in hand.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ringback_routing::{
+    contact::{Channel, Contact, ContactState, Outcome, SegmentState},
+    ids::{AgentId, ContactId, TenantId},
+    time::Timestamp,
+};
+use ringback_store::{ContactSearch, Role};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{chat::ChatLine, error::ApiError, guard::Caller, schema};
+use crate::state::App;
+
+/// O6: the last 20 chats; calls stand between them.
+const SHOWN: u32 = 20;
+/// Contacts looked through for them.
+const LOOKED_THROUGH: u32 = 60;
+/// Messages of a transcript read at once.
+const PAGE: u32 = 500;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryAnswer {
+    /// The latest first.
+    pub items: Vec<HistoryItem>,
+}
+
+/// An earlier contact of the same customer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryItem {
+    pub contact: String,
+    #[schema(value_type = schema::Channel)]
+    pub channel: Channel,
+    #[schema(value_type = i64)]
+    pub requested_at: Timestamp,
+    pub subject: String,
+    #[schema(value_type = Option<schema::Outcome>)]
+    pub outcome: Option<Outcome>,
+    /// Names of the agents who were in it.
+    pub agents: Vec<String>,
+    pub dispositions: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TranscriptAnswer {
+    pub messages: Vec<ChatLine>,
+}
+
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(contact): Path<String>,
+) -> Result<Json<HistoryAnswer>, ApiError> {
+    let tenant = caller.tenant()?;
+    let present = opened(&app, &caller, &contact).await?;
+    let earlier = earlier(&app, tenant, &present).await?;
+    let mut names = BTreeMap::new();
+    let mut items = Vec::new();
+    for contact in earlier.into_iter().take(SHOWN as usize) {
+        items.push(item(&app, tenant, &contact, &mut names).await?);
+    }
+    Ok(Json(HistoryAnswer { items }))
+}
+
+pub async fn transcript(
+    State(app): State<App>,
+    caller: Caller,
+    Path((contact, wanted)): Path<(String, String)>,
+) -> Result<Json<TranscriptAnswer>, ApiError> {
+    let tenant = caller.tenant()?;
+    let wanted: ContactId = wanted.parse().map_err(|_| ApiError::not_found())?;
+    let present = opened(&app, &caller, &contact).await?;
+    let known = earlier(&app, tenant, &present).await?.iter().any(|contact| contact.id == wanted);
+    // Only chats of the customer who is here now.
+    if !known && present.id != wanted {
+        return Err(ApiError::not_found());
+    }
+    let mut messages = Vec::new();
+    let mut after = 0;
+    loop {
+        let rows = app.store.chat_messages(tenant, wanted, after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.seq;
+        messages.extend(rows.iter().map(ChatLine::of));
+    }
+    Ok(Json(TranscriptAnswer { messages }))
+}
+
+/// The contact the history is asked for: to an agent, somebody else's does not exist.
+async fn opened(app: &App, caller: &Caller, word: &str) -> Result<Contact, ApiError> {
+    let tenant = caller.tenant()?;
+    let id: ContactId = word.parse().map_err(|_| ApiError::not_found())?;
+    let contact = match app.engine.status_view(tenant, id).await? {
+        Some(view) => view.contact,
+        None => app.store.contact(tenant, id).await?.ok_or_else(ApiError::not_found)?,
+    };
+    let in_hand = contact
+        .segments
+        .iter()
+        .any(|segment| &segment.agent == caller.id() && !matches!(segment.state, SegmentState::Done { .. }));
+    if caller.user.role == Role::Agent && !in_hand { Err(ApiError::not_found()) } else { Ok(contact) }
+}
+
+async fn earlier(app: &App, tenant: &TenantId, present: &Contact) -> Result<Vec<Contact>, ApiError> {
+    let search = ContactSearch {
+        to: Some(present.requested_at),
+        number_key: Some(present.customer.number_key.clone()),
+        limit: LOOKED_THROUGH,
+        ..ContactSearch::default()
+    };
+    Ok(app.store.contacts(tenant, &search).await?.items.into_iter().filter(|found| found.id != present.id).collect())
+}
+
+async fn item(
+    app: &App,
+    tenant: &TenantId,
+    contact: &Contact,
+    names: &mut BTreeMap<AgentId, String>,
+) -> Result<HistoryItem, ApiError> {
+    let mut agents = Vec::new();
+    let served = contact.segments.iter().filter(|segment| segment.connected_at.is_some());
+    for segment in served.clone() {
+        if !names.contains_key(&segment.agent) {
+            let view = app.engine.agent_view(tenant, &segment.agent).await?;
+            names.insert(segment.agent.clone(), view.map_or_else(|| segment.agent.to_string(), |view| view.name));
+        }
+        let name = names.get(&segment.agent).cloned().unwrap_or_default();
+        if !agents.contains(&name) {
+            agents.push(name);
+        }
+    }
+    Ok(HistoryItem {
+        contact: contact.id.to_string(),
+        channel: contact.channel,
+        requested_at: contact.requested_at,
+        subject: contact.subject.to_string(),
+        outcome: match contact.state {
+            ContactState::Closed { outcome } => Some(outcome),
+            _ => None,
+        },
+        agents,
+        dispositions: served.clone().flat_map(|segment| segment.dispositions.iter().map(ToString::to_string)).collect(),
+        notes: served.filter_map(|segment| segment.note.clone()).filter(|note| !note.trim().is_empty()).collect(),
+    })
+}
