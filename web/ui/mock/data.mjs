@@ -30,6 +30,18 @@ export const staffTenant = {
     { id: 'general', name: 'General' },
   ],
   limits: { note_chars: 2000 },
+  chat: {
+    message_chars: 5000,
+    canned: [
+      { word: 'hello', text: 'Hello {name}, this is {agent} of {county}. How can I help you?', language: 'en' },
+      { word: 'income', text: 'For your renewal we need one proof of income, for example your last two pay stubs.', language: 'en' },
+      { word: 'hola', text: 'Hola {name}, soy {agent}. ¿En qué le puedo ayudar?', language: 'es' },
+    ],
+    faq: [
+      { question: 'What counts as proof of income?', answer: 'Pay stubs of the last 30 days, or a letter of your employer.', language: null },
+      { question: 'How long does a renewal take?', answer: 'Most renewals are done within 10 working days.', language: null },
+    ],
+  },
 }
 const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri']
 export const hours = [
@@ -305,3 +317,39 @@ export const portal = {
     { number: '+19165550104', what: 'answers after 15 seconds' },
   ],
 }
+
+const line = (now, seq, from, ago, body) => ({ seq, from, agent: from === 'customer' ? null : 'maria', client_id: `l${seq}`, at: now - ago, body })
+
+export const chatLines = (now) => [
+  line(now, 1, 'customer', 5 * MIN, 'Hi! I got a letter that my Medi-Cal renewal is due. Where do I send my proof of income?'),
+  line(now, 2, 'agent', 4 * MIN, 'Hello Dana, this is Maria of Sacramento County. I have your case in front of me.'),
+  line(now, 3, 'agent', 3.6 * MIN, 'You can upload it here: https://benefits.example.gov/documents\nTwo pay stubs of the last 30 days are enough.'),
+  line(now, 4, 'customer', 2 * MIN, 'Great, thank you. I only have one from last month, the other one is a photo. Is that okay? averyveryverylongwordwithoutanyspacestoseewhetheritbreaks'),
+  line(now, 5, 'agent', 1.5 * MIN, 'A photo is fine as long as everything can be read.'),
+]
+
+/** A chat as its customer's page is told it. */
+export const chat = {
+  waiting: (now) => news(now, { stage: 'waiting', position: 3, ewt_ms: 7.4 * MIN }, 1),
+  passed_on: (now) => news(now, { stage: 'waiting', position: 1, passed_on: true }, 5),
+  talking: (now) => news(now, { stage: 'talking', agent: 'Maria' }, 5),
+  ended: (now) => news(now, { stage: 'ended', ended_by: 'agent' }, 5),
+}
+
+function news(now, status, count) {
+  const messages = chatLines(now).slice(0, count).map((it) => ({ ...it, agent: it.agent && 'Maria' }))
+  return {
+    status: { stage: 'waiting', position: null, ewt_ms: null, agent: null, passed_on: false, ended_by: null, requested_at: now - 6 * MIN, ...status },
+    messages,
+    upto: count,
+    delivered: count,
+    seen: count,
+    agent_typing: 0,
+    tag: String(count),
+  }
+}
+
+export const history = (now) => [
+  { contact: 'ct_h1', channel: 'chat', requested_at: now - 3 * 24 * HOUR, subject: 'medi_cal', outcome: 'successful', agents: ['Ben Carter'], dispositions: ['follow_up'], notes: ['Will send pay stubs by Friday.'] },
+  { contact: 'ct_h2', channel: 'callback', requested_at: now - 20 * 24 * HOUR, subject: 'calfresh', outcome: 'successful', agents: ['Maria Ruiz'], dispositions: ['resolved'], notes: [] },
+]

@@ -10,6 +10,15 @@ export class AgentDesk {
   view = agentView(Date.now())
   live = {}
   log = []
+  said = 5
+
+  /** What was written in a chat, as a real desk is told it. */
+  write(contact, messages, here = true) {
+    for (const line of this.lines) {
+      line.send({ type: 'chat_messages', contact, messages, upto: messages.at(-1)?.seq ?? 0 })
+      line.send({ type: 'chat_standing', contact, delivered: 5, seen: 5, here })
+    }
+  }
 
   join(line) {
     this.lines.add(line)
@@ -42,6 +51,9 @@ export class AgentDesk {
     const ack = () => message.ref && line.send({ type: 'ack', ref: message.ref })
     const segment = this.view.contacts[0]?.segments[0]
     switch (message.type) {
+      case 'chat_say':
+        for (const one of this.lines) one.send({ type: 'chat_messages', contact: message.contact, upto: ++this.said, messages: [{ seq: this.said, from: 'agent', agent: 'maria', client_id: message.client_id, at: now, body: message.body }] })
+        return ack()
       case 'hello':
         line.session = message.session
         if (!this.owner && (this.view.session === null || this.view.session === message.session)) this.own(line)

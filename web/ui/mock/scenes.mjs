@@ -1,5 +1,5 @@
 /** The states that are looked at: where to go, what to do there, at which sizes. */
-import { agentView, attempt, contact } from './data.mjs'
+import { agentView, attempt, chatLines, contact } from './data.mjs'
 
 const PHONE = [
   [320, 640],
@@ -28,6 +28,40 @@ const status = (name, rest = {}) => ({
   prepare: ({ scene }) => Object.assign(scene, { status: name, dead: false, callback: null }),
   ...rest,
 })
+const chat = (stage, rest = {}) => ({
+  name: `chat-${stage}`,
+  path: '/t/sacramento/chat?token=a.eyJuYW1lIjoiTGVlIE9rYWZvciJ9.x',
+  sizes: [[320, 640]],
+  prepare: ({ scene }) => Object.assign(scene, { availability: 'open', auth: 'none', chat: stage, dead: false }),
+  // The mock lets no WebSocket through.
+  expectErrors: ['WebSocket'],
+  act: async (page) => {
+    await page.getByLabel(/Phone number|Número de teléfono/).fill('(916) 555-0187')
+    await page.getByRole('button', { name: /Start chat|Iniciar chat/ }).click()
+    await page.getByRole('log').getByText('renewal is due').waitFor()
+  },
+  ...rest,
+})
+/** A desk with chats in these states. */
+const withChats = (states, rest = {}) =>
+  agent(rest.name, {
+    ...rest,
+    act: async (page, mock) => {
+      const now = Date.now()
+      const names = ['Dana Whitfield', 'Lee Okafor', 'Ana Prado']
+      const contacts = states.map((state, n) => ({
+        ...contact(now, { name: names[n], state, extra: { ago: state.state === 'offered' ? 3000 : 300_000 } }),
+        channel: 'chat',
+        chat: { customer_away: null, ended: state.state === 'wrap_up' ? { by: 'customer' } : null },
+      }))
+      await goAvailable(page)
+      mock.desk.show({ presence: states.some(({ state }) => state === 'wrap_up') ? 'wrap_up' : 'busy', chat_slots: 2, contacts })
+      const lines = chatLines(now)
+      contacts.forEach(({ id }, n) => mock.desk.write(id, n === 0 ? lines : [{ ...lines[0], body: 'Hello? Is somebody there?', at: now - 95_000 }]))
+      if (states[0].state === 'connected') await page.getByRole('log').getByText('renewal is due').waitFor()
+      await rest.then?.(page, mock)
+    },
+  })
 const reset = (mock, part = {}) => {
   mock.scene.dead = false
   mock.desk.view = agentView(Date.now(), part)
@@ -253,6 +287,37 @@ export const scenes = [
       if (offers !== 2) throw new Error(`the phone should have come back by itself: ${offers} offers`)
     },
   }),
+  chat('form', { sizes: [[320, 640], [768, 900]], act: undefined, whole: true }),
+  chat('waiting'),
+  chat('passed_on', { themes: ['light'] }),
+  chat('talking', { sizes: [[320, 640], [768, 900]] }),
+  chat('spanish', {
+    path: '/t/sacramento/chat?token=a.eyJuYW1lIjoiTGVlIE9rYWZvciJ9.x&lang=es',
+    themes: ['light'],
+    prepare: ({ scene }) => Object.assign(scene, { availability: 'open', auth: 'none', chat: 'talking', dead: false }),
+  }),
+  chat('ending', {
+    themes: ['dark'],
+    prepare: ({ scene }) => Object.assign(scene, { availability: 'open', auth: 'none', chat: 'talking', dead: false }),
+    act: async (page) => {
+      await chat('talking').act(page)
+      await page.getByLabel('Your message').fill('x'.repeat(495))
+      await page.getByRole('button', { name: 'End chat' }).click()
+    },
+  }),
+  chat('ended'),
+  withChats([{ state: 'connected', since: Date.now() - 200_000 }, { state: 'connected', since: Date.now() - 100_000 }], { name: 'chats', sizes: [[320, 640], [768, 900], [1440, 900]] }),
+  withChats([{ state: 'connected', since: Date.now() - 200_000 }, { state: 'offered', until: Date.now() + 600_000 }], { name: 'chat-offer', sizes: [[320, 640], [1440, 900]] }),
+  withChats([{ state: 'connected', since: Date.now() - 200_000 }], {
+    name: 'chat-canned',
+    themes: ['light'],
+    then: async (page) => {
+      await page.getByLabel(/^Message to/).fill('/h')
+      await page.getByRole('tab', { name: 'Chat History' }).click()
+      await page.getByRole('button', { name: 'Show transcript' }).click()
+    },
+  }),
+  withChats([{ state: 'wrap_up', until: Date.now() + 600_000 }], { name: 'chat-wrapup', sizes: [[320, 640], [1440, 900]] }),
   supervisor('board', { sizes: ALL, whole: true }),
   supervisor('many', { prepare: ({ scene }) => (scene.board = { many: true }), themes: ['light'] }),
   supervisor('empty', { prepare: ({ scene }) => (scene.board = { empty: true, closure: true }), themes: ['dark'] }),

@@ -18,7 +18,7 @@ const CSP =
 
 export function start(port = 4173) {
   /** What the next answers are made from; the screenshots change it. */
-  const scene = { status: 'waiting', availability: 'open', board: {}, callback: null, recordings: 'some', dead: false, portalToken: 'e30.eyJuYW1lIjoiTGVlIE9rYWZvciJ9.x' }
+  const scene = { status: 'waiting', chat: 'waiting', availability: 'open', board: {}, callback: null, recordings: 'some', dead: false, portalToken: 'e30.eyJuYW1lIjoiTGVlIE9rYWZvciJ9.x' }
   const desk = new AgentDesk()
   const streams = new Set()
 
@@ -30,7 +30,8 @@ export function start(port = 4173) {
     if (answer) send(response, answer)
   })
   server.on('upgrade', (request, socket) => {
-    if (scene.dead) return socket.destroy()
+    // Customers of the mock are behind a network without WebSockets.
+    if (scene.dead || !request.url.startsWith('/ws')) return socket.destroy()
     const line = upgrade(request, socket, (text) => desk.hear(line, JSON.parse(text)), () => desk.gone(line))
     desk.join(line)
   })
@@ -54,6 +55,10 @@ function respond(request, url, scene, streams, response) {
   if (path === '/embed.js' || path.startsWith('/assets/')) return file(path)
   if (path === '/t/sacramento/theme.css') return { type: 'text/css', body: ':root{--accent:#1d4ed8;--accent-text:#fff}' }
   if (path.endsWith('/call-me')) return shell('callme', lang, callMe(url, scene, now))
+  if (path.endsWith('/chat')) {
+    const boot = callMe(url, scene, now)
+    return shell('chat', lang, { ...boot, message_chars: 500, call_me: boot.enabled })
+  }
   if (path.startsWith('/t/sacramento/status/')) {
     const known = scene.status !== 'unknown'
     return shell('status', lang, { tenant: data.tenant, token: 'tok', status: known ? data.status[scene.status](now) : null })
@@ -73,8 +78,14 @@ function api(request, path, url, scene, now, streams, response) {
   const method = request.method
   if (path.endsWith('/slots')) return json({ slots: data.slots(now), length_ms: 900_000 })
   if (path.endsWith('/availability')) {
-    return json({ tenant: data.tenant, availability: data.availability[scene.availability](now), hours: data.hours, auth: 'none' })
+    return json({ tenant: data.tenant, availability: data.availability[scene.availability](now), hours: data.hours, chat: scene.availability !== 'off', auth: 'none' })
   }
+  if (path.endsWith('/chats') && method === 'POST') return json({ chat_token: 'x'.repeat(43), position: 3, ewt_ms: 444_000 }, 201)
+  if (path.endsWith('/poll')) return url.searchParams.get('tag') === '' ? json(data.chat[scene.chat](now)) : null
+  if (path.endsWith('/end') && path.includes('/chat/')) return json(data.chat.ended(now).status)
+  if (path.includes('/api/v1/chat/') && method === 'GET') return json(data.chat[scene.chat](now))
+  if (path.endsWith('/history')) return json({ items: data.history(now) })
+  if (path.includes('/history/')) return json({ messages: data.chatLines(now) })
   if (path.endsWith('/callbacks') && method === 'POST') {
     if (scene.callback) return problem(scene.callback.status, scene.callback.code)
     return json({ status_token: 'tok', status_url: '/t/sacramento/status/tok', contact_state: 'queued', position: 3, ewt_ms: 444_000, ewt_p90_ms: 700_000, number_display: '(916) 555-0119', due: null }, 201)

@@ -2,12 +2,13 @@ import type { AgentView, Contact, RequestedState, Segment, StaffBoot } from '../
 import { clock } from '../lib/clock.svelte'
 import { post, refused, type Refused } from '../lib/http'
 import { Attention } from './attention'
+import { Conversations } from './chats.svelte'
 import { Phone } from './phone.svelte'
-import { fall, ring, silence } from './ring'
+import { chime, fall, ring, silence } from './ring'
 import { Socket, type Incoming, type Link, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
 import { PhoneLock, tabSession } from './tab'
-import { mine, offerOver } from './words'
+import { isChat, mine, offerOver } from './words'
 
 export interface Item {
   contact: Contact
@@ -44,6 +45,10 @@ export class Desk {
     async (sdp, restart) => (await this.#socket!.request({ type: 'phone_offer', sdp, restart })) ?? '',
     () => this.#tell(),
   )
+  readonly conversations = new Conversations(
+    (message) => this.#send(message),
+    (contact) => this.#written(contact),
+  )
   #socket: Socket | null = null
   #lock: PhoneLock
   #attention = new Attention()
@@ -68,19 +73,31 @@ export class Desk {
       return segment ? [{ contact, segment }] : []
     })
   })
-  readonly offer = $derived(this.items.find(({ segment }) => segment.state.state === 'offered') ?? null)
-  readonly calls = $derived(
+  readonly offers = $derived(this.items.filter(({ segment }) => segment.state.state === 'offered'))
+  readonly offer = $derived(this.offers[0] ?? null)
+  readonly engaged = $derived(
     this.items.filter(({ segment }) => ['connecting', 'connected', 'agent_lost'].includes(segment.state.state)),
+  )
+  readonly calls = $derived(this.engaged.filter((item) => !isChat(item)))
+  readonly chats = $derived(this.engaged.filter(isChat))
+  /** Whether the routing profile has chat, and the tenant too. */
+  readonly hasChat = $derived.by(() => (this.view?.chat_slots ?? 0) > 0 && this.boot.tenant?.chat != null)
+  readonly unread = $derived(
+    this.chats.reduce((sum, { contact }) => sum + (this.conversations.known(contact.id)?.unread ?? 0), 0),
   )
   readonly wrapUps = $derived(this.items.filter(({ segment }) => segment.state.state === 'wrap_up'))
   readonly active = $derived(
-    [...this.calls, ...this.wrapUps].find(({ contact }) => contact.id === this.chosen) ?? this.calls[0] ?? this.wrapUps[0] ?? null,
+    [...this.engaged, ...this.wrapUps].find(({ contact }) => contact.id === this.chosen) ??
+      this.calls[0] ??
+      this.chats[0] ??
+      this.wrapUps[0] ??
+      null,
   )
   readonly elsewhere = $derived(this.view !== null && !this.owner && this.view.session !== null)
 
   async start(): Promise<void> {
     this.#session = await tabSession()
-    this.#socket = new Socket({ session: this.#session, message: (m) => this.#take(m), link: (link) => this.#linked(link) })
+    this.#socket = new Socket({ session: this.#session, message: (m) => this.#take(m), link: (link) => this.#linked(link), chats: () => this.conversations.upto() })
     this.#socket.open()
   }
 
@@ -126,6 +143,10 @@ export class Desk {
   finish = ({ segment }: Item, dispositions: string[], note: string) =>
     this.#try(segment.id, { type: 'wrap_up', segment: segment.id, dispositions, note: note.trim() || null })
 
+  endChat = ({ contact }: Item) => this.#try(`${contact.id} end`, { type: 'chat_end', contact: contact.id })
+  transferChat = ({ contact }: Item, queue: string, note: string) =>
+    this.#try(`${contact.id} transfer`, { type: 'chat_transfer', contact: contact.id, queue, note: note.trim() || null })
+
   /** At once in this browser, whatever the network does; the server follows. */
   async mute({ contact }: Item, on: boolean): Promise<void> {
     this.phone.mute(on)
@@ -168,6 +189,7 @@ export class Desk {
         clock.sync(message.server_time)
         this.#watchOffer(message.agent)
         this.live = message.live ?? {}
+        this.#sit()
         this.#owned(message.owner)
         this.#ringIfOffered()
         this.#forgetMute()
@@ -179,15 +201,36 @@ export class Desk {
       case 'owner':
         this.#owned(message.owner)
         break
+      case 'chat_messages':
+      case 'chat_standing':
+      case 'chat_typing':
+      case 'chat_said':
+        this.conversations.take(message)
+        break
       case 'error':
         this.say('danger', message.problem.detail ?? 'The server refused something this page asked for.')
     }
+  }
+
+  /** A conversation for each chat on the desk, and for no other. */
+  #sit(): void {
+    const chats = this.items.filter(isChat)
+    this.conversations.keepOnly(new Set(chats.map(({ contact }) => contact.id)))
+    for (const { contact } of chats) this.conversations.of(contact.id)
+  }
+
+  /** A customer wrote in a chat the agent does not look at: said, so that it is not missed. */
+  #written(contact: string): void {
+    const item = this.chats.find(({ contact: { id } }) => id === contact)
+    if (!item || this.active?.contact.id === contact) return
+    this.say('info', `${item.contact.customer.name} wrote.`)
   }
 
   #linked(link: Link): void {
     clearTimeout(this.#lost)
     if (link !== 'lost') {
       this.link = link
+      this.conversations.flush()
       this.#tell()
       return
     }
@@ -235,16 +278,26 @@ export class Desk {
 
   /** Takes the new view, and says so when an offer went away by itself. */
   #watchOffer(view: AgentView): void {
-    const before = this.offer?.segment.offer
+    const before = this.offers
+    const talked = this.chats
     this.view = view
-    if (!before || this.#answered === before || this.offer?.segment.offer === before) return
-    const going = this.items.some(({ segment }) => segment.offer === before)
-    if (!going && this.owner) this.say('info', offerOver(view))
+    for (const { segment } of before) {
+      const going = this.items.some((item) => item.segment.offer === segment.offer)
+      if (!going && this.owner && this.#answered !== segment.offer) this.say('info', offerOver(view))
+    }
+    const left = talked.find(({ contact }) => {
+      const now = this.wrapUps.find((item) => item.contact.id === contact.id)
+      return now && now.contact.chat?.ended?.by !== 'agent' && now.contact.chat?.ended
+    })
+    if (left && this.owner) {
+      fall()
+      this.say('info', `${left.contact.customer.name} has left the chat.`)
+    }
   }
 
   /** Only the tab with the phone rings, and an offer rings once, however often the connection comes back. */
   #ringIfOffered(): void {
-    const offer = this.offer
+    const offer = this.offers.at(-1) ?? null
     const rings = offer && this.owner ? offer.segment.offer : null
     if (rings === this.#rings) return
     this.#rings = rings
@@ -252,8 +305,9 @@ export class Desk {
     if (!rings || !offer) return this.#attention.end()
     const state = offer.segment.state
     const left = state.state === 'offered' ? state.until - clock.now : 0
-    ring(left)
-    this.#attention.begin('Incoming callback', this.subjectOf(offer.contact))
+    if (isChat(offer)) chime(this.engaged.length > 0)
+    else ring(left)
+    this.#attention.begin(isChat(offer) ? 'Incoming chat' : 'Incoming callback', this.subjectOf(offer.contact))
   }
 
   /** The next call begins unmuted. */

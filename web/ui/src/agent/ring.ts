@@ -37,6 +37,21 @@ export function silence(): void {
   stopNow = null
 }
 
+/** A chat is offered: a soft double, or one quieter tone while something else is in hand. */
+export function chime(further: boolean): void {
+  silence()
+  const context = sound.context
+  if (!context) return
+  const volume = context.createGain()
+  volume.gain.value = sound.choice.volume * (further ? 0.15 : 0.3)
+  volume.connect(context.destination)
+  const voices = further ? [note(context, volume, 0, 0.25, 740)] : [note(context, volume, 0, 0.16, 587), note(context, volume, 0.2, 0.3, 784)]
+  stopNow = () => {
+    for (const voice of voices) voice.disconnect()
+    volume.disconnect()
+  }
+}
+
 /** One falling pair: the connection is lost. */
 export function fall(): void {
   const context = sound.context

@@ -1,6 +1,7 @@
 import type { AgentView, Problem, Timestamp } from '../lib/api'
 import { Backoff } from '../lib/backoff'
 import { get, Refused, refused, toLogin } from '../lib/http'
+import type { ChatIncoming } from './chats.svelte'
 
 export type Incoming =
   | {
@@ -17,10 +18,11 @@ export type Incoming =
   | { type: 'error'; ref: number | null; problem: Problem }
   | { type: 'revoked'; why: string } // the session ended; the socket closes with 4001
   | { type: 'owner'; owner: boolean; session: string | null }
+  | ChatIncoming
 
 /** What this page asks for. `ref` (and `id`, for the phone) are added when it is sent. */
 export type Outgoing =
-  | { type: 'hello'; session: string; after: number | null }
+  | { type: 'hello'; session: string; after: number | null; chats: Record<string, number> }
   | { type: 'pong'; id: number; microphone: boolean; media: boolean }
   | { type: 'state'; state: 'ready' | 'not_ready' | 'offline'; reason?: string }
   | { type: 'phone_offer'; sdp: string; restart: boolean }
@@ -31,6 +33,10 @@ export type Outgoing =
   | { type: 'hang_up'; contact: string }
   | { type: 'wrap_up'; segment: string; dispositions: string[]; note: string | null }
   | { type: 'wrap_up_more'; segment: string }
+  | { type: 'chat_say'; contact: string; client_id: string; body: string }
+  | { type: 'chat_seen'; contact: string; delivered: number; seen: number }
+  | { type: 'chat_typing' | 'chat_end'; contact: string }
+  | { type: 'chat_transfer'; contact: string; queue: string; note: string | null }
 
 export type Link = 'connecting' | 'open' | 'lost' | 'refused'
 
@@ -38,6 +44,8 @@ interface Handlers {
   session: string
   message: (message: Incoming) => void
   link: (link: Link) => void
+  /** Of each chat, the last line this tab has. */
+  chats: () => Record<string, number>
 }
 
 /** Silence after which the line is taken for dead; the server pings every 2 s. */
@@ -66,7 +74,7 @@ export class Socket {
     const socket = new WebSocket(address, 'ringback.v1')
     this.#socket = socket
     socket.onopen = () => {
-      this.send({ type: 'hello', session: this.on.session, after: this.#seq })
+      this.send({ type: 'hello', session: this.on.session, after: this.#seq, chats: this.on.chats() })
       this.#hear()
     }
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data as string) as Incoming)

@@ -32,9 +32,9 @@ export const PRESENCE: Record<Presence, { text: string; tone: '' | 'good' | 'war
   unreachable: { text: 'No sound', tone: 'danger' },
   ready: { text: 'Available', tone: 'good' },
   offered: { text: 'Offered', tone: 'info' },
-  busy: { text: 'On a call', tone: 'info' },
+  busy: { text: 'Busy', tone: 'info' },
   wrap_up: { text: 'Wrap-up', tone: 'warn' },
-  draining: { text: 'Last call', tone: 'warn' },
+  draining: { text: 'Last contact', tone: 'warn' },
 }
 
 export function nextWords(next: RequestedState | null): string | null {
@@ -45,6 +45,7 @@ export function nextWords(next: RequestedState | null): string | null {
 }
 
 export function whyYou(why: Reason): string {
+  if (why.why === 'fewest_in_hand') return `You have the fewest contacts in hand (${why.in_hand}).`
   if (why.why !== 'longest_idle') return 'You are the agent for this contact.'
   const among = why.considered > 1 ? ` of ${why.considered} free agents` : ''
   return `You have been free the longest${among} (${duration(why.idle)}).`
@@ -60,6 +61,8 @@ export const offerOver = (after: AgentView): string =>
 export function mine(contact: Contact, agent: AgentView): Segment | null {
   return contact.segments.findLast((segment) => segment.agent === agent.id && segment.state.state !== 'done') ?? null
 }
+
+export const isChat = ({ contact }: { contact: Contact }): boolean => contact.channel === 'chat'
 
 export const attemptOf = (contact: Contact, segment: Segment): Attempt | null =>
   contact.attempts.findLast((attempt) => attempt.segment === segment.id) ?? null

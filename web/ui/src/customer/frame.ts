@@ -6,7 +6,7 @@ export interface Hello {
   name?: string
 }
 
-export type Message = { ringback: 'ready' } | { ringback: 'close' } | { ringback: 'height'; height: number }
+export type Message = { ringback: 'ready' } | { ringback: 'close' } | { ringback: 'height'; height: number } | { ringback: 'unread'; count: number }
 
 const KEY = 'ringback-parent'
 let parentOrigin: string | null = null

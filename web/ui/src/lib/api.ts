@@ -21,6 +21,14 @@ export interface StaffTenant extends Tenant {
   subjects: { id: string; name: string; queue: string }[]
   queues: { id: string; name: string }[]
   limits: { note_chars: number }
+  /** Null where the tenant has no chat. */
+  chat: StaffChat | null
+}
+
+export interface StaffChat {
+  message_chars: number
+  canned: { word: string; text: string; language: string | null }[]
+  faq: { question: string; answer: string; language: string | null }[]
 }
 
 export interface Disposition {
@@ -125,6 +133,8 @@ export interface AvailabilityAnswer {
   tenant: Tenant
   availability: Availability
   hours: OpenInterval[]
+  /** Whether the tenant offers chat. */
+  chat?: boolean
   auth: 'required' | 'optional' | 'none'
 }
 
@@ -202,6 +212,65 @@ export interface StatusPage {
   timeline: { at: Timestamp; what: TimelineWhat }[]
 }
 
+// ── Chat ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ChatRequest {
+  name: string
+  phone: string
+  question?: string
+  subject?: string
+  language?: string
+  page?: string
+  token?: string
+}
+
+export interface ChatAnswer {
+  chat_token: string
+  position: number
+  ewt_ms: Millis | null
+}
+
+export interface ChatStatus {
+  stage: 'waiting' | 'talking' | 'ended'
+  position: number | null
+  ewt_ms: Millis | null
+  agent: string | null
+  passed_on: boolean
+  ended_by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | null
+  requested_at: Timestamp
+}
+
+export interface ChatLine {
+  seq: number
+  from: 'customer' | 'agent' | 'note'
+  agent: string | null
+  client_id: string
+  at: Timestamp
+  body: string
+}
+
+/** An earlier contact of the same customer. */
+export interface HistoryItem {
+  contact: string
+  channel: Channel
+  requested_at: Timestamp
+  subject: string
+  outcome: Outcome | null
+  agents: string[]
+  dispositions: string[]
+  notes: string[]
+}
+
+export interface ChatNews {
+  status: ChatStatus
+  messages: ChatLine[]
+  upto: number
+  delivered: number
+  seen: number
+  agent_typing: number
+  tag: string
+}
+
 // ── The core's records ──────────────────────────────────────────────────────────────────────────────────────────────
 
 export type Channel = 'callback' | 'call' | 'chat'
@@ -236,6 +305,8 @@ export interface Contact {
   attempts: Attempt[]
   reason: Reason
   closed_at: Timestamp | null
+  /** Only of a chat. */
+  chat?: { customer_away: Timestamp | null; ended: { by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' } | null } | null
 }
 
 export type SegmentState =
@@ -306,6 +377,10 @@ export type Reason =
   | { why: 'interrupted' }
   | { why: 'offered_to'; agent: string }
   | { why: 'longest_idle'; idle: Millis; considered: number }
+  | { why: 'fewest_in_hand'; in_hand: number; considered: number }
+  | { why: 'transferred'; from: string }
+  | { why: 'customer_left' }
+  | { why: 'nobody_free'; waited: Millis }
   | { why: 'completed' }
   | { why: 'customer_cancelled' }
   | { why: 'administrator_cancelled' }
@@ -335,6 +410,8 @@ export interface AgentView {
   session: string | null
   health: Health
   can_reject: boolean
+  voice_slots?: number
+  chat_slots?: number
   contacts: Contact[]
 }
 
@@ -455,6 +532,21 @@ export interface CallMeBoot extends Boot, AvailabilityAnswer {
   subjects: { id: string; name: string }[]
   /** Times can be chosen. */
   slots: boolean
+  from_page: string | null
+  embed: boolean
+  parent_origins: string[]
+}
+
+export interface ChatBoot extends Boot, AvailabilityAnswer {
+  enabled: boolean
+  token: string | null
+  prefill: { name: string; phone: string | null } | null
+  token_error: 'token_invalid' | 'token_expired' | null
+  subjects: { id: string; name: string }[]
+  faq?: { question: string; answer: string }[]
+  /** Longest message, in Unicode scalar values. */
+  message_chars: number
+  call_me: boolean
   from_page: string | null
   embed: boolean
   parent_origins: string[]

@@ -3,9 +3,10 @@
  *
  *   <script src="https://ringback.example/embed.js" data-tenant="sacramento" data-token="…" data-lang="en" async></script>
  *
- * It shows a button bottom right, and opens Call-Me in a dialog; any element of the page with the attribute
- * `data-ringback-open` opens it too. No link is shown where the tenant has Call-Me off (C1). Everything lives in a shadow
- * root, so the page's styles and ours do not meet, and imports nothing: it must run as a classic script.
+ * It shows a button bottom right that opens the chat, or Call-Me where the tenant has no chat. Any element of the page with
+ * `data-ringback-open` opens Call-Me, with `data-ringback-open="chat"` the chat; `data-channel="call-me"` on the line itself
+ * makes the button one for Call-Me. Nothing is shown of what the tenant has off (C1). Everything lives in a shadow root, so
+ * the page's styles and ours do not meet, and imports nothing: it must run as a classic script.
  */
 ;(() => {
   const script = document.currentScript
@@ -14,9 +15,20 @@
   const { tenant, token = '', name = '' } = script.dataset
   const lang = (script.dataset.lang ?? document.documentElement.lang ?? 'en').slice(0, 2) === 'es' ? 'es' : 'en'
   const words = {
-    en: { open: 'Call me', title: 'Ask for a call', close: 'Close' },
-    es: { open: 'Llámenme', title: 'Pedir una llamada', close: 'Cerrar' },
+    en: { 'call-me': ['Call me', 'Ask for a call'], chat: ['Chat', 'Chat'], close: 'Close', unread: 'new' },
+    es: { 'call-me': ['Llámenme', 'Pedir una llamada'], chat: ['Chat', 'Chat'], close: 'Cerrar', unread: 'nuevos' },
   }[lang]
+  type Channel = 'call-me' | 'chat'
+  interface Answer {
+    availability?: { enabled?: boolean; subjects?: { gate?: { then?: string } | null }[] }
+    chat?: boolean
+    tenant?: { accent?: string }
+  }
+  const ICONS = {
+    'call-me':
+      'M6.5 3.5h3l1.5 4-2 1.5a11 11 0 0 0 6 6l1.500-2 4 1.500v3a2 2 0 0 1-2.200 2A16 16 0 0 1 4.500 5.700a2 2 0 0 1 2-2.200z',
+    chat: 'M4 5h16v11H10l-5 4v-4H4zM8 9h8M8 12.500h5',
+  }
 
   const STYLE = `
     :host { all: initial; color-scheme: light dark; font-family: system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif }
@@ -34,6 +46,8 @@
     .bar { display: flex; justify-content: flex-end; border-bottom: 1px solid light-dark(#e4e7ec, #2a313c); background: light-dark(#fff, #161b22) }
     .close { width: 44px; height: 43px; display: grid; place-items: center; background: none; color: light-dark(#16191f, #e8ebf0) }
     .close:focus-visible { outline: 2px solid light-dark(#1d4ed8, #7aa2ff); outline-offset: -4px }
+    .count { min-width: 22px; padding: 3px 6px; border-radius: 999px; background: #b42318; color: #fff; font-size: 13px; line-height: 16px; text-align: center }
+    [hidden] { display: none !important }
     iframe { border: 0; width: 100%; height: 100%; display: block; color-scheme: normal }
     @media (max-width: 520px) { dialog { margin: auto; width: calc(100vw - 16px); height: calc(100dvh - 16px) } }`
 
@@ -63,7 +77,8 @@
     return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? '#0b1220' : '#fff'
   }
 
-  function build(accent: string): void {
+  function build(accent: string, offered: Channel[]): void {
+    const first: Channel = script?.dataset?.channel === 'call-me' && offered.includes('call-me') ? 'call-me' : (offered.find((it) => it === 'chat') ?? 'call-me')
     const host = document.createElement('ringback-call-me')
     host.lang = lang
     host.style.setProperty('--ringback-accent', accent)
@@ -76,8 +91,10 @@
     const launch = make('button', 'launch')
     launch.type = 'button'
     launch.setAttribute('aria-haspopup', 'dialog')
-    launch.append(icon('M6.5 3.5h3l1.5 4-2 1.5a11 11 0 0 0 6 6l1.500-2 4 1.500v3a2 2 0 0 1-2.200 2A16 16 0 0 1 4.500 5.700a2 2 0 0 1 2-2.200z'), words.open)
-    const dialog = make('dialog', '', words.title)
+    const count = make('span', 'count')
+    count.hidden = true
+    launch.append(icon(ICONS[first]), words[first][0] ?? '', count)
+    const dialog = make('dialog', '')
     const bar = make('div', 'bar')
     const close = make('button', 'close', words.close)
     close.type = 'button'
@@ -87,38 +104,60 @@
     root.append(launch, dialog)
     document.body.append(host)
 
-    let frame: HTMLIFrameElement | null = null
+    /** One frame a channel, kept while hidden: a chat goes on behind a closed dialog. */
+    const frames: { [channel in Channel]?: HTMLIFrameElement } = {}
     let opener: HTMLElement = launch
 
-    function open(from: HTMLElement): void {
-      opener = from
-      if (!frame) {
-        frame = make('iframe', '')
-        frame.title = words.title
-        const address = new URL(`/t/${encodeURIComponent(tenant ?? '')}/call-me`, origin)
-        address.search = new URLSearchParams({ embed: '1', lang, page: location.pathname }).toString()
-        frame.src = address.href
-        dialog.append(frame)
-      }
-      if (!dialog.open) dialog.showModal()
+    function frameOf(channel: Channel): HTMLIFrameElement {
+      const frame = make('iframe', '')
+      frame.title = words[channel][1] ?? ''
+      const address = new URL(`/t/${encodeURIComponent(tenant ?? '')}/${channel}`, origin)
+      address.search = new URLSearchParams({ embed: '1', lang, page: location.pathname }).toString()
+      frame.src = address.href
+      dialog.append(frame)
+      return (frames[channel] = frame)
     }
 
-    launch.addEventListener('click', () => open(launch))
+    function open(channel: Channel, from: HTMLElement): void {
+      opener = from
+      const frame = frames[channel] ?? frameOf(channel)
+      for (const other of Object.values(frames)) other.hidden = other !== frame
+      dialog.setAttribute('aria-label', words[channel][1] ?? '')
+      if (dialog.open) dialog.close()
+      // A chat leaves the page beside it usable.
+      if (channel === 'chat') {
+        dialog.show()
+        frame.focus()
+      } else dialog.showModal()
+      told(0)
+    }
+
+    function told(unread: number): void {
+      count.hidden = unread < 1
+      count.textContent = String(unread)
+      launch.setAttribute('aria-label', unread < 1 ? (words[first][0] ?? '') : `${words[first][0] ?? ''}, ${unread} ${words.unread}`)
+    }
+
+    launch.addEventListener('click', () => (dialog.open ? dialog.close() : open(first, launch)))
     close.addEventListener('click', () => dialog.close())
+    dialog.addEventListener('keydown', (event) => event.key === 'Escape' && dialog.close())
     dialog.addEventListener('close', () => opener.focus())
     document.addEventListener('click', (event) => {
       const from = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-ringback-open]') : null
-      if (!from) return
+      const channel: Channel = from?.dataset.ringbackOpen === 'chat' ? 'chat' : 'call-me'
+      if (!from || !offered.includes(channel)) return
       event.preventDefault()
-      open(from)
+      open(channel, from)
     })
 
-    // Only our frame is heard, and only at our own origin; the token never stands in an address.
+    // Only our frames are heard, and only at our own origin; the token never stands in an address.
     addEventListener('message', (event: MessageEvent) => {
-      if (!frame || event.source !== frame.contentWindow || event.origin !== origin) return
-      const said = event.data as { ringback?: string; height?: number } | null
+      const frame = Object.values(frames).find(({ contentWindow }) => contentWindow === event.source)
+      if (!frame || event.origin !== origin) return
+      const said = event.data as { ringback?: string; height?: number; count?: number } | null
       if (said?.ringback === 'ready') frame.contentWindow?.postMessage({ ringback: 'hello', token, name }, origin)
       else if (said?.ringback === 'close') dialog.close()
+      else if (said?.ringback === 'unread' && Number.isFinite(said.count)) told(dialog.open ? 0 : Number(said.count))
       else if (said?.ringback === 'height' && Number.isFinite(said.height)) {
         dialog.style.setProperty('--height', `${Math.max(420, Math.min(900, Number(said.height) + 110))}px`)
       }
@@ -132,12 +171,15 @@
 
   fetch(`${origin}/api/v1/t/${encodeURIComponent(script.dataset.tenant)}/availability`, { credentials: 'omit' })
     .then((response) => (response.ok ? response.json() : null))
-    .then((answer: { availability?: { enabled?: boolean; subjects?: { gate?: { then?: string } | null }[] }; tenant?: { accent?: string } } | null) => {
+    .then((answer: Answer | null) => {
       const accent = /^#[0-9a-f]{6}$/i.exec(answer?.tenant?.accent ?? '')?.[0] ?? '#1d4ed8'
       const subjects = answer?.availability?.subjects ?? []
       // The wait is too long for every topic, and the county wants nothing shown then (G3).
       const hidden = subjects.length > 0 && subjects.every(({ gate }) => gate?.then === 'hide')
-      if (answer?.availability?.enabled && !hidden) whenReady(() => build(accent))
+      const offered: Channel[] = []
+      if (answer?.chat) offered.push('chat')
+      if (answer?.availability?.enabled && !hidden) offered.push('call-me')
+      if (offered.length > 0) whenReady(() => build(accent, offered))
     })
     // Not reachable: a page without the button is better than a button that does nothing.
     .catch(() => {})

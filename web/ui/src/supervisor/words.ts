@@ -51,6 +51,14 @@ export function reason(why: Reason, told: Told): string {
       return `offered to ${name(why.agent)}`
     case 'longest_idle':
       return `longest free of ${counted(why.considered, 'agent', 'agents')} (${duration(why.idle)})`
+    case 'fewest_in_hand':
+      return `fewest in hand (${why.in_hand}) of ${counted(why.considered, 'agent', 'agents')}`
+    case 'transferred':
+      return `passed on by ${name(why.from)}; place kept`
+    case 'customer_left':
+      return 'the customer left'
+    case 'nobody_free':
+      return 'nobody was free in time'
     case 'completed':
       return 'completed'
     case 'customer_cancelled':

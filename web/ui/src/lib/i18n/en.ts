@@ -27,6 +27,7 @@ export const en = {
     waitUnknown: 'Wait time not known yet',
     wait: (from: number, to: number) => (from === 0 ? `Expected wait up to ${minutes(to)}` : `Expected wait ${from} to ${to} minutes`),
     loading: 'Loading',
+    chatInstead: 'Chat with us instead',
   },
 
   when: {

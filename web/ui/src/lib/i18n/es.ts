@@ -28,6 +28,7 @@ export const es: Words = {
     waitUnknown: 'Aún no sabemos cuánto tendrá que esperar',
     wait: (from, to) => (from === 0 ? `Espera prevista: hasta ${minutes(to)}` : `Espera prevista: de ${from} a ${to} minutos`),
     loading: 'Cargando',
+    chatInstead: 'Mejor chatee con nosotros',
   },
 
   when: {

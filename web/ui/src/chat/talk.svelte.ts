@@ -1,0 +1,326 @@
+import type { ChatLine, ChatNews, ChatStatus, Problem } from '../lib/api'
+import { Backoff } from '../lib/backoff'
+import { get, post, refused } from '../lib/http'
+import { tongue } from '../lib/i18n.svelte'
+
+/** A message of ours the server has not acknowledged. */
+export interface Pending {
+  client_id: string
+  body: string
+  /** Why the server does not take it; sent again only on demand. */
+  problem?: Problem
+}
+
+type News =
+  | ({ type: 'status' } & ChatStatus)
+  | { type: 'messages'; messages: ChatLine[]; upto: number }
+  | { type: 'said'; client_id: string; seq: number; at: number }
+  | { type: 'marks'; delivered: number; seen: number }
+  | { type: 'typing' }
+  | { type: 'refused'; client_id: string | null; problem: Problem }
+
+/** How long a sign of typing is shown. */
+const TYPING_SHOWN = 6000
+/** How often our own typing is told. */
+const TYPING_TOLD = 2500
+/** A lost connection shorter than this is not said. */
+const SAY_LOST_AFTER = 1500
+/** A socket that never opened so often: the network lets none through. */
+const SOCKET_TRIES = 2
+/** Longest wait of one request when there is no socket, in seconds. */
+const POLL_WAIT = 20
+
+/** The customer's end of one chat: over a socket, or by asking again and again where no socket gets through. */
+export class Talk {
+  status = $state.raw<ChatStatus | null>(null)
+  lines = $state.raw<ChatLine[]>([])
+  outbox = $state<Pending[]>([])
+  typing = $state(false)
+  /** What of our messages an agent was given, and has seen. */
+  marks = $state({ delivered: 0, seen: 0 })
+  link = $state<'connecting' | 'live' | 'lost'>('connecting')
+  /** The server does not know this chat any more. */
+  unknown = $state(false)
+
+  readonly path: string
+  #upto = 0
+  #seen = 0
+  #socket: WebSocket | null = null
+  #opened = false
+  #failed = 0
+  #polling: AbortController | null = null
+  #agentTyping: number | null = null
+  /** Of what a poll told last. */
+  #tag = ''
+  #backoff = new Backoff(500, 8000)
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #lost: ReturnType<typeof setTimeout> | undefined
+  #still: ReturnType<typeof setTimeout> | undefined
+  #told = 0
+  #closed = false
+  /** Messages sent on the present connection. */
+  #sent = new Set<string>()
+
+  constructor(
+    readonly token: string,
+    private readonly onarrival: (line: ChatLine) => void,
+  ) {
+    this.path = `/api/v1/chat/${token}`
+    this.outbox = this.#kept()
+    addEventListener('online', () => this.#now())
+    addEventListener('pageshow', () => this.#now())
+    document.addEventListener('visibilitychange', () => this.#mark())
+  }
+
+  open(): void {
+    if (this.#closed || this.#socket || this.#polling) return
+    const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+    let socket: WebSocket
+    try {
+      socket = new WebSocket(`${scheme}://${location.host}${this.path}/socket?after=${this.#upto}&lang=${tongue.lang}`, 'ringback.chat.v1')
+    } catch {
+      this.#failed = SOCKET_TRIES
+      return void this.#gone(false)
+    }
+    this.#socket = socket
+    let opened = false
+    socket.onopen = () => {
+      opened = this.#opened = true
+      this.#failed = 0
+      this.#alive()
+      this.#flush()
+    }
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data as string) as News)
+    socket.onclose = () => socket === this.#socket && void this.#gone(opened)
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#retry)
+    this.#polling?.abort()
+    this.#socket?.close()
+  }
+
+  say(body: string): void {
+    this.outbox = [...this.outbox, { client_id: crypto.randomUUID(), body }]
+    this.#keep()
+    this.#flush()
+  }
+
+  /** A message the server refused is given back for changing. */
+  take(client_id: string): string {
+    const found = this.outbox.find((pending) => pending.client_id === client_id)
+    this.#done(client_id)
+    return found?.body ?? ''
+  }
+
+  again(client_id: string): void {
+    this.outbox = this.outbox.map((pending) => (pending.client_id === client_id ? { ...pending, problem: undefined } : pending))
+    this.#sent.delete(client_id)
+    this.#flush()
+  }
+
+  type(): void {
+    const now = Date.now()
+    if (now - this.#told < TYPING_TOLD) return
+    this.#told = now
+    if (!this.#send({ type: 'typing' }) && this.#polling) void post(`${this.path}/typing`).catch(() => {})
+  }
+
+  /** Resolves when the server has taken it. */
+  async end(): Promise<void> {
+    this.status = await post<ChatStatus>(`${this.path}/end`)
+  }
+
+  // ── What the server says ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #take(news: News): void {
+    this.#alive()
+    switch (news.type) {
+      case 'status': {
+        const { type: _, ...status } = news
+        this.status = status
+        break
+      }
+      case 'messages':
+        this.#arrived(news.messages, news.upto)
+        break
+      case 'said':
+        // The line itself comes with the messages.
+        break
+      case 'marks':
+        this.marks = { delivered: news.delivered, seen: news.seen }
+        break
+      case 'typing':
+        this.#isTyping()
+        break
+      case 'refused':
+        if (news.client_id) this.#refusedSaying(news.client_id, news.problem)
+    }
+  }
+
+  #arrived(messages: ChatLine[], upto: number): void {
+    const fresh = messages.filter(({ seq }) => seq > this.#upto)
+    this.#upto = Math.max(this.#upto, upto)
+    if (fresh.length === 0) return
+    this.lines = [...this.lines, ...fresh]
+    for (const line of fresh) {
+      if (line.from === 'customer') this.#done(line.client_id)
+      else {
+        this.typing = false
+        this.onarrival(line)
+      }
+    }
+    this.#mark()
+  }
+
+  #isTyping(): void {
+    this.typing = true
+    clearTimeout(this.#still)
+    this.#still = setTimeout(() => (this.typing = false), TYPING_SHOWN)
+  }
+
+  /** Tells how far we are: given at once, seen while somebody looks. */
+  #mark(): void {
+    const looking = document.visibilityState === 'visible'
+    const seen = looking ? this.#upto : this.#seen
+    if (this.#upto === 0 || (seen === this.#seen && this.#marked === this.#upto)) return
+    this.#seen = seen
+    this.#marked = this.#upto
+    const marks = { delivered: this.#upto, seen }
+    if (!this.#send({ type: 'seen', ...marks }) && this.#polling) void post(`${this.path}/seen`, marks).catch(() => {})
+  }
+  #marked = 0
+
+  // ── Our messages ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #flush(): void {
+    for (const { client_id, body, problem } of this.outbox) {
+      if (problem || this.#sent.has(client_id)) continue
+      if (this.#send({ type: 'say', client_id, body })) this.#sent.add(client_id)
+      else if (this.#polling) {
+        this.#sent.add(client_id)
+        void this.#post(client_id, body)
+      }
+    }
+  }
+
+  async #post(client_id: string, body: string): Promise<void> {
+    try {
+      await post(`${this.path}/messages`, { client_id, body })
+    } catch (error) {
+      const { problem } = refused(error)
+      if (problem.code === 'offline' || problem.status >= 500) this.#sent.delete(client_id)
+      else this.#refusedSaying(client_id, problem)
+    }
+  }
+
+  #refusedSaying(client_id: string, problem: Problem): void {
+    this.outbox = this.outbox.map((pending) => (pending.client_id === client_id ? { ...pending, problem } : pending))
+    // What is only too early goes again by itself.
+    if (problem.status === 429 || problem.status >= 500) setTimeout(() => this.again(client_id), 3000)
+  }
+
+  #done(client_id: string): void {
+    this.outbox = this.outbox.filter((pending) => pending.client_id !== client_id)
+    this.#keep()
+  }
+
+  /** What is not acknowledged outlives a reload. */
+  #keep(): void {
+    try {
+      sessionStorage.setItem(`ringback-outbox-${this.token}`, JSON.stringify(this.outbox.map(({ client_id, body }) => ({ client_id, body }))))
+    } catch {
+      // Without storage a reload in the middle of sending may lose what was not acknowledged.
+    }
+  }
+
+  #kept(): Pending[] {
+    try {
+      return JSON.parse(sessionStorage.getItem(`ringback-outbox-${this.token}`) ?? '[]') as Pending[]
+    } catch {
+      return []
+    }
+  }
+
+  // ── The connection ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #send(message: object): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false
+    this.#socket.send(JSON.stringify(message))
+    return true
+  }
+
+  #alive(): void {
+    clearTimeout(this.#lost)
+    this.#backoff.reset()
+    this.link = 'live'
+  }
+
+  #losing(): void {
+    if (this.link === 'lost') return
+    clearTimeout(this.#lost)
+    this.#lost = setTimeout(() => (this.link = 'lost'), SAY_LOST_AFTER)
+  }
+
+  async #gone(opened: boolean): Promise<void> {
+    this.#socket = null
+    this.#sent.clear()
+    if (this.#closed) return
+    this.#losing()
+    if (!opened) this.#failed++
+    if (this.#failed >= SOCKET_TRIES && (await this.#reachable())) return void this.#poll()
+    if (this.unknown) return
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => this.open(), this.#backoff.next())
+  }
+
+  /** Whether the server answers plain requests; it may also not know the chat. */
+  async #reachable(): Promise<boolean> {
+    try {
+      this.#told_all(await get<ChatNews>(`${this.path}?after=${this.#upto}`))
+      // A socket that worked before will work again: the server was only away.
+      return !this.#opened || this.#failed > 3 * SOCKET_TRIES
+    } catch (error) {
+      if (refused(error).problem.status === 404) this.unknown = true
+      return false
+    }
+  }
+
+  #told_all(news: ChatNews): void {
+    this.#alive()
+    this.status = news.status
+    this.marks = { delivered: news.delivered, seen: news.seen }
+    if (this.#agentTyping !== null && this.#agentTyping !== news.agent_typing) this.#isTyping()
+    this.#agentTyping = news.agent_typing
+    this.#tag = news.tag
+    this.#arrived(news.messages, news.upto)
+  }
+
+  async #poll(): Promise<void> {
+    const polling = (this.#polling = new AbortController())
+    this.#flush()
+    while (!this.#closed && !polling.signal.aborted) {
+      const query = new URLSearchParams({ after: String(this.#upto), wait: String(POLL_WAIT), tag: this.#tag })
+      try {
+        this.#told_all(await get<ChatNews>(`${this.path}/poll?${query}`, polling.signal))
+        this.#flush()
+      } catch (error) {
+        if (polling.signal.aborted) return
+        if (refused(error).problem.status === 404) {
+          this.unknown = true
+          return
+        }
+        this.#losing()
+        await new Promise((go) => setTimeout(go, this.#backoff.next()))
+      }
+    }
+  }
+
+  #now(): void {
+    if (this.#closed || this.#socket || this.#polling || this.unknown) return
+    clearTimeout(this.#retry)
+    this.#backoff.reset()
+    this.open()
+  }
+}
