@@ -45,9 +45,10 @@ function asRoot(...command) {
 export class Server {
   /**
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server` change single keys of the
-   * configuration's tables. `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken one; null for that.
+   * configuration's tables. `chat`: switched on, with these keys changed. `origins`: of pages that may show ours.
+   * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken one; null for that.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, staff = STAFF, announcement = 1.5, disk }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, chat, origins = [], limits = {}, staff = STAFF, announcement = 1.5, disk }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
@@ -76,6 +77,20 @@ ${rest}`;
 [tenant.callback]
 ${table({ enabled: true, max_attempts: 3, busy_spacing_seconds: 2, no_answer_spacing_seconds: 2, failed_spacing_seconds: 2, ring_seconds: 20, guard_seconds: 3, ...changes })}
 `;
+    const chats = (changes) => `
+[tenant.chat]
+${table({ enabled: true, reconnect_grace_seconds: 5, ...changes })}
+[[tenant.canned]]
+word = "hello"
+text = "Hello {name}, this is {agent} of {county}. How can I help?"
+[[tenant.canned]]
+word = "papers"
+text = "Please send us your proof of income."
+[[tenant.faq]]
+public = true
+question = "Where is the office?"
+answer = "At 2007 Scenario Street."
+`;
     writeFileSync(
       self.config,
       `[server]
@@ -97,15 +112,17 @@ callbacks_per_number_per_hour = 6000
 pages_per_minute = 6000
 public_api_per_minute = 6000
 staff_api_per_minute = 60000
+${table(limits)}
 [[trunk]]
 ${table({ id: 'carrier', host: '127.0.0.1', port: carrierPort, channels: 30, caller_id: '+19165550000', options_seconds: 1, ...trunk })}
-${tenant(TENANT, 'Sacramento', `auth = "none"\n${announcement === null ? '' : `prompts = "${self.folder}/prompts"`}\norigins = ["${self.url}"]\n${callbacks(callback)}
+${tenant(TENANT, 'Sacramento', `auth = "none"\n${announcement === null ? '' : `prompts = "${self.folder}/prompts"`}\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}
 [tenant.policy]
 ${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
 ${ALL_DAY}
 [[tenant.queue]]
 id = "benefits"
 name = "Benefits"
+${chat ? '[[tenant.queue]]\nid = "housing"\nname = "Housing"' : ''}
 [[tenant.subject]]
 id = "calfresh"
 name = "CalFresh"

@@ -2,6 +2,7 @@
 //! the simulator ([`sim`]).
 //! The end-to-end scenarios with foreign SIP peers and a real browser are in `tests/e2e`; `tests/run` runs everything.
 
+pub mod chatload;
 pub mod load;
 pub mod replay;
 pub mod sim;

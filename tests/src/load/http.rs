@@ -8,15 +8,15 @@ use tokio::{
 
 use super::Failure;
 
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// The session cookie, `name=value`, if one was set.
-    pub(super) cookie: Option<String>,
-    pub(super) json: Value,
+    pub(crate) cookie: Option<String>,
+    pub(crate) json: Value,
 }
 
 /// POSTs JSON, as a page of the server itself would.
-pub(super) async fn post(port: u16, path: &str, cookie: Option<&str>, body: &Value) -> Result<Answer, Failure> {
+pub(crate) async fn post(port: u16, path: &str, cookie: Option<&str>, body: &Value) -> Result<Answer, Failure> {
     let body = body.to_string();
     let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
     exchange(
@@ -30,7 +30,7 @@ pub(super) async fn post(port: u16, path: &str, cookie: Option<&str>, body: &Val
     .await
 }
 
-pub(super) async fn get(port: u16, path: &str) -> Result<Answer, Failure> {
+pub(crate) async fn get(port: u16, path: &str) -> Result<Answer, Failure> {
     exchange(port, format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n")).await
 }
 

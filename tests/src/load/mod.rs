@@ -5,8 +5,8 @@
 
 mod carrier;
 mod desk;
-mod http;
-mod server;
+pub(crate) mod http;
+pub(crate) mod server;
 mod sound;
 
 use std::{

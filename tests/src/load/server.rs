@@ -15,29 +15,29 @@ use ringback_store::{Store, StoreConfig};
 
 use super::{Failure, Options, http};
 
-pub(super) const PASSWORD: &str = "load generator";
-pub(super) const TENANT: &str = "sacramento";
+pub(crate) const PASSWORD: &str = "load generator";
+pub(crate) const TENANT: &str = "sacramento";
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(40);
 /// Linux counts CPU time in hundredths of a second (USER_HZ).
 const TICK: Duration = Duration::from_millis(10);
 
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Mutex<Child>,
     folder: tempfile::TempDir,
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 /// What the process has used up to now.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
-    pub(super) rss_kb: i64,
-    pub(super) descriptors: i64,
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
+    pub(crate) rss_kb: i64,
+    pub(crate) descriptors: i64,
 }
 
 impl Server {
-    pub(super) async fn start(options: &Options, carrier: u16) -> Result<Self, Failure> {
+    pub(crate) async fn start(options: &Options, carrier: u16) -> Result<Self, Failure> {
         if !options.server.is_file() {
             return Err(format!(
                 "no server at {}: build it first (cargo build --release -p ringback)",
@@ -50,18 +50,21 @@ impl Server {
         let config = folder.path().join("ringback.toml");
         fs::write(&config, configuration(folder.path(), port, carrier, options.calls)?)?;
         add_users(&options.server, &config, folder.path(), options.calls).await?;
-        let log = fs::File::create(folder.path().join("log"))?;
-        let child = Command::new(&options.server)
-            .args(["serve", "--config"])
-            .arg(&config)
-            .env("RUST_LOG", "warn")
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()?;
-        let server = Self { child: Mutex::new(child), folder, port };
+        let child = Mutex::new(spawn(&options.server, folder.path())?);
+        let server = Self { child, folder, port };
         server.wait_until_ready().await?;
         Ok(server)
+    }
+
+    /// The power goes and comes back: `kill -9`, then the same server on the same ledger.
+    pub(crate) async fn cut_power(&self, binary: &Path) -> Result<(), Failure> {
+        {
+            let mut child = self.child.lock().map_err(|_| "the server's handle is lost")?;
+            child.kill()?;
+            child.wait()?;
+            *child = spawn(binary, self.folder.path())?;
+        }
+        self.wait_until_ready().await
     }
 
     async fn wait_until_ready(&self) -> Result<(), Failure> {
@@ -79,7 +82,7 @@ impl Server {
         }
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.child.lock().is_ok_and(|mut child| matches!(child.try_wait(), Ok(None)))
     }
 
@@ -91,7 +94,7 @@ impl Server {
         self.child.lock().map_or(0, |child| child.id())
     }
 
-    pub(super) fn usage(&self) -> Result<Usage, Failure> {
+    pub(crate) fn usage(&self) -> Result<Usage, Failure> {
         let process = PathBuf::from(format!("/proc/{}", self.pid()));
         let stat = fs::read_to_string(process.join("stat"))?;
         // The name in parentheses may hold blanks; after it utime and stime are the 12th and 13th fields.
@@ -107,11 +110,11 @@ impl Server {
     }
 
     /// Files of sound, finished or being written.
-    pub(super) fn recordings(&self) -> usize {
+    pub(crate) fn recordings(&self) -> usize {
         count_wavs(&self.folder.path().join("recordings"))
     }
 
-    pub(super) async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
         let deadline = Instant::now() + STOP_LIMIT;
         while status.success() && self.is_running() && Instant::now() < deadline {
@@ -147,6 +150,19 @@ fn count_wavs(folder: &Path) -> usize {
         .sum()
 }
 
+fn spawn(binary: &Path, folder: &Path) -> Result<Child, Failure> {
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
+    let child = Command::new(binary)
+        .args(["serve", "--config"])
+        .arg(folder.join("ringback.toml"))
+        .env("RUST_LOG", "warn")
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .stdin(Stdio::null())
+        .spawn()?;
+    Ok(child)
+}
+
 /// So many agents that each holds one call.
 async fn add_users(binary: &Path, config: &Path, folder: &Path, agents: usize) -> Result<(), Failure> {
     let mut add = Command::new(binary)
@@ -175,7 +191,7 @@ async fn add_users(binary: &Path, config: &Path, folder: &Path, agents: usize) -
     Ok(())
 }
 
-pub(super) fn user_id(number: usize) -> String {
+pub(crate) fn user_id(number: usize) -> String {
     format!("agent{number}")
 }
 
@@ -207,6 +223,8 @@ callbacks_per_minute = 1000000
 callbacks_per_number_per_hour = 1000000
 public_api_per_minute = 1000000
 staff_api_per_minute = 1000000
+chat_api_per_minute = 1000000
+chat_messages_per_minute = 1000000
 # One working memory of 19 MiB, so that it does not hide what calls cost.
 password_checks = 1
 [[trunk]]
@@ -226,6 +244,8 @@ enabled = true
 max_attempts = 3
 failed_spacing_seconds = 2
 guard_seconds = 2
+[tenant.chat]
+enabled = true
 [tenant.policy]
 offer_seconds = 60
 [[tenant.hours]]
