@@ -217,13 +217,13 @@ impl Owner {
     /// Commits the turn, or holds it: its deeds stay undone and nothing else is taken until it is in the ledger, so live
     /// calls go on through a full disk and no caller is told what does not hold.
     async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
-        let Turn { journal, changes, commands } = turn;
+        let Turn { journal, changes, commands, visible } = turn;
         let write = TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes };
         let started = std::time::Instant::now();
         match self.setup.store.commit(write.clone()).await {
             Ok(()) => {
                 self.setup.metrics.turn(started.elapsed());
-                self.committed(commands);
+                self.committed(commands, visible);
                 Ok(())
             }
             Err(error) => {
@@ -233,10 +233,12 @@ impl Owner {
         }
     }
 
-    fn committed(&mut self, commands: Vec<Command>) {
+    fn committed(&mut self, commands: Vec<Command>, visible: bool) {
         self.setup.alarms.clear(Alarm::LedgerRefuses);
         self.backlog.extend(commands);
-        self.version.send_modify(|version| *version += 1);
+        if visible {
+            self.version.send_modify(|version| *version += 1);
+        }
     }
 
     fn hold(&mut self, held: Held, error: &StoreError) {
@@ -251,13 +253,13 @@ impl Owner {
     async fn settle_held(&mut self) -> bool {
         let Some(held) = self.held.take() else { return true };
         match self.setup.store.commit(held.write.clone()).await {
-            Ok(()) => self.committed(held.commands),
+            Ok(()) => self.committed(held.commands, true),
             Err(error @ StoreError::Conflict(_)) => {
                 if !self.restore_from_rows().await {
                     self.hold(held, &error);
                 }
             }
-            Err(_) if self.kept_already(&held.write).await => self.committed(held.commands),
+            Err(_) if self.kept_already(&held.write).await => self.committed(held.commands, true),
             Err(error) => self.hold(held, &error),
         }
         self.held.is_none() && self.paused_until.is_none()

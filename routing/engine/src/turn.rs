@@ -18,6 +18,8 @@ pub(crate) struct Turn {
     pub journal: Vec<JournalEntry>,
     pub changes: Vec<Change>,
     pub commands: Vec<Command>,
+    /// Whether a view of the core may be another one now: that somebody wrote in a chat moves nothing but a timer.
+    pub visible: bool,
 }
 
 impl Turn {
@@ -30,6 +32,7 @@ impl Turn {
         event: Event,
     ) -> Result<Receipt, Rejection> {
         let body = to_json(&event);
+        self.visible |= !matches!(event, Event::ChatActivity { .. });
         let answer = core.handle(now, event);
         self.drain(core, seq, now, JournalKind::Event, body);
         answer
@@ -37,6 +40,7 @@ impl Turn {
 
     /// Lets the core's timers up to `now` run and drains it.
     pub fn timeout(&mut self, core: &mut Core, seq: &mut u64, now: Timestamp) {
+        self.visible = true;
         core.handle_timeout(now);
         self.drain(core, seq, now, JournalKind::Timeout, String::new());
     }
@@ -52,6 +56,7 @@ impl Turn {
 
     fn drain(&mut self, core: &mut Core, seq: &mut u64, at: Timestamp, kind: JournalKind, body: String) {
         let outputs: Vec<Output> = std::iter::from_fn(|| core.poll_output()).collect();
+        self.visible |= !outputs.is_empty();
         let outputs_digest = digest(&outputs);
         *seq += 1;
         self.journal.push(JournalEntry { at, seq: *seq, kind, body, outputs_digest });

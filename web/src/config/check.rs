@@ -23,6 +23,8 @@ use crate::{phone::PhoneRules, portal::PortalKey};
 
 /// Longest message that can be configured, in letters: it must fit into one frame of the agents' socket.
 const MOST_CHARS: usize = 10_000;
+/// Shortest silence that may end a chat, in seconds.
+const LEAST_IDLE: u32 = 120;
 /// Least length of an HS256 secret, in bytes (RFC 7518, section 3.2).
 const MIN_SECRET: usize = 32;
 
@@ -368,8 +370,10 @@ impl Check<'_> {
 
     fn chat(&mut self, table: &TenantTable) -> ChatConfig {
         let chat = &table.chat;
-        if chat.idle_seconds == 0 || chat.longest_wait_seconds == 0 {
-            self.says(table.id.span(), "chat.idle_seconds and chat.longest_wait_seconds are at least 1");
+        // The core hears of a chat's life once a minute.
+        if chat.idle_seconds < LEAST_IDLE || chat.longest_wait_seconds == 0 {
+            let text = format!("chat.idle_seconds is at least {LEAST_IDLE}, chat.longest_wait_seconds at least 1");
+            self.says(table.id.span(), text);
         }
         ChatConfig {
             enabled: chat.enabled,

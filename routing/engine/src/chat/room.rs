@@ -9,12 +9,13 @@ use std::{
 };
 
 use ringback_routing::ids::{ContactId, TenantId};
-use ringback_store::{ChatMarks, ChatMessage, ChatSender, ChatSide};
+use ringback_store::{ChatMarks, ChatMessage, ChatSide};
 use tokio::sync::{Notify, mpsc};
 
 /// Messages kept at hand; whoever is further behind reads from the ledger.
 const AT_HAND: usize = 16;
-/// The core hears of the same side's writing at most this often: it needs to know that a chat lives, not each line.
+/// The core hears at most this often that somebody wrote: it needs to know that a chat lives, not each line. Well below the
+/// least idle time that can be configured.
 const ACTIVITY_PACE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Room {
@@ -41,7 +42,7 @@ struct State {
     expected_until: Option<Instant>,
     /// What the core was last told; unknown of a chat that nobody looked at for a while or that a restart left.
     told_here: Option<bool>,
-    activity: Option<(ChatSide, Instant)>,
+    activity: Option<Instant>,
 }
 
 /// How a chat stands, for whoever follows it.
@@ -131,12 +132,12 @@ impl Room {
         Self::wake(&mut state);
     }
 
-    /// Whether the core should hear that this side wrote.
-    pub(super) fn is_activity(&self, side: ChatSide, now: Instant) -> bool {
+    /// Whether the core should hear that somebody wrote.
+    pub(super) fn is_activity(&self, now: Instant) -> bool {
         let mut state = self.state();
-        let fresh = state.activity.is_none_or(|(of, at)| of != side || now.duration_since(at) >= ACTIVITY_PACE);
+        let fresh = state.activity.is_none_or(|at| now.duration_since(at) >= ACTIVITY_PACE);
         if fresh {
-            state.activity = Some((side, now));
+            state.activity = Some(now);
         }
         fresh
     }
@@ -250,17 +251,10 @@ impl Drop for Here {
     }
 }
 
-pub(super) fn side_of(sender: &ChatSender) -> Option<ChatSide> {
-    match sender {
-        ChatSender::Customer => Some(ChatSide::Customer),
-        ChatSender::Agent(_) => Some(ChatSide::Agent),
-        ChatSender::Note(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ringback_routing::time::Timestamp;
+    use ringback_store::ChatSender;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use ringback_routing::ids::TenantId;
 use ringback_store::{ChatMark, ChatMessage, ChatSender, ChatSide, Kept, NewMessage, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::room::{Room, side_of};
+use super::room::Room;
 use crate::{error::EngineError, plant::Plant};
 
 /// Most orders in one batch.
@@ -98,11 +98,10 @@ fn answer(plant: &Plant, saying: Saying, outcome: Result<Kept, StoreError>) {
 }
 
 fn show(plant: &Plant, room: &Room, message: NewMessage, kept: Kept) {
-    let side = side_of(&message.sender);
     let NewMessage { sender, client_id, body, .. } = message;
     room.kept(ChatMessage { seq: kept.seq, sender, client_id, at: kept.at, body });
     plant.metrics.chat_messages.add(1);
-    if side.is_some_and(|side| room.is_activity(side, Instant::now())) {
+    if room.is_activity(Instant::now()) {
         super::doorkeeper::tell_activity(plant, room);
     }
 }
