@@ -339,7 +339,7 @@ export const chat = {
 function news(now, status, count) {
   const messages = chatLines(now).slice(0, count).map((it) => ({ ...it, agent: it.agent && 'Maria' }))
   return {
-    status: { stage: 'waiting', position: null, ewt_ms: null, agent: null, passed_on: false, ended_by: null, requested_at: now - 6 * MIN, ...status },
+    status: { stage: 'waiting', position: null, ewt_ms: null, ewt_p90_ms: null, agent: null, passed_on: false, ended_by: null, requested_at: now - 6 * MIN, ...status },
     messages,
     upto: count,
     delivered: count,

@@ -86,9 +86,9 @@ impl Held {
 
     pub async fn status(&mut self) -> Result<ChatStatus, ApiError> {
         let live = self.app.engine.status_view(&self.tenant, self.contact).await?;
-        let (contact, position, ewt) = match live {
-            Some(view) => (view.contact, view.position, view.ewt),
-            None => (self.contact().await?, None, None),
+        let (contact, position, (ewt, ewt_p90)) = match live {
+            Some(view) => (view.contact, view.position, (view.ewt, view.ewt_p90)),
+            None => (self.contact().await?, None, (None, None)),
         };
         let (stage, ended_by) = stage_of(&contact);
         let agent = match talking_with(&contact) {
@@ -100,6 +100,7 @@ impl Held {
             stage,
             position: position.filter(|_| waiting),
             ewt_ms: ewt.filter(|_| waiting).map(|ewt| ewt.0),
+            ewt_p90_ms: ewt_p90.filter(|_| waiting).map(|ewt| ewt.0),
             agent,
             passed_on: waiting && contact.segments.iter().any(|segment| segment.connected_at.is_some()),
             ended_by,

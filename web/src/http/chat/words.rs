@@ -32,6 +32,8 @@ pub struct ChatStatus {
     pub position: Option<u32>,
     /// Null: not known yet.
     pub ewt_ms: Option<i64>,
+    /// Nine of ten such waits are over by then.
+    pub ewt_p90_ms: Option<i64>,
     /// First name of the agent who writes.
     pub agent: Option<String>,
     /// An agent was there before and passed the chat on.

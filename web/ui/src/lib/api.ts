@@ -234,6 +234,7 @@ export interface ChatStatus {
   stage: 'waiting' | 'talking' | 'ended'
   position: number | null
   ewt_ms: Millis | null
+  ewt_p90_ms: Millis | null
   agent: string | null
   passed_on: boolean
   ended_by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | null
