@@ -1,6 +1,6 @@
 //! What a mutation has decided, held until it is drained: facts first, deeds after.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     agent::AgentRecord,
@@ -14,8 +14,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Changed since the last drain, still in memory.
-    pub(crate) contacts: BTreeSet<ContactId>,
-    pub(crate) agents: BTreeSet<AgentId>,
+    pub(crate) contacts: Noted<ContactId>,
+    pub(crate) agents: Noted<AgentId>,
     /// Changed since the last drain and out of memory.
     pub(crate) closed: BTreeMap<ContactId, Box<Contact>>,
     pub(crate) removed: BTreeMap<AgentId, AgentRecord>,
@@ -54,7 +54,7 @@ impl Core {
 
     fn seal(&mut self) {
         let mut sealed = std::mem::take(&mut self.outbox.sealed);
-        for id in std::mem::take(&mut self.outbox.contacts) {
+        for id in self.outbox.contacts.0.drain(..) {
             if let Some(entry) = self.contacts.get(&id) {
                 sealed.push_back(Output::Change(Change::ContactSaved { contact: Box::new(entry.contact.clone()) }));
             }
@@ -62,7 +62,7 @@ impl Core {
         for (_, contact) in std::mem::take(&mut self.outbox.closed) {
             sealed.push_back(Output::Change(Change::ContactSaved { contact }));
         }
-        for id in std::mem::take(&mut self.outbox.agents) {
+        for id in self.outbox.agents.0.drain(..) {
             if let Some(desk) = self.agents.get(&id) {
                 sealed.push_back(Output::Change(Change::AgentSaved { agent: desk.record.clone() }));
             }
@@ -75,5 +75,29 @@ impl Core {
         sealed.extend(self.outbox.changes.drain(..).map(Output::Change));
         sealed.extend(self.outbox.commands.drain(..).map(Output::Command));
         self.outbox.sealed = sealed;
+    }
+}
+
+/// A few things in order, each once; a list, because its room is used again drain after drain.
+#[derive(Debug)]
+pub(crate) struct Noted<T>(Vec<T>);
+
+impl<T> Default for Noted<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Ord> Noted<T> {
+    pub(crate) fn insert(&mut self, item: T) {
+        if let Err(at) = self.0.binary_search(&item) {
+            self.0.insert(at, item);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, item: &T) {
+        if let Ok(at) = self.0.binary_search(item) {
+            self.0.remove(at);
+        }
     }
 }

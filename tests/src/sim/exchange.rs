@@ -12,7 +12,7 @@ use ringback_routing::{
 use super::{
     Checked,
     agenda::{Agenda, Plan},
-    dice::{Dice, QuickMap, QuickSet},
+    dice::{Dice, QuickMap, QuickSet, fingerprint},
     insist,
 };
 
@@ -25,10 +25,11 @@ pub struct Exchange {
     pub capacity: usize,
     /// No trunk is up until then.
     pub down_until: Timestamp,
-    channels: QuickMap<(usize, ContactId), String>,
-    asked: QuickMap<(usize, ContactId), String>,
+    /// By the numbers' fingerprints.
+    channels: QuickMap<(usize, ContactId), u64>,
+    asked: QuickMap<(usize, ContactId), u64>,
     /// Numbers in a call or with a channel reserved for one.
-    numbers: QuickMap<String, (usize, ContactId)>,
+    numbers: QuickMap<u64, (usize, ContactId)>,
     pub legs: QuickMap<LegId, Leg>,
     bridges: QuickMap<LegId, LegId>,
     recording: QuickMap<LegId, RecordingId>,
@@ -53,7 +54,7 @@ impl Exchange {
     pub fn deed(&mut self, now: Timestamp, tenant: usize, deed: Deed, dice: &mut Dice, agenda: &mut Agenda) -> Checked {
         match deed {
             Deed::ReserveChannel { contact, number_key, .. } => {
-                let again = self.asked.insert((tenant, contact), number_key).is_some();
+                let again = self.asked.insert((tenant, contact), fingerprint(&number_key)).is_some();
                 insist!(!again && !self.channels.contains_key(&(tenant, contact)), "{contact}: two channels");
                 if !dice.one_in(500) {
                     agenda.push(now + dice.span(0, 40), tenant, Plan::ChannelAnswer(contact));
@@ -217,7 +218,7 @@ impl Exchange {
         if let Some((reason, retry_after)) = denied {
             return Some(Event::ChannelDenied { contact, reason, retry_after });
         }
-        self.numbers.insert(number.clone(), (tenant, contact));
+        self.numbers.insert(number, (tenant, contact));
         self.channels.insert((tenant, contact), number);
         Some(Event::ChannelGranted { contact, trunk: "carrier".into() })
     }
@@ -226,7 +227,7 @@ impl Exchange {
     pub fn stray_grant(&mut self, tenant: usize, contact: ContactId) -> Option<Event> {
         let stray = !self.channels.contains_key(&(tenant, contact)) && !self.asked.contains_key(&(tenant, contact));
         stray.then(|| {
-            self.channels.insert((tenant, contact), String::new());
+            self.channels.insert((tenant, contact), 0);
             Event::ChannelGranted { contact, trunk: "carrier".into() }
         })
     }

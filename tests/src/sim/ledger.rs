@@ -16,7 +16,7 @@ use ringback_routing::{
 
 use super::{
     Checked, Fault,
-    dice::{QuickMap, QuickSet, fingerprint},
+    dice::{QuickMap, fingerprint},
     insist,
     scene::LONGEST_CHAT_WAIT,
 };
@@ -91,7 +91,7 @@ pub struct Ledger {
     turn: u64,
     offered: Vec<ContactId>,
     reserved: Vec<ContactId>,
-    touched: QuickSet<ContactId>,
+    touched: Vec<ContactId>,
 }
 
 /// What a day has seen. Conservation: `created` = `closed` + those open.
@@ -277,7 +277,7 @@ impl Ledger {
         let was_live = old.and_then(live_number);
         self.in_hand(id, &before, &contact)?;
         self.on_the_line(id, was_live, live_number(&contact))?;
-        self.touched.insert(id);
+        self.touched.push(id);
         if let ContactState::Closed { outcome } = contact.state {
             return self.close(&contact, outcome);
         }
