@@ -31,6 +31,7 @@ pub enum Plan {
     ChatEnds(ContactId, bool),
     Transfer(ContactId),
     ChangeNumber(ContactId),
+    ChooseTime(ContactId),
     /// An agent's next whim.
     Whim(usize),
     /// A change of configuration, a closure, a trunk's outage.

@@ -11,22 +11,20 @@ use ringback_routing::{
     event::DenialReason,
     ids::*,
     output::{Change, Deed, Fact},
+    reason::Reason,
     time::{Millis, Timestamp},
 };
 
 use super::{
     Checked, Fault,
-    dice::{QuickMap, fingerprint},
+    dice::QuickMap,
     insist,
-    scene::LONGEST_CHAT_WAIT,
+    record::{check_history, check_shape, chosen_time, deadline, live_number, open_segments, serves},
+    scene::SLOT_CAPACITY,
 };
 
 /// An answer to a reservation is waited for this long.
 const CHANNEL_REPLY_LIMIT: Millis = Millis::from_secs(10);
-/// Ringing, announcement and confirmation each end sooner than this.
-const STEP_LIMIT: Millis = Millis::from_secs(200);
-/// The customers of this simulation hang up sooner.
-const TALK_LIMIT: Millis = Millis::from_secs(6 * 3600);
 /// So many contacts at the head of a line are looked at for one that was passed over.
 const LOOKED_AT: usize = 16;
 
@@ -87,6 +85,8 @@ pub struct Ledger {
     /// Numbers, as fingerprints, in an attempt that lives or may live.
     dialled: QuickMap<u64, ContactId>,
     deadlines: BTreeSet<(Timestamp, ContactId)>,
+    /// Callbacks planned for a time that the customer chose.
+    chosen: BTreeMap<Timestamp, u32>,
     pub counts: Counts,
     turn: u64,
     offered: Vec<ContactId>,
@@ -275,9 +275,11 @@ impl Ledger {
         let before: Vec<_> =
             old.into_iter().flat_map(open_segments).map(|found| (found.id, found.agent.clone())).collect();
         let was_live = old.and_then(live_number);
+        let chosen = old.and_then(chosen_time);
         self.in_hand(id, &before, &contact)?;
         self.on_the_line(id, was_live, live_number(&contact))?;
         self.touched.push(id);
+        self.at_chosen_time(id, chosen, chosen_time(&contact))?;
         if let ContactState::Closed { outcome } = contact.state {
             return self.close(&contact, outcome);
         }
@@ -314,7 +316,9 @@ impl Ledger {
             }
             Outcome::Unsuccessful => {
                 self.counts.unsuccessful += 1;
-                let tried = contact.failed_attempts() > 0 || contact.chat.is_some();
+                // Told at closing time that nobody will call, or tried in vain.
+                let told = matches!(contact.reason, Reason::Closed { .. });
+                let tried = contact.failed_attempts() > 0 || contact.chat.is_some() || told;
                 insist!(tried, "{}: given up without an attempt", contact.id);
             }
             Outcome::Cancelled => self.counts.cancelled += 1,
@@ -366,6 +370,22 @@ impl Ledger {
         if let Some(is) = is {
             let other = self.dialled.insert(is, id);
             insist!(other.is_none(), "{id} and {other:?} are on one number");
+        }
+        Ok(())
+    }
+
+    /// No more callbacks are planned for a chosen time than fit.
+    fn at_chosen_time(&mut self, id: ContactId, was: Option<Timestamp>, is: Option<Timestamp>) -> Checked {
+        if was == is {
+            return Ok(());
+        }
+        if let Some(planned) = was.and_then(|was| self.chosen.get_mut(&was)) {
+            *planned -= 1;
+        }
+        if let Some(is) = is {
+            let planned = self.chosen.entry(is).or_default();
+            *planned += 1;
+            insist!(*planned <= SLOT_CAPACITY, "{id}: {planned} callbacks planned for {is:?}");
         }
         Ok(())
     }
@@ -516,83 +536,4 @@ impl Ledger {
         insist!(self.lines.iter().all(|line| line.waiting.is_empty()), "places in line of nobody");
         Ok(())
     }
-}
-
-fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool {
-    let subject = config.subjects.iter().find(|subject| subject.id == contact.subject);
-    let need = subject.and_then(|subject| subject.skill.as_ref());
-    agent.queues.contains(&contact.queue)
-        && need.is_none_or(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
-}
-
-/// The number whose dialog lives or, after a crash, may live.
-fn live_number(contact: &Contact) -> Option<u64> {
-    let last = contact.attempts.last()?;
-    let live = matches!(last.state, AttemptState::Dialling | AttemptState::Live | AttemptState::Unknown { .. });
-    live.then(|| fingerprint(&contact.customer.number_key))
-}
-
-/// What was is not made otherwise.
-fn check_history(old: &Contact, new: &Contact) -> Checked {
-    let id = new.id;
-    insist!(old.requested_at == new.requested_at, "{id}: the original time is kept");
-    insist!(new.segments.len() >= old.segments.len(), "{id}: an engagement is gone");
-    insist!(new.attempts.len() >= old.attempts.len(), "{id}: an attempt is gone");
-    insist!(old.closed_at.is_none(), "{id}: saved after its end");
-    let kept = old.segments.iter().zip(&new.segments).all(|(old, new)| old.id == new.id && old.agent == new.agent);
-    insist!(kept, "{id}: an engagement has changed hands");
-    let ended = |attempt: &Attempt| matches!(attempt.state, AttemptState::Ended { .. });
-    let kept = old.attempts.iter().zip(&new.attempts).all(|(old, new)| !ended(old) || old == new);
-    insist!(kept, "{id}: an attempt that was over has changed");
-    Ok(())
-}
-
-/// The record agrees with itself.
-fn check_shape(contact: &Contact) -> Checked {
-    let id = contact.id;
-    // An agent who passed a chat on may still be wrapping up.
-    let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
-    let (wrapping, open) = (open_segments(contact).filter(wraps).count(), open_segments(contact).count());
-    let engaged = open - wrapping;
-    let running = contact
-        .attempts
-        .iter()
-        .filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live))
-        .count();
-    insist!(engaged <= 1 && running <= 1, "{id}: owned {engaged} times, dialled {running} times");
-    insist!(wrapping <= 1 || contact.channel == Channel::Chat, "{id}: a call wrapped up {wrapping} times");
-    match contact.state {
-        ContactState::Active { .. } => insist!(open > 0, "{id}: active with nobody"),
-        ContactState::Closed { .. } => {
-            let unknown = matches!(contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. }));
-            insist!(open == 0 && running == 0 && !unknown, "{id}: closed with something open");
-            insist!(contact.closed_at.is_some(), "{id}: closed at no time");
-        }
-        _ => insist!(engaged == 0, "{id}: waits with an agent"),
-    }
-    let ordinals = contact.attempts.iter().map(|attempt| attempt.ordinal).eq(1..=contact.attempts.len() as u32);
-    insist!(ordinals, "{id}: attempts are numbered from 1");
-    Ok(())
-}
-
-/// By when the contact must have gone on by itself.
-fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Option<Timestamp> {
-    let away = contact.chat.as_ref().and_then(|chat| chat.customer_away);
-    let deadline = match contact.state {
-        ContactState::Scheduled { due } => Some(due),
-        ContactState::Queued { since } => contact.chat.as_ref().map(|_| since + LONGEST_CHAT_WAIT),
-        ContactState::Closed { .. } => None,
-        ContactState::Active { .. } => Some(match contact.open_segment()?.state {
-            SegmentState::Offered { until } | SegmentState::AgentLost { until } | SegmentState::WrapUp { until } => {
-                until
-            }
-            SegmentState::Connecting { .. } => now + STEP_LIMIT + config.callback.ring_timeout,
-            SegmentState::Connected { .. } | SegmentState::Done { .. } => now + TALK_LIMIT,
-        }),
-    };
-    [deadline, away].into_iter().flatten().min()
-}
-
-fn open_segments(contact: &Contact) -> impl Iterator<Item = &Segment> {
-    contact.segments.iter().filter(|segment| !segment.is_done())
 }

@@ -5,7 +5,7 @@
 //!
 //! [`scene`] makes tenants, [`agenda`] is what will happen, [`site`] lets it happen, [`people`] and [`chatters`] say what people do,
 //! [`house`] what the house does and what befalls it, [`turn`] is one event from end to end, [`exchange`] the far side of
-//! the deeds, [`ledger`] holds rows and invariants, [`twin`] proves what a crash changes, [`run`] deals sites to threads
+//! the deeds, [`ledger`] and [`record`] hold rows and invariants, [`twin`] proves what a crash changes, [`run`] deals sites to threads
 //! and adds them up.
 
 pub mod agenda;
@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod house;
 pub mod ledger;
 pub mod people;
+pub mod record;
 pub mod run;
 pub mod scene;
 pub mod site;

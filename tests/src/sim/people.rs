@@ -136,6 +136,10 @@ impl Site {
             Plan::ChatEnds(contact, by_customer) => self.chat_ends(index, contact, by_customer),
             Plan::Transfer(contact) => self.transfer(index, contact),
             Plan::ChangeNumber(contact) => self.change_number(index, contact),
+            Plan::ChooseTime(contact) => {
+                let slot = if self.dice.one_in(3) { None } else { self.chosen_time(index) };
+                self.take(index, Event::CallbackTimeChosen { contact, slot }).map(|_| ())
+            }
             Plan::Whim(who) => self.whim(index, who),
             Plan::House => self.house(index),
             Plan::Crash => self.plan_crash(index),
@@ -192,6 +196,10 @@ impl Site {
         request.subject = subject;
         request.status_token_digest = Some(format!("{:064x}", self.events));
         request.when_open = self.dice.percent(40);
+        request.accept_wait = self.dice.percent(60);
+        if self.dice.one_in(16) {
+            request.slot = self.chosen_time(index);
+        }
         (request.customer.number, request.customer.number_key) = (number, number_key);
         if self.dice.one_in(3) {
             request.customer.language = "es".into();
@@ -207,8 +215,20 @@ impl Site {
             if self.dice.one_in(40) {
                 self.agenda.push(self.now + self.dice.seconds(1, 300), index, Plan::ChangeNumber(contact));
             }
+            if self.dice.one_in(40) {
+                self.agenda.push(self.now + self.dice.seconds(1, 300), index, Plan::ChooseTime(contact));
+            }
         }
         Ok(())
+    }
+
+    /// A time that may be chosen, most often one of the first; now and then one that may not.
+    fn chosen_time(&mut self, index: usize) -> Option<Timestamp> {
+        if self.dice.one_in(10) {
+            return Some(self.now + self.dice.seconds(-3600, 7200));
+        }
+        let slots = self.tenants[index].core.slots(self.now);
+        self.dice.pick(&slots[..slots.len().min(5)]).map(|slot| slot.at)
     }
 
     fn change_number(&mut self, index: usize, contact: ContactId) -> Checked {

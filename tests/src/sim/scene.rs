@@ -34,6 +34,8 @@ pub const DISPOSITIONS: [&str; 2] = ["solved", "escalated"];
 /// A chat in line is over after this, and one in which nobody writes.
 pub const LONGEST_CHAT_WAIT: Millis = Millis::from_secs(1200);
 const LONGEST_SILENCE: Millis = Millis::from_secs(300);
+/// Callbacks that may be planned for one chosen time; always the same, so that it can be counted from outside.
+pub const SLOT_CAPACITY: u32 = 2;
 /// The highest level there is.
 pub const BEST: u64 = 10;
 
@@ -60,7 +62,7 @@ pub fn tenant(dice: &mut Dice, index: usize, calm: bool) -> TenantConfig {
         "language": "en",
         "callback": callback(dice, calm),
         "chat": chat(dice),
-        "hours": Hours { week: week(dice, calm), holidays: holidays(dice, calm), ..Hours::default() },
+        "hours": hours(dice, calm),
         "queues": queues.iter().map(|name| queue(name)).collect::<Vec<_>>(),
         "subjects": subjects,
         "policy": policy(dice),
@@ -97,6 +99,26 @@ fn callback(dice: &mut Dice, calm: bool) -> serde_json::Value {
         "press_one_timeout": dice.seconds(5, 15),
         "trunks": ["carrier"],
         "guard_time": dice.seconds(30, 180),
+        "gate": dice.one_in(4).then(|| gate(dice)),
+        "slots": dice.one_in(2).then(|| slots(dice)),
+        "window": if calm || !dice.one_in(6) { vec![] } else { every(at(6, 0), at(22, 30)).to_vec() },
+    })
+}
+
+fn gate(dice: &mut Dice) -> serde_json::Value {
+    json!({
+        "longest_wait": dice.seconds(60, 900),
+        "check_at": dice.pick(&[CheckAt::Render, CheckAt::Submit, CheckAt::Both]),
+        "then": dice.pick(&[OverLimit::Hide, OverLimit::Disable, OverLimit::Schedule, OverLimit::Notify]),
+    })
+}
+
+fn slots(dice: &mut Dice) -> serde_json::Value {
+    json!({
+        "length": Millis::from_secs(900),
+        "capacity": SLOT_CAPACITY,
+        "lead": dice.seconds(0, 1800),
+        "ahead": dice.seconds(3600, 6 * 3600),
     })
 }
 
@@ -132,8 +154,17 @@ fn policy(dice: &mut Dice) -> serde_json::Value {
     })
 }
 
+fn hours(dice: &mut Dice, calm: bool) -> Hours {
+    let mut closing = || *dice.pick(&[Waiting::Keep, Waiting::Reschedule, Waiting::Tell]).unwrap_or(&Waiting::Keep);
+    let at_closing = AtClosing { hours: closing(), holiday: closing(), closure: closing() };
+    Hours { week: week(dice, calm), holidays: holidays(dice, calm), at_closing, closure: None }
+}
+
+fn every(from: NaiveTime, to: NaiveTime) -> [OpenInterval; 7] {
+    WEEK.map(|day| OpenInterval { day, from, to })
+}
+
 fn week(dice: &mut Dice, calm: bool) -> Vec<OpenInterval> {
-    let every = |from, to| WEEK.map(|day| OpenInterval { day, from, to });
     if calm || dice.percent(40) {
         return every(NaiveTime::MIN, NaiveTime::MIN).to_vec();
     }
@@ -218,6 +249,7 @@ pub fn open_all_day(config: &TenantConfig) -> TenantConfig {
     config.hours.week = WEEK.map(|day| OpenInterval { day, from: NaiveTime::MIN, to: NaiveTime::MIN }).to_vec();
     config.hours.holidays.clear();
     config.callback.max_attempts = 2;
+    (config.callback.gate, config.callback.window) = (None, vec![]);
     config.queues = QUEUES.map(|name| from_kept(queue(name))).to_vec();
     config
 }

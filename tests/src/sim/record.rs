@@ -1,0 +1,101 @@
+//! What one record must be by itself, and what is read from it.
+
+use ringback_routing::{
+    config::{AgentConfig, TenantConfig},
+    contact::*,
+    reason::Reason,
+    time::{Millis, Timestamp},
+};
+
+use super::{Checked, dice::fingerprint, insist, scene::LONGEST_CHAT_WAIT};
+
+/// Ringing, announcement and confirmation each end sooner than this.
+const STEP_LIMIT: Millis = Millis::from_secs(200);
+/// The customers of this simulation hang up sooner.
+const TALK_LIMIT: Millis = Millis::from_secs(6 * 3600);
+
+pub fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool {
+    let subject = config.subjects.iter().find(|subject| subject.id == contact.subject);
+    let need = subject.and_then(|subject| subject.skill.as_ref());
+    agent.queues.contains(&contact.queue)
+        && need.is_none_or(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
+}
+
+/// The number whose dialog lives or, after a crash, may live.
+pub fn live_number(contact: &Contact) -> Option<u64> {
+    let last = contact.attempts.last()?;
+    let live = matches!(last.state, AttemptState::Dialling | AttemptState::Live | AttemptState::Unknown { .. });
+    live.then(|| fingerprint(&contact.customer.number_key))
+}
+
+/// What was is not made otherwise.
+pub fn check_history(old: &Contact, new: &Contact) -> Checked {
+    let id = new.id;
+    insist!(old.requested_at == new.requested_at, "{id}: the original time is kept");
+    insist!(new.segments.len() >= old.segments.len(), "{id}: an engagement is gone");
+    insist!(new.attempts.len() >= old.attempts.len(), "{id}: an attempt is gone");
+    insist!(old.closed_at.is_none(), "{id}: saved after its end");
+    let kept = old.segments.iter().zip(&new.segments).all(|(old, new)| old.id == new.id && old.agent == new.agent);
+    insist!(kept, "{id}: an engagement has changed hands");
+    let ended = |attempt: &Attempt| matches!(attempt.state, AttemptState::Ended { .. });
+    let kept = old.attempts.iter().zip(&new.attempts).all(|(old, new)| !ended(old) || old == new);
+    insist!(kept, "{id}: an attempt that was over has changed");
+    Ok(())
+}
+
+/// The record agrees with itself.
+pub fn check_shape(contact: &Contact) -> Checked {
+    let id = contact.id;
+    // An agent who passed a chat on may still be wrapping up.
+    let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
+    let (wrapping, open) = (open_segments(contact).filter(wraps).count(), open_segments(contact).count());
+    let engaged = open - wrapping;
+    let running = contact
+        .attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live))
+        .count();
+    insist!(engaged <= 1 && running <= 1, "{id}: owned {engaged} times, dialled {running} times");
+    insist!(wrapping <= 1 || contact.channel == Channel::Chat, "{id}: a call wrapped up {wrapping} times");
+    match contact.state {
+        ContactState::Active { .. } => insist!(open > 0, "{id}: active with nobody"),
+        ContactState::Closed { .. } => {
+            let unknown = matches!(contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. }));
+            insist!(open == 0 && running == 0 && !unknown, "{id}: closed with something open");
+            insist!(contact.closed_at.is_some(), "{id}: closed at no time");
+        }
+        _ => insist!(engaged == 0, "{id}: waits with an agent"),
+    }
+    let ordinals = contact.attempts.iter().map(|attempt| attempt.ordinal).eq(1..=contact.attempts.len() as u32);
+    insist!(ordinals, "{id}: attempts are numbered from 1");
+    Ok(())
+}
+
+/// By when the contact must have gone on by itself.
+pub fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Option<Timestamp> {
+    let away = contact.chat.as_ref().and_then(|chat| chat.customer_away);
+    let deadline = match contact.state {
+        ContactState::Scheduled { due } => Some(due),
+        ContactState::Queued { since } => contact.chat.as_ref().map(|_| since + LONGEST_CHAT_WAIT),
+        ContactState::Closed { .. } => None,
+        ContactState::Active { .. } => Some(match contact.open_segment()?.state {
+            SegmentState::Offered { until } | SegmentState::AgentLost { until } | SegmentState::WrapUp { until } => {
+                until
+            }
+            SegmentState::Connecting { .. } => now + STEP_LIMIT + config.callback.ring_timeout,
+            SegmentState::Connected { .. } | SegmentState::Done { .. } => now + TALK_LIMIT,
+        }),
+    };
+    [deadline, away].into_iter().flatten().min()
+}
+
+pub fn chosen_time(contact: &Contact) -> Option<Timestamp> {
+    match contact.state {
+        ContactState::Scheduled { due } if contact.reason == Reason::ChosenTime => Some(due),
+        _ => None,
+    }
+}
+
+pub fn open_segments(contact: &Contact) -> impl Iterator<Item = &Segment> {
+    contact.segments.iter().filter(|segment| !segment.is_done())
+}
