@@ -66,9 +66,11 @@ pub fn new_user(id: &str, name: &str, role: Role, tenant: Option<&Tenant>, passw
     })
 }
 
-/// Until an administrator says otherwise, every skill that the tenant's subjects ask for, at the highest level.
+/// Until an administrator says otherwise, every skill that the tenant's subjects and languages ask for, at the highest level.
 fn all_skills(tenant: &Tenant) -> BTreeMap<ringback_routing::ids::SkillId, u8> {
-    tenant.core.subjects.iter().filter_map(|subject| subject.skill.clone()).map(|(skill, _)| (skill, 10)).collect()
+    let targets = tenant.core.subjects.iter().flat_map(|subject| &subject.targets);
+    let languages = tenant.core.language_skills.values().map(|(skill, _)| skill);
+    targets.flat_map(|target| target.skills.keys()).chain(languages).map(|skill| (skill.clone(), 10)).collect()
 }
 
 /// Creates the user unless one of that name exists.

@@ -1,7 +1,8 @@
 //! `cargo bench -p ringback-routing`: what one decision costs on a large floor, and what one waiting contact weighs.
 //!
-//! 5,000 agents with some of 50 skills, and more and more contacts in line. Measured is each event with its drain: a
-//! request that joins the line, an agent who becomes free (the match), a granted channel (the offer), and the offer's
+//! 5,000 agents with some of 50 skills at levels 1 to 10, 50 subjects with ladders of three targets, and more and more
+//! contacts in line. Measured is each event with its drain: a
+//! request that joins the line, a contact whose next target opens, an agent who becomes free (the match), a granted channel (the offer), and the offer's
 //! acceptance. Nothing is measured in a warm loop on one contact: every turn touches another agent and contact.
 
 #![allow(clippy::print_stdout, reason = "the figures are the product")]
@@ -19,14 +20,14 @@ const LINES: [usize; 3] = [1_000, 10_000, 100_000];
 
 fn config() -> TenantConfig {
     let secs = Millis::from_secs;
-    let aftermath = Aftermath { not_ready: None, auto_return: None, cool_off: secs(30) };
-    let skill = |index: usize| SkillId::new(format!("skill-{index}"));
+    let aftermath = Aftermath { not_ready: None, auto_return: None, cool_off: secs(30), priority: None };
     TenantConfig {
         id: "large".into(),
         name: "Large".into(),
         version: 1,
         timezone: chrono_tz::America::Los_Angeles,
         language: "en".into(),
+        language_skills: BTreeMap::new(),
         callback: CallbackConfig {
             enabled: true,
             max_attempts: 3,
@@ -58,7 +59,7 @@ fn config() -> TenantConfig {
                 id: SubjectId::new(format!("subject-{index}")),
                 name: format!("Subject {index}"),
                 queue: "general".into(),
-                skill: Some((skill(index), 3)),
+                targets: ladder(index),
                 priorities: Priorities::default(),
             })
             .collect(),
@@ -71,16 +72,28 @@ fn config() -> TenantConfig {
             disposition: DispositionMode::Optional,
             agent_reconnect_grace: secs(15),
             voice_exclusive: true,
+            ageing: Some(secs(300)),
+            sticky: Sticky::default(),
         },
+        queue_policies: BTreeMap::new(),
         reason_codes: vec!["lunch".into()],
         dispositions: vec![],
         limits: Limits { max_open_contacts: 1_000_000, max_agents: AGENTS },
     }
 }
 
+/// Three steps, each asking for less, as a subject's ladder.
+fn ladder(index: usize) -> Vec<Target> {
+    let skill = SkillId::new(format!("skill-{index}"));
+    let step = |level, seconds| Target { timeout: Millis::from_secs(seconds), ..Target::skill(skill.clone(), level) };
+    vec![step(8, 20), step(5, 40), step(2, 0)]
+}
+
 fn agents() -> Vec<AgentConfig> {
     let skills = |agent: usize| {
-        (0..SKILLS_PER_AGENT).map(move |step| (SkillId::new(format!("skill-{}", (agent + step * 7) % SKILLS)), 5))
+        (0..SKILLS_PER_AGENT).map(move |step| {
+            (SkillId::new(format!("skill-{}", (agent + step * 7) % SKILLS)), 1 + ((agent + step) % 10) as u8)
+        })
     };
     (0..AGENTS)
         .map(|index| AgentConfig {
@@ -113,6 +126,7 @@ fn request(index: usize) -> Event {
             when_open: false,
             slot: None,
             accept_wait: false,
+            preferred: None,
         },
     }
 }
@@ -124,7 +138,8 @@ struct Costs(Vec<u64>);
 impl Costs {
     fn show(mut self, what: &str, waiting: usize) {
         self.0.sort_unstable();
-        let at = |share: usize| self.0[(self.0.len() - 1) * share / 1000] as f64 / 1000.0;
+        let last = self.0.len().saturating_sub(1);
+        let at = |share: usize| self.0.get(last * share / 1000).copied().unwrap_or(0) as f64 / 1000.0;
         println!(
             "{waiting:>7} waiting  {what:<16} p50 {:>7.1} µs  p99 {:>7.1} µs  max {:>7.1} µs",
             at(500),
@@ -152,6 +167,19 @@ impl Bench {
             }
         }
         begin.elapsed().as_nanos() as u64
+    }
+
+    /// Stages that end by now, each contact moved to its next target counted as one event.
+    fn widen(&mut self, costs: &mut Costs) {
+        if self.core.next_deadline().is_none_or(|due| due > self.now) {
+            return;
+        }
+        let (begin, mut moved) = (Instant::now(), 0);
+        self.core.handle_timeout(self.now);
+        while let Some(output) = self.core.poll_output() {
+            moved += u64::from(matches!(output, Output::Change(Change::ContactSaved { .. })));
+        }
+        costs.0.push(begin.elapsed().as_nanos() as u64 / moved.max(1));
     }
 
     fn agent(index: usize) -> (AgentId, SessionId) {
@@ -185,10 +213,11 @@ fn main() {
     }
     let (mut asked, mut next_agent, mut weight, before) = (0, 0, 0, resident());
     for waiting in LINES {
-        let mut joining = Costs::default();
+        let (mut joining, mut widening) = (Costs::default(), Costs::default());
         while bench.core.contacts().count() < waiting {
             for _ in 0..1_000 {
                 joining.0.push(bench.take(request(asked)));
+                bench.widen(&mut widening);
                 asked += 1;
             }
         }
@@ -197,6 +226,7 @@ fn main() {
         for _ in 0..TURNS.min(waiting / 2) {
             let (agent, _) = Bench::agent(next_agent % AGENTS);
             next_agent += 1;
+            bench.widen(&mut widening);
             let state = RequestedState::Ready;
             matching.0.push(bench.take(Event::AgentStateRequested { agent: agent.clone(), state }));
             let Some(Deed::ReserveChannel { contact, .. }) = bench.deeds.first() else { continue };
@@ -221,6 +251,7 @@ fn main() {
             }
         }
         joining.show("request", waiting);
+        widening.show("next target", waiting);
         matching.show("agent free", waiting);
         offering.show("offer", waiting);
         accepting.show("accept", waiting);

@@ -62,6 +62,7 @@ impl Core {
             return Ok(Receipt::Done);
         }
         self.unlist_agent(&id);
+        self.doubt_preferred(&id);
         if let Some(desk) = self.agents.get_mut(&id) {
             (desk.config, desk.leaving) = (config, false);
         }
@@ -207,6 +208,7 @@ impl Core {
         if before != health {
             desk.record.health = health;
             self.save_agent(id);
+            self.release_held();
         }
         if health.can_talk() {
             self.agent_can_talk(now, id);
@@ -235,6 +237,7 @@ impl Core {
         if desk.record.health.media {
             desk.record.health.media = false;
             self.save_agent(id);
+            self.release_held();
         }
         self.withdraw_offers(now, id);
         self.media_gone_in_hand(now, id);
@@ -347,6 +350,7 @@ impl Core {
             self.list_contact(kept);
         }
         self.unlist_agent(id);
+        self.doubt_preferred(id);
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
         let Some(mut desk) = self.agents.remove(id) else { return };
         (desk.record.session, desk.record.health) = (None, Health::default());

@@ -8,6 +8,7 @@ use crate::{
     event::{ChatRequest, Receipt, Rejection, TransferTarget},
     hours::openness,
     ids::*,
+    offers::Miss,
     output::{Deed, Fact, RevokeReason},
     reason::Reason,
     time::{Millis, Timestamp},
@@ -41,6 +42,9 @@ impl Core {
             queue,
             subject,
             priority,
+            target: 0,
+            widen_at: None,
+            preferred: request.preferred.filter(|_| self.config.policy.sticky.enabled),
             requested_at: now,
             status_token_digest: request.status_token_digest,
             segments: Vec::new(),
@@ -210,8 +214,11 @@ impl Core {
         if !matches!(segment.state, SegmentState::Connected { .. }) {
             return Err(Rejection::WrongState);
         }
-        let segment = segment.id;
-        let TransferTarget::Queue { queue } = to.clone();
+        let (segment, present) = (segment.id, &self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?.contact.queue);
+        let (queue, preferred) = match &to {
+            TransferTarget::Queue { queue } => (queue.clone(), None),
+            TransferTarget::Agent { agent } => (self.queue_with(agent, present)?, Some(agent.clone())),
+        };
         if !self.config.queue(&queue) {
             return Err(Rejection::NoSuchQueue);
         }
@@ -220,9 +227,10 @@ impl Core {
         self.leave_state(id);
         let reason = Reason::Transferred { from: agent.clone() };
         // Who passes a chat on is not offered it at once again.
-        let until = now + self.config.policy.on_reject.cool_off;
+        let until = now + self.aftermath_in(id, Miss::Rejected).cool_off;
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
         entry.contact.queue = queue;
+        (entry.contact.target, entry.contact.preferred, entry.contact.widen_at) = (0, preferred, None);
         entry.contact.cool_off.insert(agent.clone(), until);
         entry.contact.state = ContactState::Queued { since: now };
         entry.contact.reason = reason.clone();
@@ -231,6 +239,14 @@ impl Core {
         self.begin_wrap_up(now, id, segment);
         self.deed(now, Deed::NotifyCustomer { contact: id });
         Ok(Receipt::Done)
+    }
+
+    /// The queue in which this agent can be waited for: the present one if possible.
+    fn queue_with(&self, agent: &AgentId, present: &QueueId) -> Result<QueueId, Rejection> {
+        let served = &self.agents.get(agent).ok_or(Rejection::NoSuchAgent)?.config.queues;
+        let known = served.iter().filter(|queue| self.config.queue(queue));
+        let found = known.clone().find(|queue| *queue == present).or_else(|| known.clone().next());
+        found.cloned().ok_or(Rejection::NoSuchQueue)
     }
 
     /// The agent's browser did not come back: the customer, still there, is back in line at the old place.

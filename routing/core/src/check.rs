@@ -7,8 +7,7 @@ use crate::{
     contact::*,
     core::{ChannelHold, Core, Entry, Side},
     ids::*,
-    line::place_of,
-    matcher::{cooling, is_listed},
+    matcher::is_listed,
     timers::Timer,
 };
 
@@ -73,9 +72,10 @@ impl Core {
         let contact = &entry.contact;
         assert_eq!(contact.id, id, "a contact is filed under its own id");
         let queue = self.floor.queues.get(&contact.queue).expect("a contact's queue exists");
-        let in_line = queue.line.rank(&place_of(contact)).is_some();
+        let place = self.floor.place_of(contact);
+        let in_line = queue.line.rank(&place).is_some();
         let bucket = &self.floor.buckets[entry.bucket];
-        let listed = (bucket.waiting.contains(&place_of(contact)), bucket.on_line.contains(&place_of(contact)));
+        let listed = (bucket.waiting.contains(&place), bucket.on_line.contains(&place));
         let queued = matches!(contact.state, ContactState::Queued { .. });
         let on_line = contact.is_on_line();
         assert_eq!(in_line, queued, "in line exactly when queued: {contact:?}");
@@ -104,6 +104,7 @@ impl Core {
             }
         }
         self.check_chat(contact);
+        self.check_target(entry);
         let running = contact
             .attempts
             .iter()
@@ -112,6 +113,25 @@ impl Core {
         let last = contact.running_attempt().map(|attempt| attempt.id);
         assert_eq!(running, Vec::from_iter(last), "only the last attempt runs");
         self.check_channel(contact, &entry.channel, last.is_some());
+    }
+
+    /// In line at a target that exists, in its bucket, and on to the next one in time.
+    fn check_target(&self, entry: &Entry) {
+        let contact = &entry.contact;
+        let queued = matches!(contact.state, ContactState::Queued { .. });
+        let widens = contact.widen_at.is_some_and(|at| self.floor.widening.contains(&(at, contact.id)));
+        assert_eq!(widens, queued && contact.widen_at.is_some(), "a stage that ends is watched: {contact:?}");
+        if !queued {
+            assert!(!widens, "only those in line go up the ladder");
+            return;
+        }
+        let last = self.last_target(contact);
+        assert!(contact.target <= last && (contact.target > 0 || contact.preferred.is_some()));
+        assert_eq!(widens, contact.target < last, "every stage but the last ends: {contact:?}");
+        let bucket = &self.floor.buckets[entry.bucket];
+        let (queue, medium) = (&bucket.queue, bucket.medium);
+        assert_eq!((queue, medium), (&contact.queue, contact.channel.medium()), "in its own bucket");
+        assert_eq!(bucket.need, self.need_of(contact), "in the bucket of its target");
     }
 
     /// A chat waits for a bounded time, for its customer, for an agent and for words.
@@ -208,6 +228,9 @@ impl Core {
         let listed: usize = self.floor.buckets.iter().map(|bucket| bucket.waiting.len() + bucket.on_line.len()).sum();
         let should = self.contacts.values().filter(|entry| is_listed(&entry.contact, &entry.channel)).count();
         assert_eq!(listed, should, "no stale place in any bucket");
+        let first = self.floor.widening.first().map(|(at, _)| *at);
+        assert_eq!(self.timers.get(&Timer::Widen), first, "the next stage to end has the timer");
+        assert!(self.floor.doubted.is_empty(), "nobody waits for an agent who has gone");
         let scheduled = self.contacts.values().filter(|e| matches!(e.contact.state, ContactState::Scheduled { .. }));
         assert_eq!(self.floor.scheduled.len(), scheduled.count());
     }
@@ -231,6 +254,15 @@ impl Core {
             }
             let auto = self.timers.get(&Timer::AutoReturn(id.clone()));
             assert_eq!(auto, desk.record.auto_return_at, "auto-return has its timer");
+            let engaged = desk.hand.iter().any(|(contact, segment)| {
+                let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+                matches!(found.map(|found| &found.state), Some(SegmentState::Connected { .. }))
+            });
+            let grace = self.timers.get(&Timer::AgentGrace(id.clone()));
+            assert!(
+                !engaged || desk.record.session.is_some() || grace.is_some(),
+                "{id}: absent in a conversation ends"
+            );
             if !desk.hand.is_empty() {
                 continue;
             }
@@ -307,6 +339,7 @@ impl Core {
         let attempt = |id: &ContactId| contact(id)?.contact.running_attempt();
         match timer {
             Timer::HoursEdge | Timer::NumberGuard(_) => true,
+            Timer::Widen => !self.floor.widening.is_empty(),
             Timer::ChannelsRetry => self.floor.blocked.is_some(),
             Timer::ContactDue(id) => {
                 contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Scheduled { .. }))
@@ -341,10 +374,9 @@ impl Core {
         for bucket in self.floor.buckets.iter().filter(|bucket| !bucket.free.is_empty()) {
             for place in bucket.on_line.iter().take(50).chain(bucket.waiting.iter().take(if open { 50 } else { 0 })) {
                 let contact = &self.contacts[&place.2].contact;
-                let free = bucket.free.iter().find(|(_, _, agent)| {
-                    // A cool-off that ran out this instant wakes the contact by its timer.
-                    !contact.cool_off.contains_key(agent) && !cooling(contact, agent, contact.requested_at)
-                });
+                // A cool-off that ran out this instant wakes the contact by its timer.
+                let free = self.free_for(bucket, place, |agent| contact.cool_off.contains_key(agent));
+                let free = free.unwrap_or(None);
                 assert!(free.is_none(), "{:?} waits although {free:?} is free", place.2);
             }
         }

@@ -22,6 +22,9 @@ pub struct TenantConfig {
     pub timezone: Tz,
     /// BCP 47 tag of the language spoken to a customer who named none.
     pub language: String,
+    /// Languages that need a skill, by BCP 47 tag or its first part: the skill and its least level.
+    #[serde(default)]
+    pub language_skills: BTreeMap<String, (SkillId, u8)>,
     pub callback: CallbackConfig,
     #[serde(default)]
     pub chat: ChatConfig,
@@ -29,6 +32,9 @@ pub struct TenantConfig {
     pub queues: Vec<QueueConfig>,
     pub subjects: Vec<SubjectConfig>,
     pub policy: Policy,
+    /// Queues that treat offers and wrap-up otherwise than the tenant.
+    #[serde(default)]
+    pub queue_policies: BTreeMap<QueueId, QueuePolicy>,
     pub reason_codes: Vec<ReasonCode>,
     pub dispositions: Vec<Disposition>,
     pub limits: Limits,
@@ -217,12 +223,42 @@ pub struct SubjectConfig {
     pub id: SubjectId,
     pub name: String,
     pub queue: QueueId,
-    /// Skill and least level an agent needs, if any (G7).
-    #[serde(default)]
-    pub skill: Option<(SkillId, u8)>,
+    /// Who may take it, each after the last for those still waiting (G9); none: everybody of the queue. Journals of former
+    /// versions have one `skill` instead.
+    #[serde(default, alias = "skill", deserialize_with = "targets_or_skill")]
+    pub targets: Vec<Target>,
     /// Lower is sooner. Initial, Overflow, RONA (G8).
     #[serde(default)]
     pub priorities: Priorities,
+}
+
+/// One step of a subject's ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Target {
+    /// Every skill an agent needs, with its least level (G7); none: everybody of the queue.
+    pub skills: BTreeMap<SkillId, u8>,
+    /// In line at this step for so long, then the next one is open too. Of the last it says nothing.
+    pub timeout: Millis,
+}
+
+impl Target {
+    pub fn skill(skill: impl Into<SkillId>, level: u8) -> Self {
+        Self { skills: BTreeMap::from([(skill.into(), level)]), timeout: Millis(0) }
+    }
+}
+
+fn targets_or_skill<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<Target>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Targets(Vec<Target>),
+        Skill(SkillId, u8),
+    }
+    Ok(match Option::<Written>::deserialize(d)? {
+        None => Vec::new(),
+        Some(Written::Targets(targets)) => targets,
+        Some(Written::Skill(skill, level)) => vec![Target::skill(skill, level)],
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,6 +289,36 @@ pub struct Policy {
     /// An agent in a call gets no chats and an agent in a chat no calls.
     #[serde(default = "yes")]
     pub voice_exclusive: bool,
+    /// One priority gained for each so much waited, so that nobody starves; none: priority alone decides.
+    #[serde(default)]
+    pub ageing: Option<Millis>,
+    #[serde(default)]
+    pub sticky: Sticky,
+}
+
+/// What a queue may have otherwise than its tenant; it holds for contacts of that queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePolicy {
+    pub offer_timeout: Millis,
+    pub on_no_answer: Aftermath,
+    pub on_reject: Aftermath,
+    pub on_media_error: Aftermath,
+    pub wrap_up_timeout: Millis,
+}
+
+/// The customer's own agent as target 0 (O7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sticky {
+    /// Whether requests may name one; transfers to an agent always do.
+    pub enabled: bool,
+    /// How long a busy one is waited for.
+    pub timeout: Millis,
+}
+
+impl Default for Sticky {
+    fn default() -> Self {
+        Self { enabled: false, timeout: Millis::from_secs(60) }
+    }
 }
 
 fn yes() -> bool {
@@ -268,6 +334,9 @@ pub struct Aftermath {
     pub auto_return: Option<Millis>,
     /// The same agent is not offered the same contact again for this long.
     pub cool_off: Millis,
+    /// The contact's priority from here on; none: as it was, or the subject's own for a missed offer (G8).
+    #[serde(default)]
+    pub priority: Option<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -306,4 +375,24 @@ pub struct AgentConfig {
     pub voice_slots: u8,
     /// How many chats at one time (C13); 0: this agent's routing profile has no chat (C11).
     pub chat_slots: u8,
+}
+
+impl Policy {
+    pub fn of_queue(&self) -> QueuePolicy {
+        QueuePolicy {
+            offer_timeout: self.offer_timeout,
+            on_no_answer: self.on_no_answer.clone(),
+            on_reject: self.on_reject.clone(),
+            on_media_error: self.on_media_error.clone(),
+            wrap_up_timeout: self.wrap_up_timeout,
+        }
+    }
+}
+
+impl TenantConfig {
+    /// The skill a customer of this language needs, if the tenant says that one is needed.
+    pub fn language_skill(&self, language: &str) -> Option<&(SkillId, u8)> {
+        let first = language.split('-').next().unwrap_or(language);
+        self.language_skills.get(language).or_else(|| self.language_skills.get(first))
+    }
 }

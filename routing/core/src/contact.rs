@@ -30,6 +30,15 @@ pub struct Contact {
     pub subject: SubjectId,
     /// Lower is sooner.
     pub priority: u8,
+    /// How far up the subject's ladder it is: 0 = its own agent, 1 … = the subject's targets (G9). Kept through requeues.
+    #[serde(default = "first_target")]
+    pub target: u8,
+    /// When the next target opens, if one is still to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widen_at: Option<Timestamp>,
+    /// The customer's own agent, for target 0 (O7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred: Option<AgentId>,
     /// When the customer first asked; kept through every requeue and retry.
     pub requested_at: Timestamp,
     /// Digest of the unguessable token of the customer's status page.
@@ -51,6 +60,11 @@ pub struct Contact {
     /// What a chat knows besides; none for calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<Box<Chat>>,
+}
+
+/// Where contacts of former versions stand.
+fn first_target() -> u8 {
+    1
 }
 
 /// What is only a chat's own.

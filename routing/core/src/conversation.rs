@@ -6,6 +6,7 @@ use crate::{
     core::Core,
     event::{Receipt, Rejection},
     ids::*,
+    offers::Miss,
     output::{Deed, Fact, MarkKind, Party, PromptName},
     reason::Reason,
     time::{Millis, Timestamp},
@@ -109,7 +110,7 @@ impl Core {
                 if !self.agents.get(agent).is_some_and(|desk| desk.config.can_reject) {
                     return Err(Rejection::MayNotReject);
                 }
-                let aftermath = self.config.policy.on_reject.clone();
+                let aftermath = self.aftermath_in(id, Miss::Rejected);
                 self.end_attempt(now, id, AttemptResult::Cancelled, None);
                 self.finish_segment(now, id, segment, SegmentEnd::Declined);
                 self.apply_aftermath(now, id, agent, &aftermath);
@@ -140,9 +141,10 @@ impl Core {
 
     pub(crate) fn begin_wrap_up(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
         self.timers.cancel(&Timer::ChatIdle(id));
-        let timeout = self.config.policy.wrap_up_timeout.max(Millis(0));
-        let until = now + timeout;
         let Some(entry) = self.contacts.get_mut(&id) else { return };
+        let own = self.config.queue_policies.get(&entry.contact.queue).map(|policy| policy.wrap_up_timeout);
+        let timeout = own.unwrap_or(self.config.policy.wrap_up_timeout).max(Millis(0));
+        let until = now + timeout;
         let Some(found) = entry.contact.segment_mut(segment) else { return };
         found.state = SegmentState::WrapUp { until };
         found.ended_at = Some(now);
@@ -230,7 +232,7 @@ impl Core {
     pub(crate) fn give_up_agent(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
         let found = self.contacts.get(&id).and_then(|entry| entry.contact.segment(segment));
         let Some(agent) = found.map(|segment| segment.agent.clone()) else { return };
-        let aftermath = self.config.policy.on_media_error.clone();
+        let aftermath = self.aftermath_in(id, Miss::MediaError);
         self.finish_segment(now, id, segment, SegmentEnd::MediaFailed);
         self.apply_aftermath(now, id, &agent, &aftermath);
     }

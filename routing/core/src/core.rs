@@ -204,6 +204,7 @@ impl Core {
         match timer {
             Timer::HoursEdge => self.hours_edge(now),
             Timer::ChannelsRetry => self.unblock_channels(),
+            Timer::Widen => self.widen_due(now),
             Timer::ContactDue(contact) => self.contact_due(now, contact),
             Timer::ChannelReply(contact) => self.channel_reply_missing(now, contact),
             Timer::NumberRetry(contact) => self.number_retry(contact),

@@ -184,6 +184,9 @@ pub struct CallbackRequest {
     /// The customer has been told that the wait is long and wants the call all the same.
     #[serde(default)]
     pub accept_wait: bool,
+    /// The customer's own agent (O7); of no effect where the tenant has it off.
+    #[serde(default)]
+    pub preferred: Option<AgentId>,
 }
 
 /// A chat asked for. The customer's question stays with the chat's messages.
@@ -192,12 +195,20 @@ pub struct ChatRequest {
     pub customer: Customer,
     pub subject: Option<SubjectId>,
     pub status_token_digest: Option<String>,
+    #[serde(default)]
+    pub preferred: Option<AgentId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub enum TransferTarget {
-    Queue { queue: QueueId },
+    Queue {
+        queue: QueueId,
+    },
+    /// That agent first, then anybody of the queue.
+    Agent {
+        agent: AgentId,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

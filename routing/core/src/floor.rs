@@ -9,10 +9,12 @@ use crate::{
     core::{ChannelHold, Core, Desk, Listing},
     event::DenialReason,
     ids::*,
-    line::{Line, Place, place_of},
+    ladder::Need,
+    line::{self, Line, NO_AGEING, Place},
     output::Fact,
     reason::Reason,
-    time::Timestamp,
+    runs::Runs,
+    time::{Millis, Timestamp},
     timers::Timer,
     wait::WaitStats,
 };
@@ -22,15 +24,19 @@ pub(crate) type BucketId = usize;
 /// A free agent: fewest in hand first, then longest idle.
 pub(crate) type Free = (u8, Timestamp, AgentId);
 
-/// What an agent must be able to do, by skill and least level.
-pub(crate) type Need = Vec<(SkillId, u8)>;
-
-#[derive(Default)]
 pub(crate) struct Floor {
     pub(crate) queues: BTreeMap<QueueId, QueueLine>,
     pub(crate) buckets: Vec<Bucket>,
+    /// Those of chats.
+    pub(crate) text_buckets: Vec<BucketId>,
     bucket_ids: BTreeMap<(QueueId, Medium, Need), BucketId>,
     pub(crate) scheduled: BTreeSet<(Timestamp, ContactId)>,
+    /// In line with a target still to open, by the moment it does.
+    pub(crate) widening: Runs<(Timestamp, ContactId)>,
+    /// Waiting for an agent who may have gone.
+    pub(crate) doubted: BTreeSet<ContactId>,
+    /// What one priority is worth.
+    pub(crate) step: Millis,
     /// Buckets in which a match may have become possible.
     pub(crate) touched_buckets: BTreeSet<BucketId>,
     /// Agents whose standing may have changed.
@@ -44,6 +50,34 @@ pub(crate) struct Floor {
     pub(crate) shut: bool,
     /// No channel is asked for while this stands; `Timer::ChannelsRetry` ends it.
     pub(crate) blocked: Option<DenialReason>,
+}
+
+impl Default for Floor {
+    fn default() -> Self {
+        Self {
+            queues: BTreeMap::new(),
+            buckets: Vec::new(),
+            text_buckets: Vec::new(),
+            bucket_ids: BTreeMap::new(),
+            scheduled: BTreeSet::new(),
+            widening: Runs::default(),
+            doubted: BTreeSet::new(),
+            step: NO_AGEING,
+            touched_buckets: BTreeSet::new(),
+            touched_agents: BTreeSet::new(),
+            earmarked: BTreeSet::new(),
+            signed_in: 0,
+            open: false,
+            shut: false,
+            blocked: None,
+        }
+    }
+}
+
+impl Floor {
+    pub(crate) fn place_of(&self, contact: &Contact) -> Place {
+        line::place_of(contact, self.step)
+    }
 }
 
 /// One configured queue.
@@ -64,7 +98,7 @@ pub(crate) struct Bucket {
     pub(crate) slots: u32,
     pub(crate) free: BTreeSet<Free>,
     /// In line, no channel asked for yet.
-    pub(crate) waiting: BTreeSet<Place>,
+    pub(crate) waiting: Runs<Place>,
     /// In line with the customer there already, on the telephone or in a chat.
     pub(crate) on_line: BTreeSet<Place>,
 }
@@ -86,7 +120,7 @@ impl Bucket {
     }
 
     pub(crate) fn is_served_by(&self, agent: &AgentConfig) -> bool {
-        serves(agent, &self.queue, &self.need)
+        agent.queues.contains(&self.queue) && self.need.is_met_by(&agent.id, &agent.skills)
     }
 
     /// Whether an agent who stands like this is free for it. Who is kept for a call is free for no other call.
@@ -118,16 +152,13 @@ impl Floor {
         }
         // Nobody ever asked for it: counted by hand.
         let mut bucket = Bucket::new(queue.clone(), channel.medium(), need.clone());
-        for (agent, desk) in desks.iter().filter(|(_, desk)| serves(&desk.config, queue, need)) {
-            bucket.enlist(agent, desk);
+        for (agent, desk) in desks {
+            if bucket.is_served_by(&desk.config) {
+                bucket.enlist(agent, desk);
+            }
         }
         (bucket.free.len() as u32, bucket.slots)
     }
-}
-
-pub(crate) fn serves(agent: &AgentConfig, queue: &QueueId, need: &Need) -> bool {
-    agent.queues.contains(queue)
-        && need.iter().all(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
 }
 
 impl Core {
@@ -143,7 +174,8 @@ impl Core {
 
     pub(crate) fn leave_state(&mut self, id: ContactId) {
         let Some(entry) = self.contacts.get(&id) else { return };
-        let contact = &entry.contact;
+        let (contact, widen_at) = (&entry.contact, entry.contact.widen_at);
+        let place = self.floor.place_of(contact);
         let Some(queue) = self.floor.queues.get_mut(&contact.queue) else { return };
         match contact.state {
             ContactState::Scheduled { due } => {
@@ -152,13 +184,14 @@ impl Core {
                 self.timers.cancel(&Timer::ContactDue(id));
             }
             ContactState::Queued { .. } => {
-                let place = place_of(contact);
                 queue.line.remove(&place);
                 let bucket = &mut self.floor.buckets[entry.bucket];
                 bucket.waiting.remove(&place);
                 bucket.on_line.remove(&place);
                 self.timers.cancel(&Timer::CoolOffOver(id));
                 self.timers.cancel(&Timer::ChatWait(id));
+                self.leave_target(id, widen_at);
+                self.release_held();
             }
             ContactState::Active { .. } => queue.active -= 1,
             ContactState::Closed { .. } => {}
@@ -166,6 +199,9 @@ impl Core {
     }
 
     pub(crate) fn enter_state(&mut self, now: Timestamp, id: ContactId) {
+        if self.contacts.get(&id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Queued { .. })) {
+            self.stand_at_target(now, id);
+        }
         let Some(need) = self.contacts.get(&id).map(|entry| self.need_of(&entry.contact)) else { return };
         let (queue_id, channel) = match self.contacts.get(&id) {
             Some(entry) => (entry.contact.queue.clone(), entry.contact.channel),
@@ -173,6 +209,7 @@ impl Core {
         };
         let bucket = self.bucket_for(queue_id.clone(), channel.medium(), need);
         let longest_wait = self.config.chat.longest_wait;
+        let step = self.floor.step;
         let queue = self.floor.queues.entry(queue_id).or_default();
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         entry.bucket = bucket;
@@ -183,7 +220,7 @@ impl Core {
                 self.timers.set(Timer::ContactDue(id), due);
             }
             ContactState::Queued { since } => {
-                queue.line.insert(place_of(&entry.contact));
+                queue.line.insert(line::place_of(&entry.contact, step));
                 self.list_contact(id);
                 self.watch_cool_off(now, id);
                 if !channel.needs_trunk() {
@@ -201,7 +238,10 @@ impl Core {
         if !matches!(entry.contact.state, ContactState::Queued { .. }) {
             return;
         }
-        let place = place_of(&entry.contact);
+        let place = self.floor.place_of(&entry.contact);
+        if entry.contact.target == 0 {
+            self.floor.doubted.insert(id);
+        }
         let bucket = &mut self.floor.buckets[entry.bucket];
         if entry.contact.is_on_line() {
             bucket.on_line.insert(place);
@@ -213,10 +253,11 @@ impl Core {
 
     pub(crate) fn unlist_contact(&mut self, id: ContactId) {
         let Some(entry) = self.contacts.get(&id) else { return };
-        let place = place_of(&entry.contact);
+        let place = self.floor.place_of(&entry.contact);
         let bucket = &mut self.floor.buckets[entry.bucket];
         bucket.waiting.remove(&place);
         bucket.on_line.remove(&place);
+        self.release_held();
     }
 
     pub(crate) fn bucket_for(&mut self, queue: QueueId, medium: Medium, need: Need) -> BucketId {
@@ -227,11 +268,22 @@ impl Core {
         let id = self.floor.buckets.len();
         let (queue, medium, need) = key.clone();
         let mut bucket = Bucket::new(queue, medium, need);
-        for (agent, desk) in &mut self.agents {
+        let join = |bucket: &mut Bucket, agent: &AgentId, desk: &mut Desk| {
             if bucket.is_served_by(&desk.config) {
                 desk.buckets.push(id);
                 bucket.enlist(agent, desk);
             }
+        };
+        match key.2.clone() {
+            Need::Only(agent) => {
+                if let Some(desk) = self.agents.get_mut(&agent) {
+                    join(&mut bucket, &agent, desk);
+                }
+            }
+            Need::AnyOf(_) => self.agents.iter_mut().for_each(|(agent, desk)| join(&mut bucket, agent, desk)),
+        }
+        if bucket.medium == Medium::Text {
+            self.floor.text_buckets.push(id);
         }
         self.floor.buckets.push(bucket);
         self.floor.bucket_ids.insert(key, id);
@@ -240,6 +292,7 @@ impl Core {
 
     /// Brings an agent's place among the free, the counters and the earmark up to date.
     pub(crate) fn relist_agent(&mut self, id: &AgentId) {
+        self.doubt_preferred(id);
         let listing = self.listing(id);
         let Some(desk) = self.agents.get(id) else { return };
         let signed_in = desk.record.state != crate::agent::AgentState::Offline;
@@ -283,8 +336,12 @@ impl Core {
         if let Some(listing) = desk.listed.take() {
             let key = (listing.load, listing.idle, id.clone());
             self.floor.earmarked.remove(&key);
-            for &bucket in &desk.buckets {
-                self.floor.buckets[bucket].free.remove(&key);
+            for &id in &desk.buckets {
+                let bucket = &mut self.floor.buckets[id];
+                // One held back for a call less: the next one may not be.
+                if bucket.free.remove(&key) && bucket.medium == Medium::Text && !bucket.on_line.is_empty() {
+                    self.floor.touched_buckets.insert(id);
+                }
             }
         }
     }
@@ -296,9 +353,11 @@ impl Core {
         (self.floor.open, self.floor.shut) = (old.open, old.shut);
         self.floor.touched_agents = old.touched_agents;
         let mut stats: BTreeMap<_, _> = old.queues.into_iter().map(|(id, queue)| (id, queue.wait)).collect();
+        let step = self.config.policy.ageing.filter(|step| *step > Millis(0)).unwrap_or(NO_AGEING);
+        self.floor.step = step;
         for queue in &self.config.queues {
-            let wait = stats.remove(&queue.id).unwrap_or_default();
-            self.floor.queues.insert(queue.id.clone(), QueueLine { wait, ..QueueLine::default() });
+            let (wait, line) = (stats.remove(&queue.id).unwrap_or_default(), Line::with_step(step));
+            self.floor.queues.insert(queue.id.clone(), QueueLine { wait, line, ..QueueLine::default() });
         }
         for desk in self.agents.values_mut() {
             (desk.listed, desk.signed_in, desk.effective) = (None, false, false);
@@ -313,6 +372,7 @@ impl Core {
         for id in agents {
             self.relist_agent(&id);
         }
+        self.set_widen_timer();
     }
 
     /// A contact whose queue is configured no more goes to its subject's queue, or to the first.
@@ -352,7 +412,7 @@ impl Core {
     /// 1 = next; None when not in line.
     pub(crate) fn position(&self, contact: &Contact) -> Option<u32> {
         let queue = self.floor.queues.get(&contact.queue)?;
-        queue.line.rank(&place_of(contact)).map(|rank| rank as u32 + 1)
+        queue.line.rank(&self.floor.place_of(contact)).map(|rank| rank as u32 + 1)
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::{
     contact::*,
     core::Core,
-    floor::Need,
     ids::*,
+    ladder::first_need,
     output::Fact,
     time::{Millis, Timestamp},
     wait::*,
@@ -21,7 +21,7 @@ impl Core {
     pub(crate) fn expected_for(&self, now: Timestamp, subject: &SubjectId, channel: Channel) -> Option<WaitRange> {
         let config = self.config.subject(subject)?;
         let line = &self.floor.queues.get(&config.queue)?.line;
-        let need: Need = config.skill.clone().into_iter().collect();
+        let need = first_need(config);
         let (free, effective) = self.floor.capacity(&self.agents, &config.queue, &need, channel);
         let position = line.len() as u32 + 1;
         let asked = Asked { now, subject, channel, position, free, effective };

@@ -10,17 +10,18 @@
 //! events give the same outputs, bit for bit.
 //!
 //! Where to find what: [`core`] is the façade and dispatches; `requests` takes callbacks and cancels them; `schedule`
-//! and [`hours`] say when; `slots` what fits into one hand; `floor` holds every index and `line` the order of waiting; `matcher` reserves a channel and
-//! picks the agent; [`wait`] and `forecast` know what can be said of a wait, `booking` gives chosen times and guards the line; `offers` presents; `attempts`
-//! dials and announces; `conversation` bridges, holds, survives a lost
+//! and [`hours`] say when; `slots` what fits into one hand; `floor` holds every index and `line` the order of waiting; `ladder` whom a
+//! contact waits for; `matcher` reserves a channel and picks the agent; [`wait`] and `forecast` know what can be said of a wait, `booking` gives chosen
+//! times and guards the line; `offers` presents; `attempts` dials and announces; `conversation` bridges, holds, survives a lost
 //! agent and ends; `chats` is what only chats do; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
-//! every timer with its owner; `check` states the invariants.
+//! every timer with its owner; `explain` answers why; `check` states the invariants.
 
 pub mod agent;
 pub mod config;
 pub mod contact;
 pub mod core;
 pub mod event;
+pub mod explain;
 pub mod hours;
 pub mod ids;
 pub mod output;
@@ -38,6 +39,7 @@ mod check;
 mod conversation;
 mod floor;
 mod forecast;
+mod ladder;
 mod line;
 mod matcher;
 mod numbers;
@@ -45,6 +47,7 @@ mod offers;
 mod outbox;
 mod requests;
 mod restore;
+mod runs;
 mod schedule;
 mod slots;
 mod timers;

@@ -1,95 +1,111 @@
 //! The waiting line of one queue: contacts in order, with the place of each found without counting the line.
+//!
+//! The order is one of moments: a contact stands where it would stand had it asked `priority × step` later. So a contact
+//! gains one priority for every `step` it has waited, at every moment and without ever being moved: nobody can be
+//! overtaken by a more urgent contact that asked later than that difference of priorities is worth. Without ageing the
+//! step is longer than any wait, and priority alone decides.
 
-use crate::{contact::Contact, ids::ContactId, time::Timestamp};
+use std::collections::BTreeMap;
 
-/// The order of waiting: priority (lower is sooner), then the original request time, then the id.
-pub(crate) type Place = (u8, Timestamp, ContactId);
+use crate::{
+    contact::Contact,
+    ids::ContactId,
+    runs::Runs,
+    time::{Millis, Timestamp},
+};
 
-pub(crate) fn place_of(contact: &Contact) -> Place {
-    (contact.priority, contact.requested_at, contact.id)
+/// The moment a contact is ranked by, its priority, its id.
+pub(crate) type Place = (Timestamp, u8, ContactId);
+
+/// Without ageing: no request is a hundred years older than another.
+pub(crate) const NO_AGEING: Millis = Millis(100 * 365 * 86_400_000);
+
+pub(crate) fn place_of(contact: &Contact, step: Millis) -> Place {
+    (contact.requested_at + worth(contact.priority, step), contact.priority, contact.id)
 }
 
-/// A run is split when it grows past this; 256 places of 32 bytes move in well under a microsecond.
-const MAX_RUN: usize = 256;
+fn worth(priority: u8, step: Millis) -> Millis {
+    Millis(step.0.saturating_mul(i64::from(priority)))
+}
 
-/// An ordered set of places kept as sorted runs, so that a rank costs one step per run instead of one per contact.
-#[derive(Debug, Default)]
+/// The contacts of one queue: a line by request time for each priority there is.
+#[derive(Debug)]
 pub(crate) struct Line {
-    runs: Vec<Vec<Place>>,
-    len: usize,
+    by_priority: BTreeMap<u8, Runs<Asked>>,
+    step: Millis,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { by_priority: BTreeMap::new(), step: NO_AGEING }
+    }
 }
 
 impl Line {
+    pub(crate) fn with_step(step: Millis) -> Self {
+        Self { step, ..Self::default() }
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.by_priority.values().map(Runs::len).sum()
+    }
+
+    fn asked(&self, place: &Place) -> Asked {
+        (place.0 - worth(place.1, self.step), place.2)
     }
 
     /// False if it was there already.
     pub(crate) fn insert(&mut self, place: Place) -> bool {
-        if self.runs.is_empty() {
-            self.runs.push(Vec::new());
-        }
-        let run = self.run_of(&place).min(self.runs.len() - 1);
-        let Err(at) = self.runs[run].binary_search(&place) else { return false };
-        self.runs[run].insert(at, place);
-        self.len += 1;
-        if self.runs[run].len() > MAX_RUN {
-            // A line mostly grows at its end: there, a full run is left full.
-            let last = run + 1 == self.runs.len() && at + 1 == self.runs[run].len();
-            let keep = if last { MAX_RUN } else { MAX_RUN / 2 };
-            let tail = self.runs[run].split_off(keep);
-            self.runs.insert(run + 1, tail);
-        }
-        true
+        let asked = self.asked(&place);
+        self.by_priority.entry(place.1).or_default().insert(asked)
     }
 
     pub(crate) fn remove(&mut self, place: &Place) -> bool {
-        let run = self.run_of(place);
-        let Some(found) = self.runs.get_mut(run) else { return false };
-        let Ok(at) = found.binary_search(place) else { return false };
-        found.remove(at);
-        self.len -= 1;
-        if found.is_empty() {
-            self.runs.remove(run);
+        let asked = self.asked(place);
+        let Some(runs) = self.by_priority.get_mut(&place.1) else { return false };
+        let removed = runs.remove(&asked);
+        if runs.is_empty() {
+            self.by_priority.remove(&place.1);
         }
-        true
+        removed
     }
 
     /// How many stand before it; None if it is not in line.
     pub(crate) fn rank(&self, place: &Place) -> Option<usize> {
-        let run = self.run_of(place);
-        let at = self.runs.get(run)?.binary_search(place).ok()?;
-        Some(self.runs[..run].iter().map(Vec::len).sum::<usize>() + at)
+        let own = self.by_priority.get(&place.1)?.rank(&self.asked(place))?;
+        let others = self.by_priority.iter().filter(|(priority, _)| **priority != place.1);
+        let before = others.map(|(priority, runs)| {
+            let same_moment = place.0 - worth(*priority, self.step);
+            // At the same moment the lower priority number comes first.
+            let up_to = if *priority < place.1 { ContactId(u128::MAX) } else { ContactId(0) };
+            runs.before(&(same_moment, up_to))
+        });
+        Some(own + before.sum::<usize>())
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.runs.iter().flatten()
+    /// In order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Place> {
+        let lines = self.by_priority.iter();
+        let mut heads: Vec<_> = lines
+            .map(|(&priority, runs)| {
+                let later = worth(priority, self.step);
+                runs.iter().map(move |(at, id)| (*at + later, priority, *id)).peekable()
+            })
+            .collect();
+        std::iter::from_fn(move || {
+            let first = heads.iter_mut().enumerate().filter_map(|(line, head)| Some((*head.peek()?, line))).min()?;
+            heads.get_mut(first.1)?.next()
+        })
     }
 
-    /// The earliest request time in line: the least of the first places of each priority.
+    /// The earliest request time in line.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        let mut oldest: Option<Timestamp> = None;
-        let mut from = (0, Timestamp::from_millis(i64::MIN), ContactId(0));
-        while let Some(&(priority, at, _)) = self.first_from(&from) {
-            oldest = Some(oldest.map_or(at, |known| known.min(at)));
-            let Some(next) = priority.checked_add(1) else { break };
-            from.0 = next;
-        }
-        oldest
-    }
-
-    fn first_from(&self, from: &Place) -> Option<&Place> {
-        let run = self.run_of(from);
-        let found = self.runs.get(run)?;
-        let at = found.partition_point(|place| place < from);
-        found.get(at)
-    }
-
-    /// The first run whose last place is not before `place`.
-    fn run_of(&self, place: &Place) -> usize {
-        self.runs.partition_point(|run| run.last().is_some_and(|last| last < place))
+        self.by_priority.values().filter_map(Runs::first).map(|(at, _)| *at).min()
     }
 }
+
+/// When somebody asked.
+type Asked = (Timestamp, ContactId);
 
 #[cfg(test)]
 mod tests {
@@ -97,27 +113,36 @@ mod tests {
     use crate::ids::IdSource;
     use std::collections::BTreeSet;
 
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis as i64)
+    }
+
     #[test]
     fn behaves_like_an_ordered_set_with_ranks() {
-        let mut ids = IdSource::new(3);
-        let (mut line, mut model) = (Line::default(), BTreeSet::new());
-        for step in 0..6000u64 {
-            let noise = ids.mint(Timestamp::from_millis(0)) as u64;
-            let place = ((noise % 3) as u8, Timestamp::from_millis((noise >> 8) as i64 % 700), ContactId(1));
-            if noise >> 40 & 3 != 0 || step < 2000 {
-                assert_eq!(line.insert(place), model.insert(place));
-            } else {
-                assert_eq!(line.remove(&place), model.remove(&place));
+        for step in [NO_AGEING, Millis(150), Millis(0)] {
+            let mut ids = IdSource::new(3);
+            let (mut line, mut model) = (Line::with_step(step), BTreeSet::new());
+            for turn in 0..8000u64 {
+                let noise = ids.mint(at(0)) as u64;
+                let priority = (noise % 3) as u8;
+                let asked = at((noise >> 8) % 700);
+                let place = (asked + worth(priority, step), priority, ContactId(u128::from(noise >> 20 & 3)));
+                if noise >> 40 & 3 != 0 || turn < 2000 {
+                    assert_eq!(line.insert(place), model.insert(place));
+                } else {
+                    assert_eq!(line.remove(&place), model.remove(&place));
+                }
+                assert_eq!(line.len(), model.len());
+                let rank = model.contains(&place).then(|| model.range(..place).count());
+                assert_eq!(line.rank(&place), rank);
             }
-            assert_eq!(line.len(), model.len());
-            let rank = model.contains(&place).then(|| model.range(..place).count());
-            assert_eq!(line.rank(&place), rank);
+            assert!(line.iter().eq(model.iter().copied()));
+            let asked = model.iter().map(|place| place.0 - worth(place.1, step));
+            assert_eq!(line.oldest(), asked.min());
+            for place in model {
+                assert!(line.remove(&place));
+            }
+            assert_eq!((line.len(), line.oldest()), (0, None));
         }
-        assert!(line.iter().eq(model.iter()));
-        assert_eq!(line.oldest(), model.iter().map(|place| place.1).min());
-        for place in model {
-            assert!(line.remove(&place));
-        }
-        assert_eq!((line.len(), line.oldest()), (0, None));
     }
 }

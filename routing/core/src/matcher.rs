@@ -4,10 +4,10 @@
 
 use crate::{
     agent::{AgentState, Presence},
-    contact::{Contact, ContactState},
-    core::{ChannelHold, Core},
+    contact::{Contact, ContactState, Medium},
+    core::{ChannelHold, Core, Desk, Entry},
     event::{DenialReason, Receipt, Rejection},
-    floor::{BucketId, Need},
+    floor::{Bucket, BucketId, Free},
     ids::*,
     line::Place,
     output::{Change, Deed},
@@ -22,8 +22,14 @@ const CHANNEL_RETRY_AFTER_SILENCE: Millis = Millis::from_secs(1);
 /// Bounds of what a refusal may ask for.
 const SHORTEST_RETRY: Millis = Millis(100);
 const LONGEST_RETRY: Millis = Millis::from_secs(300);
+/// So many agents held back for a call are looked past for one chat.
+const HELD_CANDIDATES: usize = 16;
 /// How many agents kept for others are looked at for a longer idle time when a channel is granted.
 const SWAP_CANDIDATES: usize = 8;
+
+/// Every free agent is held back for a call.
+#[derive(Debug)]
+pub(crate) struct HeldBack;
 
 impl Core {
     /// Brings listings, presences and matches up to date; ends every mutation.
@@ -32,6 +38,10 @@ impl Core {
             while let Some(agent) = self.floor.touched_agents.pop_first() {
                 self.relist_agent(&agent);
                 self.show_presence(now, &agent);
+            }
+            self.skip_preferred(now);
+            if !self.floor.touched_agents.is_empty() {
+                continue;
             }
             if !self.match_one(now) {
                 break;
@@ -85,10 +95,66 @@ impl Core {
                 (None, None) => return None,
             }?;
             let contact = &self.contacts.get(&place.2)?.contact;
-            let agent = bucket.free.iter().find(|(_, _, agent)| !cooling(contact, agent, now));
-            if let Some((_, _, agent)) = agent {
+            if let Some((_, _, agent)) = self.free_for(bucket, place, |agent| cooling(contact, agent, now)).ok()? {
                 return Some((*place, agent.clone()));
             }
+        }
+    }
+
+    /// The first free agent of the bucket for this place.
+    ///
+    /// # Errors
+    /// Everybody is held back for a call; so they are for every later place.
+    pub(crate) fn free_for<'a>(
+        &self,
+        bucket: &'a Bucket,
+        place: &Place,
+        cooling: impl Fn(&AgentId) -> bool,
+    ) -> Result<Option<&'a Free>, HeldBack> {
+        let (mut held, mut others) = (0, false);
+        for free in &bucket.free {
+            let engaged = bucket.medium == Medium::Text && free.0 > 0;
+            if engaged && self.agents.get(&free.2).is_some_and(|desk| self.holds_back(desk, place)) {
+                held += 1;
+                if held == HELD_CANDIDATES {
+                    break;
+                }
+                continue;
+            }
+            others = true;
+            if !cooling(&free.2) {
+                return Ok(Some(free));
+            }
+        }
+        if held > 0 && !others { Err(HeldBack) } else { Ok(None) }
+    }
+
+    /// With chats in hand an agent is given no further one while a call the agent could take has waited longer: otherwise
+    /// chats alone could keep an agent from calls for ever.
+    pub(crate) fn holds_back(&self, desk: &Desk, place: &Place) -> bool {
+        let calls_come = !self.floor.shut && self.floor.blocked.is_none();
+        if !self.config.policy.voice_exclusive || desk.slots(Medium::Voice) == 0 || !desk.reaches(Medium::Voice) {
+            return false;
+        }
+        if desk.hand.is_empty() {
+            return false;
+        }
+        let sooner = |at: &Place| {
+            let cooling = |entry: &Entry| entry.contact.cool_off.contains_key(&desk.record.id);
+            at < place && self.contacts.get(&at.2).is_some_and(|entry| !cooling(entry))
+        };
+        desk.buckets.iter().map(|&bucket| &self.floor.buckets[bucket]).any(|bucket| {
+            let waiting = bucket.waiting.first().filter(|_| calls_come);
+            bucket.medium == Medium::Voice && [bucket.on_line.first(), waiting].into_iter().flatten().any(sooner)
+        })
+    }
+
+    /// A call has left the line, or calls come no more: whoever was held back for it may be given a chat again.
+    pub(crate) fn release_held(&mut self) {
+        if self.config.policy.voice_exclusive {
+            let buckets = &self.floor.buckets;
+            let chats = self.floor.text_buckets.iter().filter(|&&bucket| !buckets[bucket].on_line.is_empty());
+            self.floor.touched_buckets.extend(chats.copied());
         }
     }
 
@@ -218,6 +284,7 @@ impl Core {
             entry.channel = ChannelHold::None;
             entry.contact.reason = Reason::NoFreeChannel;
             self.floor.blocked = Some(why);
+            self.release_held();
             self.timers.set(Timer::ChannelsRetry, retry);
             self.list_contact(id);
         }
@@ -248,12 +315,6 @@ impl Core {
 
     pub(crate) fn touch_all_buckets(&mut self) {
         self.floor.touched_buckets.extend(0..self.floor.buckets.len());
-    }
-
-    /// What the contact's subject asks of an agent.
-    pub(crate) fn need_of(&self, contact: &Contact) -> Need {
-        let subject = self.config.subject(&contact.subject);
-        subject.and_then(|subject| subject.skill.clone()).into_iter().collect()
     }
 
     /// Wakes the contact when the first cool-off that still runs is over.

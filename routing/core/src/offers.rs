@@ -13,6 +13,13 @@ use crate::{
     timers::Timer,
 };
 
+/// How an offer or a connection came to nothing.
+pub(crate) enum Miss {
+    Rejected,
+    NoAnswer,
+    MediaError,
+}
+
 impl Core {
     /// Puts a queued contact before a free agent.
     pub(crate) fn make_offer(&mut self, now: Timestamp, id: ContactId, agent: AgentId) {
@@ -22,13 +29,14 @@ impl Core {
         let considered = self.floor.buckets[entry.bucket].free.len() as u32;
         let in_hand = desk.hand.len() as u32;
         let why = match in_hand {
+            _ if entry.contact.target == 0 => Reason::Preferred,
             0 => Reason::LongestIdle { idle: now.since(desk.record.idle_since), considered },
             _ => Reason::FewestInHand { in_hand, considered },
         };
         let position = self.position(&entry.contact).unwrap_or(1);
         let ewt = self.expected(now, &entry.contact, position).map(|forecast| forecast.range.p50());
         let channel = entry.contact.channel;
-        let until = now + self.config.policy.offer_timeout.max(Millis(1));
+        let until = now + self.offer_timeout(&entry.contact.queue).max(Millis(1));
         let segment = SegmentId(self.ids.mint(now));
         let offer = OfferId(self.ids.mint(now));
         let record = Segment {
@@ -53,6 +61,10 @@ impl Core {
         self.move_to(now, id, ContactState::Active { since: now }, Reason::OfferedTo { agent: agent.clone() });
         if let Some(entry) = self.contacts.get_mut(&id) {
             entry.contact.segments.push(record);
+            if entry.contact.target == 0 {
+                // Its own agent is asked once.
+                (entry.contact.target, entry.contact.widen_at) = (1, None);
+            }
         }
         if let Some(desk) = self.agents.get_mut(&agent) {
             desk.hand.push((id, segment));
@@ -134,7 +146,7 @@ impl Core {
         }
         self.fact(id, now, Fact::OfferDeclined { segment, agent: agent.clone() });
         self.deed(now, Deed::RevokeOffer { offer, agent: agent.clone(), why: RevokeReason::Declined });
-        let aftermath = self.config.policy.on_reject.clone();
+        let aftermath = self.aftermath_in(id, Miss::Rejected);
         self.finish_segment(now, id, segment, SegmentEnd::Declined);
         self.apply_aftermath(now, id, agent, &aftermath);
         self.take_back(now, id, Reason::AgentDeclined { agent: agent.clone() });
@@ -148,11 +160,11 @@ impl Core {
         let rona = self.config.subject(&entry.contact.subject).map(|subject| subject.priorities.rona);
         self.fact(id, now, Fact::OfferLapsed { segment, agent: agent.clone() });
         self.deed(now, Deed::RevokeOffer { offer, agent: agent.clone(), why: RevokeReason::Lapsed });
-        let aftermath = self.config.policy.on_no_answer.clone();
+        let aftermath = self.aftermath_in(id, Miss::NoAnswer);
         self.finish_segment(now, id, segment, SegmentEnd::NoAnswer);
         self.apply_aftermath(now, id, &agent, &aftermath);
         if let Some(entry) = self.contacts.get_mut(&id) {
-            entry.contact.priority = rona.unwrap_or(entry.contact.priority);
+            entry.contact.priority = aftermath.priority.or(rona).unwrap_or(entry.contact.priority);
         }
         self.take_back(now, id, Reason::AgentNoAnswer { agent });
     }
@@ -202,12 +214,32 @@ impl Core {
         self.hand_changed(now, &agent);
     }
 
+    fn offer_timeout(&self, queue: &QueueId) -> Millis {
+        self.config.queue_policies.get(queue).map_or(self.config.policy.offer_timeout, |policy| policy.offer_timeout)
+    }
+
+    /// What the contact's queue, or the tenant, does then.
+    pub(crate) fn aftermath_in(&self, id: ContactId, miss: Miss) -> Aftermath {
+        let queue = self.contacts.get(&id).map(|entry| &entry.contact.queue);
+        let tenant = &self.config.policy;
+        let aftermath = match (queue.and_then(|queue| self.config.queue_policies.get(queue)), miss) {
+            (Some(own), Miss::Rejected) => &own.on_reject,
+            (Some(own), Miss::NoAnswer) => &own.on_no_answer,
+            (Some(own), Miss::MediaError) => &own.on_media_error,
+            (None, Miss::Rejected) => &tenant.on_reject,
+            (None, Miss::NoAnswer) => &tenant.on_no_answer,
+            (None, Miss::MediaError) => &tenant.on_media_error,
+        };
+        aftermath.clone()
+    }
+
     /// What the tenant does to agent and contact after an offer or a connection came to nothing.
     pub(crate) fn apply_aftermath(&mut self, now: Timestamp, id: ContactId, agent: &AgentId, aftermath: &Aftermath) {
-        if aftermath.cool_off > Millis(0)
-            && let Some(entry) = self.contacts.get_mut(&id)
-        {
-            entry.contact.cool_off.insert(agent.clone(), now + aftermath.cool_off);
+        if let Some(entry) = self.contacts.get_mut(&id) {
+            if aftermath.cool_off > Millis(0) {
+                entry.contact.cool_off.insert(agent.clone(), now + aftermath.cool_off);
+            }
+            entry.contact.priority = aftermath.priority.unwrap_or(entry.contact.priority);
         }
         // Who asked to be away, or went, meanwhile is left where they are.
         let stays = |desk: &Desk| {

@@ -48,6 +48,11 @@ pub enum Fact {
     Queued {
         reason: Reason,
     },
+    /// Waiting at this target from here on, with this priority.
+    Widened {
+        target: u8,
+        priority: u8,
+    },
     Offered {
         segment: SegmentId,
         agent: AgentId,

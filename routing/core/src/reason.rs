@@ -50,6 +50,8 @@ pub enum Reason {
         idle: Millis,
         considered: u32,
     },
+    /// The customer's own agent (O7), or the one it was transferred to.
+    Preferred,
     /// With other chats in hand, but with the fewest of all who have room.
     FewestInHand {
         in_hand: u32,

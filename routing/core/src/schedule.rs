@@ -42,6 +42,7 @@ impl Core {
         let then = open.closed.as_ref().map(|closed| self.config.hours.at_closing.of(closed));
         self.floor.shut = then.is_some_and(|then| then != Waiting::Keep);
         if let Some(then) = then.filter(|then| *then != Waiting::Keep) {
+            self.release_held();
             self.sweep_line(now, then);
         } else {
             self.wake_those_closed_out(now);

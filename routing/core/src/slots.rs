@@ -60,7 +60,7 @@ impl Core {
     }
 
     /// Whether one more contact of this medium fits beside this load.
-    fn fits(&self, desk: &Desk, load: Load, medium: Medium) -> bool {
+    pub(crate) fn fits(&self, desk: &Desk, load: Load, medium: Medium) -> bool {
         let exclusive = self.config.policy.voice_exclusive;
         let (own, other) = match medium {
             Medium::Voice => (load.voice, load.text),

@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     HoursEdge,
     /// No trunk channel was free: ask again. Owner: the tenant.
     ChannelsRetry,
+    /// The first stage of a ladder is over. Owner: a contact in line with a further target.
+    Widen,
     /// A scheduled contact's time has come. Owner: a Scheduled contact.
     ContactDue(ContactId),
     /// The trunk desk has not answered `ReserveChannel`. Owner: a Queued contact with a reservation asked for.

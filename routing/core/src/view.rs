@@ -1,11 +1,14 @@
 //! What people are shown: read-only answers computed from the core's present state. Plain data, serialised as it stands.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Health, Presence, RequestedState},
     config::{OverLimit, Waiting},
-    contact::{Channel, Contact, ContactState},
+    contact::{Channel, Contact, ContactState, SegmentState},
+    event::DenialReason,
     ids::*,
     reason::{ClosedReason, Reason},
     time::{Millis, Timestamp},
@@ -165,4 +168,132 @@ pub struct WaitingContact {
     pub position: Option<u32>,
     pub attempts: u32,
     pub why: Reason,
+}
+
+/// Why a contact is where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhyView {
+    pub contact: ContactId,
+    pub at: Timestamp,
+    pub state: ContactState,
+    pub reason: Reason,
+    /// Only while in line.
+    pub waiting: Option<WaitingWhy>,
+    /// Everybody it was offered to, in order.
+    pub chosen: Vec<ChosenWhy>,
+    /// Signed-in agents, at most the limit asked for; without obstacles: could be offered it now.
+    pub agents: Vec<AgentWhy>,
+    pub signed_in: u32,
+}
+
+/// What stands between a contact and an offer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitingWhy {
+    pub since: Timestamp,
+    /// Since the original request.
+    pub waited: Millis,
+    /// 1 = next.
+    pub position: u32,
+    pub priority: u8,
+    /// Waiting for so long is worth one priority; none: priority alone decides.
+    pub one_priority_per: Option<Millis>,
+    /// 0 = the customer's own agent, 1 … = the subject's targets.
+    pub target: u8,
+    pub targets: u8,
+    pub next_target_at: Option<Timestamp>,
+    pub need: Needed,
+    /// Ready agents who meet the need, busy ones included.
+    pub effective_agents: u32,
+    pub channel: ChannelWhy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "need", rename_all = "snake_case")]
+pub enum Needed {
+    Agent {
+        agent: AgentId,
+    },
+    /// One of these; of each, every skill at its least level.
+    Skills {
+        any: Vec<BTreeMap<SkillId, u8>>,
+    },
+}
+
+/// How things stand with the trunk channel a call needs before it is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "channel", rename_all = "snake_case")]
+pub enum ChannelWhy {
+    NotNeeded,
+    NotAskedYet,
+    /// This agent is kept free meanwhile.
+    Asked {
+        agent: AgentId,
+    },
+    Held,
+    NumberInCall,
+    Blocked {
+        reason: DenialReason,
+    },
+    Closed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChosenWhy {
+    pub segment: SegmentId,
+    pub agent: AgentId,
+    pub at: Timestamp,
+    pub why: Reason,
+    pub position: u32,
+    pub state: SegmentState,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentWhy {
+    pub agent: AgentId,
+    pub name: String,
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// Why not this agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "obstacle", rename_all = "snake_case")]
+pub enum Obstacle {
+    /// It is this agent's already.
+    HasIt,
+    NotInQueue {
+        queue: QueueId,
+    },
+    LacksSkill {
+        skill: SkillId,
+        needed: u8,
+        has: u8,
+    },
+    /// The contact waits for its own agent first.
+    WaitsForOther {
+        agent: AgentId,
+    },
+    Offline,
+    NotReady {
+        reason: ReasonCode,
+    },
+    /// About to leave, or to be Not Ready, after what is in hand.
+    Leaving,
+    NoTab,
+    NoMicrophone,
+    NoMedia,
+    /// The routing profile has no slot for this channel.
+    NotInProfile,
+    Busy {
+        calls: u8,
+        chats: u8,
+    },
+    /// Kept free while another contact's channel is asked for.
+    KeptFor {
+        contact: ContactId,
+    },
+    /// With a chat in hand, held back for a call that has waited longer.
+    CallWaitsLonger,
+    CoolingOff {
+        until: Timestamp,
+    },
 }

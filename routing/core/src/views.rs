@@ -5,7 +5,6 @@ use crate::{
     core::{Core, Desk},
     hours::callable,
     ids::*,
-    line::place_of,
     reason::Reason,
     time::Timestamp,
     view::*,
@@ -105,7 +104,7 @@ impl Core {
     /// The heads of all lines merged, then those whose time is still to come.
     fn view_waiting(&self, limit: usize) -> Vec<WaitingContact> {
         let heads = self.floor.queues.values().flat_map(|queue| queue.line.iter().take(limit));
-        let mut places: Vec<_> = heads.copied().collect();
+        let mut places: Vec<_> = heads.collect();
         places.sort_unstable();
         let scheduled = self.floor.scheduled.iter().map(|(_, id)| *id);
         let order = places.into_iter().map(|place| place.2).chain(scheduled).take(limit);
@@ -122,7 +121,7 @@ impl Core {
             queue: contact.queue.clone(),
             subject: contact.subject.clone(),
             requested_at: contact.requested_at,
-            position: self.floor.queues.get(&contact.queue)?.line.rank(&place_of(contact)).map(|rank| rank as u32 + 1),
+            position: self.position(contact),
             attempts: contact.attempts.len() as u32,
             why: self.why_waiting(contact),
         })

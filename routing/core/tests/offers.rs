@@ -2,7 +2,7 @@
 
 mod world;
 
-use ringback_routing::{agent::*, contact::*, event::*, output::*, reason::Reason, time::Millis};
+use ringback_routing::{agent::*, config::Target, contact::*, event::*, output::*, reason::Reason, time::Millis};
 use world::*;
 
 #[test]
@@ -71,7 +71,7 @@ fn no_more_channels_are_asked_for_than_agents_are_free() {
 fn an_agent_kept_for_one_contact_is_not_free_for_a_need_nobody_had_before() {
     let mut config = config();
     let mut other = config.subjects[0].clone();
-    (other.id, other.skill) = ("claims".into(), Some(("claims".into(), 1)));
+    (other.id, other.targets) = ("claims".into(), vec![Target::skill("claims", 1)]);
     config.subjects.push(other);
     let mut anna = agent("anna");
     anna.skills.insert("claims".into(), 1);
@@ -109,7 +109,7 @@ fn waiting_contacts_are_served_by_priority_then_request_time() {
 #[test]
 fn skill_and_level_decide_who_may() {
     let mut config = config();
-    config.subjects[0].skill = Some(("spanish".into(), 5));
+    config.subjects[0].targets = vec![Target::skill("spanish", 5)];
     let mut some = agent("anna");
     some.skills.insert("spanish".into(), 4);
     let mut able = agent("ben");

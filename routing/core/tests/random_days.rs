@@ -44,6 +44,18 @@ impl Day {
         config.callback.press_one = self.roll(3) == 0;
         config.callback.max_attempts = self.roll(4) as u32;
         config.callback.enabled = self.roll(20) > 0;
+        config.subjects[0].targets = self.some_targets();
+        if self.roll(4) == 0 {
+            let mut own = config.policy.of_queue();
+            own.offer_timeout = secs(1 + self.roll(30) as i64);
+            own.on_no_answer.priority = (self.roll(2) == 0).then(|| self.roll(9) as u8);
+            config.queue_policies.insert("general".into(), own);
+        }
+        config.policy.ageing = (self.roll(2) == 0).then(|| secs(self.roll(300) as i64));
+        config.policy.sticky = Sticky { enabled: self.roll(2) == 0, timeout: secs(self.roll(60) as i64) };
+        if self.roll(3) == 0 {
+            config.language_skills.insert("es".into(), ("spanish".into(), 2));
+        }
         config.chat.enabled = self.roll(8) > 0;
         config.chat.reconnect_grace = secs(self.roll(3) as i64 * 20);
         config.chat.idle_timeout = secs(30 + self.roll(2000) as i64);
@@ -60,12 +72,12 @@ impl Day {
         config.limits.max_open_contacts = 5 + self.roll(30) as usize;
         if self.roll(2) == 0 {
             config.queues.push(QueueConfig { id: "claims".into(), name: "Claims".into() });
-            let skill = (self.roll(2) == 0).then(|| ("spanish".into(), 3));
+            let targets = self.some_targets();
             config.subjects.push(SubjectConfig {
                 id: "claim".into(),
                 name: "Claim".into(),
                 queue: if self.roll(2) == 0 { "claims".into() } else { "general".into() },
-                skill,
+                targets,
                 priorities: Priorities { initial: 4, overflow: 3, rona: 1 },
             });
         }
@@ -76,6 +88,19 @@ impl Day {
             config.hours.week.extend(week.iter().map(|&day| OpenInterval { day, from: time(22), to: time(1) }));
         }
         config
+    }
+
+    fn some_targets(&mut self) -> Vec<Target> {
+        (0..self.roll(4))
+            .map(|_| {
+                let timeout = secs(self.roll(200) as i64);
+                match self.roll(4) {
+                    0 => Target { timeout, ..Target::default() },
+                    1 => Target { timeout, ..Target::skill("tax", 1 + self.roll(9) as u8) },
+                    _ => Target { timeout, ..Target::skill("spanish", 1 + self.roll(9) as u8) },
+                }
+            })
+            .collect()
     }
 
     fn some_agent(&mut self) -> AgentConfig {
@@ -158,6 +183,7 @@ impl Day {
                 let Event::CallbackRequested { mut request } = requested(number as u32) else { unreachable!() };
                 request.subject = self.pick(&subjects).flatten();
                 request.when_open = self.roll(2) == 0;
+                request.preferred = (self.roll(3) == 0).then(|| self.agent());
                 Event::CallbackRequested { request }
             }
         }
@@ -170,6 +196,7 @@ impl Day {
                 let number = self.roll(12);
                 let Event::ChatRequested { mut request } = chat_requested(number as u32) else { unreachable!() };
                 request.subject = self.pick(&[None, Some("benefits".into()), Some("claim".into())]).flatten();
+                request.preferred = (self.roll(3) == 0).then(|| self.agent());
                 Event::ChatRequested { request }
             }
             4 | 5 => Event::ChatActivity { contact },
@@ -183,7 +210,11 @@ impl Day {
             _ => {
                 let (contact, agent) = self.talking();
                 let queue = self.pick(&["general".into(), "claims".into(), "nowhere".into()]).unwrap();
-                Event::ChatTransferRequested { agent, contact, to: TransferTarget::Queue { queue } }
+                let to = match self.roll(3) {
+                    0 => TransferTarget::Agent { agent: self.agent() },
+                    _ => TransferTarget::Queue { queue },
+                };
+                Event::ChatTransferRequested { agent, contact, to }
             }
         }
     }
@@ -374,7 +405,8 @@ impl Day {
         for name in AGENTS {
             let mut config = agent(name);
             config.queues.push("claims".into());
-            config.skills.insert("spanish".into(), 9);
+            config.skills.insert("spanish".into(), 10);
+            config.skills.insert("tax".into(), 10);
             self.take(Event::AgentConfigured { agent: config });
         }
         for _ in 0..2000 {

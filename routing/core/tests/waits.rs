@@ -112,8 +112,12 @@ impl Centre {
         let span = |day| OpenInterval { day, from: Default::default(), to: Default::default() };
         config.hours.week = (0..7).filter_map(|day| chrono::Weekday::try_from(day).ok()).map(span).collect();
         config.limits.max_open_contacts = 100_000;
-        let on_no_answer =
-            Aftermath { not_ready: Some("rona".into()), auto_return: Some(secs(300)), cool_off: secs(60) };
+        let on_no_answer = Aftermath {
+            not_ready: Some("rona".into()),
+            auto_return: Some(secs(300)),
+            cool_off: secs(60),
+            priority: None,
+        };
         config.policy = Policy { on_no_answer, wrap_up_timeout: secs(120), ..config.policy };
         let agents: Vec<_> = (0..AGENTS).map(|number| agent(&format!("agent{number:02}"))).collect();
         let start =

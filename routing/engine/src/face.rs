@@ -8,7 +8,7 @@ use ringback_routing::{
     config::{Closure, TenantConfig},
     event::{Event, Receipt},
     ids::{AgentId, ContactId, IdSource, SessionId, TenantId, TrunkId},
-    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView},
+    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView, WhyView},
 };
 use ringback_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -77,6 +77,16 @@ impl Engine {
 
     pub async fn board_view(&self, tenant: &TenantId, waiting_limit: usize) -> Result<Option<BoardView>, EngineError> {
         self.ask(tenant, |reply| Ask::Board(waiting_limit, reply)).await
+    }
+
+    /// Why the contact is where it is, and why with none of up to `limit` agents; `None`: it is not open.
+    pub async fn why(
+        &self,
+        tenant: &TenantId,
+        contact: ContactId,
+        limit: usize,
+    ) -> Result<Option<WhyView>, EngineError> {
+        self.ask(tenant, |reply| Ask::Why(contact, limit, reply)).await
     }
 
     pub async fn config(&self, tenant: &TenantId) -> Result<Arc<TenantConfig>, EngineError> {

@@ -13,7 +13,7 @@ use ringback_routing::{
     ids::{AgentId, ContactId, TenantId},
     output::Command,
     time::Timestamp,
-    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView},
+    view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView, WhyView},
 };
 use ringback_store::{Store, StoreError, TurnWrite};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -41,6 +41,7 @@ pub(crate) enum Ask {
     Status(ContactId, oneshot::Sender<Option<StatusView>>),
     Agent(AgentId, oneshot::Sender<Option<AgentView>>),
     Board(usize, oneshot::Sender<Option<BoardView>>),
+    Why(ContactId, usize, oneshot::Sender<Option<WhyView>>),
     Config(oneshot::Sender<Arc<TenantConfig>>),
 }
 
@@ -310,6 +311,7 @@ impl Owner {
             Ask::Status(contact, reply) => drop(reply.send(self.core.status_view(now, contact))),
             Ask::Agent(agent, reply) => drop(reply.send(self.core.agent_view(now, &agent))),
             Ask::Board(limit, reply) => drop(reply.send(self.core.board_view(now, limit))),
+            Ask::Why(contact, limit, reply) => drop(reply.send(self.core.explain(now, contact, limit))),
             Ask::Config(reply) => drop(reply.send(Arc::new(self.core.config().clone()))),
         }
     }

@@ -2,7 +2,7 @@
 
 use ringback_routing::{
     contact::{Contact, Outcome},
-    ids::{ContactId, QueueId, TenantId},
+    ids::{AgentId, ContactId, QueueId, TenantId},
     output::Fact,
     time::Timestamp,
 };
@@ -23,6 +23,9 @@ pub struct FactRow {
     pub at: Timestamp,
     pub fact: Fact,
 }
+
+/// How many contacts of a customer are looked through for the agent who knows them.
+const CONTACTS_LOOKED_BACK: u32 = 10;
 
 /// What to look for; an empty search is all of the tenant's contacts, newest first.
 #[derive(Debug, Clone, Default)]
@@ -87,6 +90,15 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// Who last spoke or wrote with the customer of this number (O7).
+    pub async fn last_agent(&self, tenant: &TenantId, number_key: &str) -> Result<Option<AgentId>, StoreError> {
+        let number_key = Some(number_key.to_owned());
+        let search = ContactSearch { number_key, limit: CONTACTS_LOOKED_BACK, ..ContactSearch::default() };
+        let page = self.contacts(tenant, &search).await?;
+        let mut segments = page.items.iter().flat_map(|contact| contact.segments.iter().rev());
+        Ok(segments.find(|segment| segment.connected_at.is_some()).map(|segment| segment.agent.clone()))
     }
 
     /// A page of contacts, latest request first.

@@ -1,8 +1,9 @@
 //! What one record must be by itself, and what is read from it.
 
 use ringback_routing::{
-    config::{AgentConfig, TenantConfig},
+    config::{AgentConfig, SubjectConfig, TenantConfig},
     contact::*,
+    ids::SkillId,
     reason::Reason,
     time::{Millis, Timestamp},
 };
@@ -15,10 +16,12 @@ const STEP_LIMIT: Millis = Millis::from_secs(200);
 const TALK_LIMIT: Millis = Millis::from_secs(6 * 3600);
 
 pub fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool {
-    let subject = config.subjects.iter().find(|subject| subject.id == contact.subject);
-    let need = subject.and_then(|subject| subject.skill.as_ref());
-    agent.queues.contains(&contact.queue)
-        && need.is_none_or(|(skill, least)| agent.skills.get(skill).is_some_and(|level| level >= least))
+    // In a queue it was transferred to, being in the queue is all that counts.
+    let own = |subject: &&SubjectConfig| subject.id == contact.subject && subject.queue == contact.queue;
+    let targets = config.subjects.iter().find(own).map_or(&[][..], |subject| &subject.targets[..]);
+    let has = |(skill, least): (&SkillId, &u8)| agent.skills.get(skill).is_some_and(|level| level >= least);
+    let mut reached = targets.iter().take(usize::from(contact.target).max(1));
+    agent.queues.contains(&contact.queue) && (targets.is_empty() || reached.any(|step| step.skills.iter().all(has)))
 }
 
 /// The number whose dialog lives or, after a crash, may live.

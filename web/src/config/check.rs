@@ -1,14 +1,18 @@
 //! What the shape of the file cannot say: references, ranges, files that must be readable.
 
-use std::{collections::BTreeSet, ops::Range, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    path::Path,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ringback_routing::{
     config::{
-        Aftermath, CallbackConfig, ChatConfig, Gate, Holiday, Hours, Limits, OpenInterval, Policy, Priorities,
-        QueueConfig, Slots, SubjectConfig, TenantConfig,
+        Aftermath, CallbackConfig, ChatConfig, Gate, Holiday, Hours, Limits, OpenInterval, Policy, QueueConfig,
+        QueuePolicy, Slots, Sticky, TenantConfig,
     },
-    ids::{QueueId, ReasonCode, SubjectId, TrunkId},
+    ids::{QueueId, ReasonCode, TrunkId},
     time::Millis,
 };
 use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
@@ -17,7 +21,7 @@ use toml::Spanned;
 use super::{
     ChatFace, Face, Problem, ServerConfig, Tenant, Trunk,
     file::{ConfigFile, LimitsTable, Secret, TrunkTable},
-    tenant::{AftermathTable, AuthMode, PortalAlgorithm, PortalKeyTable, TenantTable},
+    tenant::{AftermathTable, AuthMode, PolicyTable, PortalAlgorithm, PortalKeyTable, TenantTable},
 };
 use crate::{phone::PhoneRules, portal::PortalKey};
 
@@ -28,7 +32,7 @@ const LEAST_IDLE: u32 = 120;
 /// Least length of an HS256 secret, in bytes (RFC 7518, section 3.2).
 const MIN_SECRET: usize = 32;
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     text: &'a str,
     problems: Vec<Problem>,
 }
@@ -77,7 +81,7 @@ pub(super) fn origin_of(url: &str) -> Option<String> {
 }
 
 impl Check<'_> {
-    fn says(&mut self, span: Range<usize>, message: impl Into<String>) {
+    pub(super) fn says(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.problems.push(Problem::at(self.text, span, message));
     }
 
@@ -243,7 +247,7 @@ impl Check<'_> {
         } else {
             table.queue.iter().map(|queue| QueueConfig { id: queue.id.clone(), name: queue.name.clone() }).collect()
         };
-        let subjects = self.subjects(table, &queues);
+        let subjects = self.subjects(table, &queues, limits.targets);
         if (table.callback.enabled || table.chat.enabled) && table.hours.is_empty() {
             self.says(table.id.span(), "callbacks or chats are on but there are no [[tenant.hours]]");
         }
@@ -253,12 +257,14 @@ impl Check<'_> {
             version: 1,
             timezone: table.timezone,
             language: table.language.get_ref().clone(),
+            language_skills: self.language_skills(table),
             callback: self.callback(table, trunks),
             chat: self.chat(table),
             hours: hours(table),
             queues,
             subjects,
-            policy: self.policy(table),
+            policy: self.policy(table, &table.policy),
+            queue_policies: self.queue_policies(table),
             reason_codes: table.reason_codes.clone(),
             dispositions: table.disposition.iter().map(Into::into).collect(),
             limits: Limits { max_open_contacts: limits.open_contacts, max_agents: limits.agents },
@@ -293,39 +299,6 @@ impl Check<'_> {
             canned: table.canned.clone(),
             faq: table.faq.clone(),
         }
-    }
-
-    fn subjects(&mut self, table: &TenantTable, queues: &[QueueConfig]) -> Vec<SubjectConfig> {
-        if table.subject.is_empty() {
-            let queue = queues[0].id.clone();
-            let id = SubjectId::new("general");
-            return vec![SubjectConfig {
-                id,
-                name: "General".into(),
-                queue,
-                skill: None,
-                priorities: Priorities::default(),
-            }];
-        }
-        let mut subjects = Vec::new();
-        for subject in &table.subject {
-            let queue = subject.queue.get_ref();
-            if !queues.iter().any(|known| &known.id == queue) {
-                self.says(subject.queue.span(), format!("there is no queue `{queue}`"));
-            }
-            if !(1..=10).contains(subject.level.get_ref()) {
-                self.says(subject.level.span(), "a level is 1 to 10");
-            }
-            let priorities = subject.priorities.map(|[initial, overflow, rona]| Priorities { initial, overflow, rona });
-            subjects.push(SubjectConfig {
-                id: subject.id.clone(),
-                name: subject.name.clone(),
-                queue: queue.clone(),
-                skill: subject.skill.clone().map(|skill| (skill, *subject.level.get_ref())),
-                priorities: priorities.unwrap_or_default(),
-            });
-        }
-        subjects
     }
 
     fn callback(&mut self, table: &TenantTable, trunks: &[TrunkId]) -> CallbackConfig {
@@ -400,8 +373,19 @@ impl Check<'_> {
         })
     }
 
-    fn policy(&mut self, table: &TenantTable) -> Policy {
-        let policy = &table.policy;
+    /// The tenant's policy with what each queue has of its own.
+    fn queue_policies(&mut self, table: &TenantTable) -> BTreeMap<QueueId, QueuePolicy> {
+        let mut found = BTreeMap::new();
+        for queue in &table.queue {
+            if let Some(own) = &queue.policy {
+                let merged = own.over(&table.policy);
+                found.insert(queue.id.clone(), self.policy(table, &merged).of_queue());
+            }
+        }
+        found
+    }
+
+    fn policy(&mut self, table: &TenantTable, policy: &PolicyTable) -> Policy {
         let mut aftermath = |of: &AftermathTable| -> Aftermath {
             let known = |reason: &ReasonCode| table.reason_codes.contains(reason);
             if let Some(reason) = of.not_ready.as_ref().filter(|reason| !known(reason)) {
@@ -411,6 +395,7 @@ impl Check<'_> {
                 not_ready: of.not_ready.clone(),
                 auto_return: of.auto_return_seconds.map(secs),
                 cool_off: secs(of.cool_off_seconds),
+                priority: of.priority,
             }
         };
         Policy {
@@ -422,6 +407,8 @@ impl Check<'_> {
             disposition: policy.disposition,
             agent_reconnect_grace: secs(policy.reconnect_grace_seconds),
             voice_exclusive: policy.voice_exclusive,
+            ageing: Some(secs(policy.ageing_seconds)).filter(|step| *step > Millis(0)),
+            sticky: Sticky { enabled: policy.sticky, timeout: secs(policy.sticky_seconds) },
         }
     }
 
@@ -470,7 +457,7 @@ fn p256_point(der: &[u8]) -> Option<Vec<u8>> {
     der.strip_prefix(&HEAD).filter(|point| point.len() == 65 && point[0] == 4).map(<[u8]>::to_vec)
 }
 
-fn secs(seconds: u32) -> Millis {
+pub(super) fn secs(seconds: u32) -> Millis {
     Millis::from_secs(i64::from(seconds))
 }
 

@@ -265,6 +265,10 @@ pub struct LimitsTable {
     pub board_waiting: usize,
     pub open_contacts: usize,
     pub agents: usize,
+    /// Steps of a subject's ladder.
+    pub targets: usize,
+    /// Agents answered for when somebody asks why a contact waits.
+    pub why_agents: usize,
 }
 
 impl Default for LimitsTable {
@@ -300,6 +304,8 @@ impl Default for LimitsTable {
             board_waiting: 500,
             open_contacts: 10_000,
             agents: 2_000,
+            targets: 3,
+            why_agents: 200,
         }
     }
 }

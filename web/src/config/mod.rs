@@ -3,6 +3,7 @@
 mod check;
 pub mod file;
 mod problem;
+pub mod subject;
 pub mod tenant;
 
 use std::path::{Path, PathBuf};

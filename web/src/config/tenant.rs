@@ -1,18 +1,21 @@
 //! One tenant's table: what the core decides by, and the face it shows to customers.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use phonenumber::country;
 use ringback_routing::{
     config::{AtClosing, CheckAt, Disposition, DispositionMode, EntryMode, OverLimit},
-    ids::{DispositionId, QueueId, ReasonCode, SkillId, SubjectId, TenantId, TrunkId},
+    ids::{DispositionId, QueueId, ReasonCode, TenantId, TrunkId},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
-use super::file::Secret;
+use super::{
+    file::Secret,
+    subject::{LanguageSkillTable, SubjectTable},
+};
 use crate::phone::NumberKind;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,7 @@ pub struct TenantTable {
     pub language: Spanned<String>,
     #[serde(default = "both_languages")]
     pub languages: Vec<String>,
+
     /// Where customers can call when the page cannot help, E.164.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_phone: Option<Spanned<String>>,
@@ -51,6 +55,9 @@ pub struct TenantTable {
     /// Directory with this tenant's own prompts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompts: Option<PathBuf>,
+    /// Languages that need a skill: tag → skill and least level.
+    #[serde(default)]
+    pub language_skills: BTreeMap<String, LanguageSkillTable>,
     #[serde(default)]
     pub callback: CallbackTable,
     #[serde(default)]
@@ -276,6 +283,12 @@ pub struct PolicyTable {
     pub can_reject: bool,
     /// No chats during a call and no calls during a chat.
     pub voice_exclusive: bool,
+    /// Waiting for so long is worth one priority; 0: priority alone decides.
+    pub ageing_seconds: u32,
+    /// The agent a customer last dealt with comes first (O7).
+    pub sticky: bool,
+    /// How long a busy one, or the agent a chat was transferred to, is waited for.
+    pub sticky_seconds: u32,
 }
 
 impl Default for PolicyTable {
@@ -284,6 +297,7 @@ impl Default for PolicyTable {
             not_ready: Some(ReasonCode::new(reason)),
             auto_return_seconds,
             cool_off_seconds,
+            priority: None,
         };
         Self {
             offer_seconds: 20,
@@ -295,6 +309,9 @@ impl Default for PolicyTable {
             reconnect_grace_seconds: 15,
             can_reject: true,
             voice_exclusive: true,
+            ageing_seconds: 300,
+            sticky: false,
+            sticky_seconds: 60,
         }
     }
 }
@@ -307,6 +324,8 @@ pub struct AftermathTable {
     /// Ready again by itself after so long; without it the agent must ask.
     pub auto_return_seconds: Option<u32>,
     pub cool_off_seconds: u32,
+    /// The contact's priority from here on; without it as it was, or the subject's own after no answer.
+    pub priority: Option<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -384,26 +403,33 @@ impl From<HolidayDate> for String {
 pub struct QueueTable {
     pub id: QueueId,
     pub name: String,
+    /// What this queue has otherwise than `tenant.policy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<QueuePolicyTable>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SubjectTable {
-    pub id: SubjectId,
-    pub name: String,
-    pub queue: Spanned<QueueId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub skill: Option<SkillId>,
-    /// Least level, 1 to 10.
-    #[serde(default = "one")]
-    pub level: Spanned<u8>,
-    /// [initial, overflow, rona]; lower is sooner (G8).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priorities: Option<[u8; 3]>,
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueuePolicyTable {
+    pub offer_seconds: Option<u32>,
+    pub on_no_answer: Option<AftermathTable>,
+    pub on_reject: Option<AftermathTable>,
+    pub on_media_error: Option<AftermathTable>,
+    pub wrap_up_seconds: Option<u32>,
 }
 
-fn one() -> Spanned<u8> {
-    Spanned::new(0..0, 1)
+impl QueuePolicyTable {
+    pub fn over(&self, tenant: &PolicyTable) -> PolicyTable {
+        let own = self.clone();
+        PolicyTable {
+            offer_seconds: own.offer_seconds.unwrap_or(tenant.offer_seconds),
+            on_no_answer: own.on_no_answer.unwrap_or_else(|| tenant.on_no_answer.clone()),
+            on_reject: own.on_reject.unwrap_or_else(|| tenant.on_reject.clone()),
+            on_media_error: own.on_media_error.unwrap_or_else(|| tenant.on_media_error.clone()),
+            wrap_up_seconds: own.wrap_up_seconds.unwrap_or(tenant.wrap_up_seconds),
+            ..tenant.clone()
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

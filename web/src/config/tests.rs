@@ -113,6 +113,38 @@ fn contradictions_are_found() {
 }
 
 #[test]
+fn a_ladder_of_targets_is_read_and_checked() {
+    let subject = "\n[[tenant.subject]]\nid = \"x\"\nname = \"X\"\nqueue = \"general\"\n";
+    let target = |body: &str| format!("[[tenant.subject.target]]\n{body}\n");
+    let queue = "\n[[tenant.queue]]\nid = \"general\"\nname = \"General\"\n";
+    let two = target("skills = { tax = 7, law = 2 }\nseconds = 60") + &target("skills = { tax = 3 }");
+    let text =
+        format!("{SMALL}{queue}{subject}{two}[tenant.language_skills]\nes = {{ skill = \"spanish\", level = 5 }}\n");
+    let config = ServerConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let core = &config.tenants[0].core;
+    let targets = &core.subjects[0].targets;
+    assert_eq!((targets.len(), targets[0].timeout.0), (2, 60_000));
+    assert_eq!(targets[0].skills.get(&ringback_routing::ids::SkillId::new("law")), Some(&2));
+    assert_eq!(core.language_skill("es-MX"), Some(&("spanish".into(), 5)));
+    assert_eq!(core.policy.ageing.map(|step| step.0), Some(300_000));
+    let own = queue.replace("General\"", "General\"\npolicy = { offer_seconds = 7 }");
+    let config = ServerConfig::parse(&format!("{SMALL}{own}")).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let policies = &config.tenants[0].core.queue_policies;
+    let own = &policies[&ringback_routing::ids::QueueId::new("general")];
+    assert_eq!((own.offer_timeout.0, own.wrap_up_timeout.0), (7_000, 60_000), "the rest is the tenant's");
+    let wrong = [
+        (format!("{SMALL}{queue}{subject}{}{}", target(""), target("")), "but the last has `seconds`"),
+        (format!("{SMALL}{queue}{subject}{}", target("seconds = 1").repeat(4)), "at most 3 targets"),
+        (format!("{SMALL}{queue}{subject}{}", target("skills = { tax = 11 }")), "1 to 10"),
+        (format!("{SMALL}{queue}{subject}skill = \"tax\"\n{}", target("")), "has its skills there"),
+    ];
+    for (text, expected) in wrong {
+        let found = problems(&text);
+        assert!(found.iter().any(|problem| problem.to_string().contains(expected)), "{expected}: {found:?}");
+    }
+}
+
+#[test]
 fn origins_are_as_browsers_send_them() {
     assert_eq!(check::origin_of("https://A.example:443/x"), Some("https://a.example".into()));
     assert_eq!(check::origin_of("http://localhost:8080"), Some("http://localhost:8080".into()));

@@ -14,7 +14,7 @@ use hmac::{Hmac, Mac};
 use ringback_routing::{
     contact::Customer,
     event::{CallbackRequest, Event, Receipt},
-    ids::{ContactId, SubjectId},
+    ids::{AgentId, ContactId, SubjectId},
     time::{Millis, Timestamp},
 };
 use ringback_store::Claim;
@@ -229,6 +229,7 @@ async fn ask_vouched(
         .number
         .take(number_key, Instant::now())
         .map_err(|wait| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "number_rate").retry(wait.as_secs() + 1))?;
+    let preferred = own_agent(app, tenant, &customer.number_key).await?;
     let request = CallbackRequest {
         customer,
         subject,
@@ -236,10 +237,19 @@ async fn ask_vouched(
         when_open: ask.when_open,
         slot: ask.slot,
         accept_wait: ask.accept_wait,
+        preferred,
     };
     let number_display = phone::display(number.e164(), tenant.face.home);
     let receipt = app.engine.submit(&tenant.id, Event::CallbackRequested { request }).await?;
     answer(app, tenant, receipt, &link, number_display).await
+}
+
+/// The agent who last dealt with the customer of this number, where the tenant has it that such a one comes first (O7).
+pub async fn own_agent(app: &App, tenant: &Tenant<'_>, number_key: &str) -> Result<Option<AgentId>, ApiError> {
+    if !tenant.config.policy.sticky.enabled {
+        return Ok(None);
+    }
+    Ok(app.store.last_agent(&tenant.id, number_key).await?)
 }
 
 pub fn not_enabled(tenant: &Tenant<'_>) -> ApiError {

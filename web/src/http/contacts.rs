@@ -6,9 +6,11 @@ use axum::{
 };
 use ringback_routing::{
     contact::{Contact, SegmentState},
+    explain,
     ids::ContactId,
     output::Fact,
     time::Timestamp,
+    view::WhyView,
 };
 use ringback_store::Role;
 use serde::Serialize;
@@ -30,6 +32,30 @@ pub struct FactAt {
     pub at: Timestamp,
     #[schema(value_type = Object)]
     pub fact: Fact,
+}
+
+/// Why the contact is where it is; of a closed one, who had it and why.
+pub async fn why(
+    State(app): State<App>,
+    caller: Caller,
+    Path(contact): Path<String>,
+) -> Result<Json<WhyView>, ApiError> {
+    let id: ContactId = contact.parse().map_err(|_| ApiError::not_found())?;
+    let tenant = caller.tenant()?;
+    if let Some(view) = app.engine.why(tenant, id, app.limits().why_agents).await? {
+        return Ok(Json(view));
+    }
+    let closed = app.store.contact(tenant, id).await?.ok_or_else(ApiError::not_found)?;
+    Ok(Json(WhyView {
+        contact: id,
+        at: app.now(),
+        state: closed.state.clone(),
+        reason: closed.reason.clone(),
+        waiting: None,
+        chosen: explain::chosen(&closed),
+        agents: Vec::new(),
+        signed_in: 0,
+    }))
 }
 
 pub async fn read(

@@ -138,6 +138,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<login::Me>(&mut found);
     add::<schema::BoardView>(&mut found);
     add::<schema::AgentView>(&mut found);
+    add::<schema::WhyView>(&mut found);
     add::<contacts::ContactAnswer>(&mut found);
     add::<history::HistoryAnswer>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);

@@ -185,6 +185,8 @@ fn staff_routes() -> Vec<Route> {
 fn supervision_routes() -> Vec<Route> {
     use Access::Staff;
     vec![
+        api(Method::GET, "/api/v1/contacts/{contact}/why", Staff(BOARD), get(contacts::why))
+            .says("Why a contact is where it is, and why with nobody else", "WhyView"),
         api(Method::GET, "/api/v1/board", Staff(BOARD), get(board::read))
             .says("Queues, agents, who is waiting", "BoardView"),
         api(Method::GET, "/api/v1/board/events", Staff(BOARD), get(board::events))

@@ -114,6 +114,7 @@ mirrored! {
         Interrupted,
         OfferedTo { agent: String },
         LongestIdle { idle: i64, considered: u32 },
+        Preferred,
         FewestInHand { in_hand: u32, considered: u32 },
         Completed,
         CustomerCancelled,
@@ -245,6 +246,11 @@ mirrored! {
         pub queue: String,
         pub subject: String,
         pub priority: u8,
+        pub target: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub widen_at: Option<i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub preferred: Option<String>,
         pub requested_at: i64,
         /// Null for browsers.
         pub status_token_digest: Option<String>,
@@ -309,6 +315,93 @@ mirrored! {
         pub voice_slots: u8,
         pub chat_slots: u8,
         pub contacts: Vec<Contact>,
+    }
+
+    /// Why a contact is where it is.
+    struct WhyView {
+        pub contact: String,
+        pub at: i64,
+        pub state: ContactState,
+        pub reason: Reason,
+        /// Only while in line.
+        pub waiting: Option<WaitingWhy>,
+        /// Everybody it was offered to, in order.
+        pub chosen: Vec<ChosenWhy>,
+        /// Signed-in agents; without obstacles: could be offered it now.
+        pub agents: Vec<AgentWhy>,
+        pub signed_in: u32,
+    }
+
+    struct WaitingWhy {
+        pub since: i64,
+        pub waited: i64,
+        pub position: u32,
+        pub priority: u8,
+        /// Waiting for so long is worth one priority.
+        pub one_priority_per: Option<i64>,
+        /// 0 = the customer's own agent, 1 … = the subject's targets.
+        pub target: u8,
+        pub targets: u8,
+        pub next_target_at: Option<i64>,
+        pub need: Needed,
+        pub effective_agents: u32,
+        pub channel: ChannelWhy,
+    }
+
+    #[serde(tag = "need", rename_all = "snake_case")]
+    enum Needed {
+        Agent { agent: String },
+        Skills { any: Vec<BTreeMap<String, u8>> },
+    }
+
+    #[serde(rename_all = "snake_case")]
+    enum DenialReason { AllBusy, TrunksDown, NumberInCall, Draining }
+
+    /// The trunk channel a call needs before it is offered.
+    #[serde(tag = "channel", rename_all = "snake_case")]
+    enum ChannelWhy {
+        NotNeeded,
+        NotAskedYet,
+        Asked { agent: String },
+        Held,
+        NumberInCall,
+        Blocked { reason: DenialReason },
+        Closed,
+    }
+
+    struct ChosenWhy {
+        pub segment: String,
+        pub agent: String,
+        pub at: i64,
+        pub why: Reason,
+        pub position: u32,
+        pub state: SegmentState,
+    }
+
+    struct AgentWhy {
+        pub agent: String,
+        pub name: String,
+        pub obstacles: Vec<Obstacle>,
+    }
+
+    /// Why not this agent.
+    #[serde(tag = "obstacle", rename_all = "snake_case")]
+    enum Obstacle {
+        HasIt,
+        NotInQueue { queue: String },
+        LacksSkill { skill: String, needed: u8, has: u8 },
+        WaitsForOther { agent: String },
+        Offline,
+        NotReady { reason: String },
+        Leaving,
+        NoTab,
+        NoMicrophone,
+        NoMedia,
+        NotInProfile,
+        Busy { calls: u8, chats: u8 },
+        KeptFor { contact: String },
+        CallWaitsLonger,
+        CoolingOff { until: i64 },
     }
 
     /// The supervisor's board.

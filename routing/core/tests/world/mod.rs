@@ -37,6 +37,7 @@ pub fn config() -> TenantConfig {
         version: 1,
         timezone: chrono_tz::America::Los_Angeles,
         language: "en".into(),
+        language_skills: BTreeMap::new(),
         callback: CallbackConfig {
             enabled: true,
             max_attempts: 3,
@@ -60,19 +61,37 @@ pub fn config() -> TenantConfig {
             id: "benefits".into(),
             name: "Benefits".into(),
             queue: "general".into(),
-            skill: None,
+            targets: vec![],
             priorities: Priorities::default(),
         }],
         policy: Policy {
             offer_timeout: secs(20),
-            on_no_answer: Aftermath { not_ready: Some("rona".into()), auto_return: None, cool_off: secs(60) },
-            on_reject: Aftermath { not_ready: Some("break".into()), auto_return: Some(secs(10)), cool_off: secs(30) },
-            on_media_error: Aftermath { not_ready: Some("media".into()), auto_return: None, cool_off: secs(0) },
+            on_no_answer: Aftermath {
+                not_ready: Some("rona".into()),
+                auto_return: None,
+                cool_off: secs(60),
+                priority: None,
+            },
+            on_reject: Aftermath {
+                not_ready: Some("break".into()),
+                auto_return: Some(secs(10)),
+                cool_off: secs(30),
+                priority: None,
+            },
+            on_media_error: Aftermath {
+                not_ready: Some("media".into()),
+                auto_return: None,
+                cool_off: secs(0),
+                priority: None,
+            },
             wrap_up_timeout: secs(60),
             disposition: DispositionMode::Optional,
             agent_reconnect_grace: secs(15),
             voice_exclusive: true,
+            ageing: None,
+            sticky: Sticky::default(),
         },
+        queue_policies: BTreeMap::new(),
         reason_codes: ["lunch", "break", "rona", "media"].map(ReasonCode::from).to_vec(),
         dispositions: vec![Disposition { id: "solved".into(), name: "Solved".into() }],
         limits: Limits { max_open_contacts: 1000, max_agents: 100 },
@@ -437,13 +456,15 @@ pub fn requested(number: u32) -> Event {
             when_open: false,
             slot: None,
             accept_wait: false,
+            preferred: None,
         },
     }
 }
 
 pub fn chat_requested(number: u32) -> Event {
     let status_token_digest = Some(format!("chat-digest-{number}"));
-    Event::ChatRequested { request: ChatRequest { customer: customer(number), subject: None, status_token_digest } }
+    let (customer, subject, preferred) = (customer(number), None, None);
+    Event::ChatRequested { request: ChatRequest { customer, subject, status_token_digest, preferred } }
 }
 
 pub fn cancelled(contact: ContactId) -> Event {

@@ -1,10 +1,11 @@
 //! Turns: what is committed, what is refused, what comes back.
 
 use ringback_routing::{
-    agent::Presence,
+    agent::{Endpoint, Presence},
     contact::*,
     ids::*,
     output::{Change, Fact},
+    reason::Reason,
 };
 use ringback_store::{testing::Database, *};
 
@@ -27,6 +28,7 @@ on_both! {
     nothing_of_another_tenant_comes_back
     an_unreadable_document_is_told_by_its_id
     earlier_waits_come_back_oldest_first
+    the_agent_who_last_talked_is_known
 }
 
 async fn a_turn_is_kept_and_loaded(database: Database) {
@@ -351,4 +353,37 @@ async fn earlier_waits_come_back_oldest_first(database: Database) {
     assert_eq!(store.past_waits(&b, at(30)).await, Ok(Vec::new()), "another tenant's");
     let weeks_later = at(30) + Millis::from_secs(8 * 86_400);
     assert_eq!(store.past_waits(&a, weeks_later).await, Ok(Vec::new()), "too old to say anything");
+}
+
+async fn the_agent_who_last_talked_is_known(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let segment = |id: u128, agent: &str, talked: bool| Segment {
+        id: SegmentId(id),
+        offer: OfferId(id),
+        agent: AgentId::new(agent),
+        endpoint: Endpoint::Browser { session: SessionId::new("tab-1") },
+        state: SegmentState::Done { end: SegmentEnd::Completed },
+        why: Reason::Preferred,
+        offered_at: at(1),
+        accepted_at: None,
+        connected_at: talked.then(|| at(2)),
+        ended_at: None,
+        done_at: Some(at(3)),
+        leg: None,
+        on_hold: false,
+        dispositions: Vec::new(),
+        note: None,
+        position_when_offered: 1,
+        ewt_when_offered: None,
+    };
+    let (mut older, mut later) = (contact(1, "+19165550101"), contact(2, "+19165550101"));
+    older.segments = vec![segment(1, "ann", true), segment(2, "bob", true), segment(3, "cy", false)];
+    later.segments = vec![segment(4, "dan", false)];
+    store.commit(turn(&a, epoch, vec![saved(&older), saved(&later)])).await.expect("commit");
+    let key = &older.customer.number_key;
+    assert_eq!(store.last_agent(&a, key).await, Ok(Some(AgentId::new("bob"))));
+    assert_eq!(store.last_agent(&a, "another").await, Ok(None));
+    assert_eq!(store.last_agent(&tenant("b"), key).await, Ok(None));
 }

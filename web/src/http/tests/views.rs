@@ -6,10 +6,11 @@ use ringback_routing::{
     agent::{Endpoint, Health, Presence, RequestedState},
     config::OverLimit,
     contact::*,
+    event::DenialReason,
     ids::*,
     reason::{ClosedReason, Reason},
     time::{Millis, Timestamp},
-    view::{AgentView, Availability, BoardAgent, BoardView, GateView, QueueView, SubjectView, WaitingContact},
+    view::*,
     wait::{FirstWait, Forecast, ForecastKind, WaitRange},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -40,7 +41,12 @@ fn reasons() -> Vec<Reason> {
         Reason::AgentLost { agent: agent.clone() },
         Reason::AttemptFailed { result: AttemptResult::Busy, attempts: 1 },
         Reason::Interrupted,
-        Reason::OfferedTo { agent },
+        Reason::OfferedTo { agent: agent.clone() },
+        Reason::Transferred { from: agent },
+        Reason::Preferred,
+        Reason::FewestInHand { in_hand: 1, considered: 2 },
+        Reason::CustomerLeft,
+        Reason::NobodyFree { waited: Millis(9) },
         Reason::LongestIdle { idle: Millis(5), considered: 2 },
         Reason::Completed,
         Reason::CustomerCancelled,
@@ -69,6 +75,9 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
         queue: QueueId::new("q"),
         subject: SubjectId::new("s"),
         priority: 5,
+        target: 1,
+        widen_at: None,
+        preferred: None,
         requested_at: AT,
         status_token_digest: Some("d".into()),
         segments: vec![Segment {
@@ -170,6 +179,87 @@ fn contacts_in_every_state() {
     for reason in reasons() {
         mirrored::<schema::Reason>(reason);
     }
+}
+
+#[test]
+fn chats() {
+    let ends = [
+        ChatEnd::Customer,
+        ChatEnd::Agent { agent: AgentId::new("maria") },
+        ChatEnd::Gone,
+        ChatEnd::Idle,
+        ChatEnd::NobodyFree,
+    ];
+    for end in ends {
+        let mut contact =
+            contact(ContactState::Active { since: AT }, SegmentState::WrapUp { until: AT }, AttemptState::Live);
+        (contact.channel, contact.preferred) = (Channel::Chat, Some(AgentId::new("maria")));
+        contact.widen_at = Some(AT);
+        let outcome = Some(Outcome::Abandoned);
+        contact.chat = Some(Box::new(Chat { customer_away: Some(AT), ended: Some(end), outcome }));
+        mirrored::<schema::Contact>(contact);
+    }
+}
+
+#[test]
+fn why() {
+    let agent = AgentId::new("maria");
+    let obstacles = vec![
+        Obstacle::HasIt,
+        Obstacle::NotInQueue { queue: QueueId::new("q") },
+        Obstacle::LacksSkill { skill: SkillId::new("tax"), needed: 7, has: 0 },
+        Obstacle::WaitsForOther { agent: agent.clone() },
+        Obstacle::Offline,
+        Obstacle::NotReady { reason: ReasonCode::new("lunch") },
+        Obstacle::Leaving,
+        Obstacle::NoTab,
+        Obstacle::NoMicrophone,
+        Obstacle::NoMedia,
+        Obstacle::NotInProfile,
+        Obstacle::Busy { calls: 1, chats: 2 },
+        Obstacle::KeptFor { contact: ContactId(1) },
+        Obstacle::CallWaitsLonger,
+        Obstacle::CoolingOff { until: AT },
+    ];
+    let channels = [
+        ChannelWhy::NotNeeded,
+        ChannelWhy::NotAskedYet,
+        ChannelWhy::Asked { agent: agent.clone() },
+        ChannelWhy::Held,
+        ChannelWhy::NumberInCall,
+        ChannelWhy::Blocked { reason: DenialReason::TrunksDown },
+        ChannelWhy::Closed,
+    ];
+    for channel in channels {
+        let skills = BTreeMap::from([(SkillId::new("tax"), 7)]);
+        let waiting = WaitingWhy {
+            since: AT,
+            waited: Millis(1),
+            position: 1,
+            priority: 5,
+            one_priority_per: Some(Millis(2)),
+            target: 1,
+            targets: 3,
+            next_target_at: Some(AT),
+            need: Needed::Skills { any: vec![skills] },
+            effective_agents: 2,
+            channel,
+        };
+        let segment = SegmentId(4);
+        let state = SegmentState::Offered { until: AT };
+        let chosen = ChosenWhy { segment, agent: agent.clone(), at: AT, why: Reason::Preferred, position: 1, state };
+        mirrored::<schema::WhyView>(WhyView {
+            contact: ContactId(1),
+            at: AT,
+            state: ContactState::Queued { since: AT },
+            reason: Reason::JustRequested,
+            waiting: Some(waiting),
+            chosen: vec![chosen],
+            agents: vec![AgentWhy { agent: agent.clone(), name: "Maria".into(), obstacles: obstacles.clone() }],
+            signed_in: 1,
+        });
+    }
+    mirrored::<schema::Needed>(Needed::Agent { agent });
 }
 
 #[test]
