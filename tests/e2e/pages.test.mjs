@@ -123,6 +123,26 @@ test('the keyboard alone: from the form to the place in line', async () => {
   await page.getByText('Your call is cancelled').waitFor();
 });
 
+test('the supervisor asks why somebody is still waiting', async () => {
+  await stage.emptyLine();
+  const asked = await stage.server.api('/api/v1/t/sacramento/callbacks', { method: 'POST', body: { name: 'Wanda Waits', phone: fresh() } });
+  assert.equal(asked.status, 201, asked.text);
+  const page = await (await stage.person()).signIn(stage.server, 'sam', '/supervisor');
+  await page.getByRole('button', { name: 'Why? Wanda Waits' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Why is Wanda Waits still waiting?' });
+  await dialog.getByText('Place in line').waitFor();
+  await dialog.getByText('anybody of the queue').waitFor();
+  await dialog.getByText('asked for when an agent is free').waitFor();
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'supervisor-why');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  const agent = await stage.server.signIn('maria');
+  const [{ id }] = (await stage.board()).waiting;
+  assert.equal((await stage.server.api(`/api/v1/contacts/${id}/why`, { cookie: agent })).status, 403, 'supervisors only');
+  await stage.emptyLine();
+});
+
 test('the keyboard alone: an agent signs in, goes available, accepts, ends', async () => {
   await stage.emptyLine();
   const desk = await stage.desk();

@@ -45,6 +45,7 @@ export function nextWords(next: RequestedState | null): string | null {
 }
 
 export function whyYou(why: Reason): string {
+  if (why.why === 'preferred') return 'You know this customer, or were asked for by name.'
   if (why.why === 'fewest_in_hand') return `You have the fewest contacts in hand (${why.in_hand}).`
   if (why.why !== 'longest_idle') return 'You are the agent for this contact.'
   const among = why.considered > 1 ? ` of ${why.considered} free agents` : ''

@@ -375,11 +375,12 @@ export type Reason =
   | { why: 'agent_no_answer'; agent: string }
   | { why: 'agent_lost'; agent: string }
   | { why: 'attempt_failed'; result: AttemptResult; attempts: number }
+  | { why: 'transferred'; from: string }
   | { why: 'interrupted' }
   | { why: 'offered_to'; agent: string }
   | { why: 'longest_idle'; idle: Millis; considered: number }
+  | { why: 'preferred' }
   | { why: 'fewest_in_hand'; in_hand: number; considered: number }
-  | { why: 'transferred'; from: string }
   | { why: 'customer_left' }
   | { why: 'nobody_free'; waited: Millis }
   | { why: 'completed' }
@@ -426,6 +427,59 @@ export interface BoardView {
   waiting: WaitingContact[]
   waiting_total: number
 }
+
+export interface WhyView {
+  contact: string
+  at: Timestamp
+  state: ContactState
+  reason: Reason
+  waiting: WaitingWhy | null
+  chosen: { segment: string; agent: string; at: Timestamp; why: Reason; position: number; state: SegmentState }[]
+  agents: { agent: string; name: string; obstacles: Obstacle[] }[]
+  signed_in: number
+}
+
+export interface WaitingWhy {
+  since: Timestamp
+  waited: Millis
+  position: number
+  priority: number
+  one_priority_per: Millis | null
+  target: number
+  targets: number
+  next_target_at: Timestamp | null
+  need: Needed
+  effective_agents: number
+  channel: ChannelWhy
+}
+
+export type Needed = { need: 'agent'; agent: string } | { need: 'skills'; any: Record<string, number>[] }
+
+export type ChannelWhy =
+  | { channel: 'not_needed' }
+  | { channel: 'not_asked_yet' }
+  | { channel: 'asked'; agent: string }
+  | { channel: 'held' }
+  | { channel: 'number_in_call' }
+  | { channel: 'blocked'; reason: 'all_busy' | 'trunks_down' | 'number_in_call' | 'draining' }
+  | { channel: 'closed' }
+
+export type Obstacle =
+  | { obstacle: 'has_it' }
+  | { obstacle: 'not_in_queue'; queue: string }
+  | { obstacle: 'lacks_skill'; skill: string; needed: number; has: number }
+  | { obstacle: 'waits_for_other'; agent: string }
+  | { obstacle: 'offline' }
+  | { obstacle: 'not_ready'; reason: string }
+  | { obstacle: 'leaving' }
+  | { obstacle: 'no_tab' }
+  | { obstacle: 'no_microphone' }
+  | { obstacle: 'no_media' }
+  | { obstacle: 'not_in_profile' }
+  | { obstacle: 'busy'; calls: number; chats: number }
+  | { obstacle: 'kept_for'; contact: string }
+  | { obstacle: 'call_waits_longer' }
+  | { obstacle: 'cooling_off'; until: Timestamp }
 
 export interface QueueView {
   id: string

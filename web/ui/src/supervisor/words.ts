@@ -2,7 +2,7 @@ import type { AttemptResult, BoardAgent, Reason, WaitingContact } from '../lib/a
 import { dayOf, duration, sameDay, timeOfDay } from '../lib/format'
 import { RESULTS } from '../lib/results'
 
-interface Told {
+export interface Told {
   agents: BoardAgent[]
   zone: string | undefined
   now: number
@@ -45,16 +45,18 @@ export function reason(why: Reason, told: Told): string {
       return `${name(why.agent)} lost the connection; place kept`
     case 'attempt_failed':
       return `${counted(why.attempts, 'call', 'calls')} made, last one: ${RESULTS[why.result]}`
+    case 'transferred':
+      return `${name(why.from)} passed it on; place kept`
     case 'interrupted':
       return 'the last call was cut by a restart; place kept'
     case 'offered_to':
       return `offered to ${name(why.agent)}`
     case 'longest_idle':
       return `longest free of ${counted(why.considered, 'agent', 'agents')} (${duration(why.idle)})`
+    case 'preferred':
+      return 'asked for by name, or known to this customer'
     case 'fewest_in_hand':
       return `fewest in hand (${why.in_hand}) of ${counted(why.considered, 'agent', 'agents')}`
-    case 'transferred':
-      return `passed on by ${name(why.from)}; place kept`
     case 'customer_left':
       return 'the customer left'
     case 'nobody_free':
