@@ -33,6 +33,7 @@ impl Core {
         if let Some(closed) = open.closed {
             return Err(Rejection::Closed { closed, next_open: open.next_open });
         }
+        let preferred = request.preferred.filter(|_| self.config.policy.sticky.enabled);
         let id = ContactId(self.ids.mint(now));
         let contact = Contact {
             id,
@@ -42,9 +43,9 @@ impl Core {
             queue,
             subject,
             priority,
-            target: 0,
+            target: u8::from(preferred.is_none()),
             widen_at: None,
-            preferred: request.preferred.filter(|_| self.config.policy.sticky.enabled),
+            preferred,
             requested_at: now,
             status_token_digest: request.status_token_digest,
             segments: Vec::new(),
@@ -230,7 +231,8 @@ impl Core {
         let until = now + self.aftermath_in(id, Miss::Rejected).cool_off;
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
         entry.contact.queue = queue;
-        (entry.contact.target, entry.contact.preferred, entry.contact.widen_at) = (0, preferred, None);
+        entry.contact.target = u8::from(preferred.is_none());
+        (entry.contact.preferred, entry.contact.widen_at) = (preferred, None);
         entry.contact.cool_off.insert(agent.clone(), until);
         entry.contact.state = ContactState::Queued { since: now };
         entry.contact.reason = reason.clone();

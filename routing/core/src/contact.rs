@@ -31,7 +31,8 @@ pub struct Contact {
     /// Lower is sooner.
     pub priority: u8,
     /// How far up the subject's ladder it is: 0 = its own agent, 1 … = the subject's targets (G9). Kept through requeues.
-    #[serde(default = "first_target")]
+    /// Not written while it is 1, so that records of a tenant without ladders are those of former versions.
+    #[serde(default = "first_target", skip_serializing_if = "is_first_target")]
     pub target: u8,
     /// When the next target opens, if one is still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +66,10 @@ pub struct Contact {
 /// Where contacts of former versions stand.
 fn first_target() -> u8 {
     1
+}
+
+fn is_first_target(target: &u8) -> bool {
+    *target == 1
 }
 
 /// What is only a chat's own.

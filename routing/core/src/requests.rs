@@ -29,6 +29,7 @@ impl Core {
             return Err(Rejection::Full);
         }
         let (state, reason) = self.first_state(now, &subject, &request)?;
+        let preferred = request.preferred.filter(|_| self.config.policy.sticky.enabled);
         let id = ContactId(self.ids.mint(now));
         self.by_number.insert(&request.customer.number_key, id);
         let contact = Contact {
@@ -39,9 +40,9 @@ impl Core {
             queue,
             subject,
             priority,
-            target: 0,
+            target: u8::from(preferred.is_none()),
             widen_at: None,
-            preferred: request.preferred.filter(|_| self.config.policy.sticky.enabled),
+            preferred,
             requested_at: now,
             status_token_digest: request.status_token_digest,
             segments: Vec::new(),

@@ -357,6 +357,11 @@ fn journals_of_former_versions_are_read() {
     assert_eq!(subject.targets, [Target::skill("spanish", 3)]);
     let none: SubjectConfig = serde_json::from_str(&old.replace(r#"["spanish",3]"#, "null")).unwrap();
     assert!(none.targets.is_empty());
+    // A contact of a tenant without ladders is written as it always was.
+    let mut world = World::with_anna();
+    let contact = world.request(1);
+    let text = serde_json::to_string(world.row(contact)).unwrap();
+    assert!(["target", "widen_at", "preferred", "chat"].iter().all(|new| !text.contains(&format!("\"{new}\""))));
     let again: SubjectConfig = serde_json::from_str(&serde_json::to_string(&subject).unwrap()).unwrap();
     assert_eq!(again, subject);
 }

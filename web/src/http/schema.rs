@@ -246,7 +246,9 @@ mirrored! {
         pub queue: String,
         pub subject: String,
         pub priority: u8,
-        pub target: u8,
+        /// Absent: 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub target: Option<u8>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub widen_at: Option<i64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

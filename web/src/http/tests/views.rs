@@ -194,7 +194,7 @@ fn chats() {
         let mut contact =
             contact(ContactState::Active { since: AT }, SegmentState::WrapUp { until: AT }, AttemptState::Live);
         (contact.channel, contact.preferred) = (Channel::Chat, Some(AgentId::new("maria")));
-        contact.widen_at = Some(AT);
+        (contact.target, contact.widen_at) = (2, Some(AT));
         let outcome = Some(Outcome::Abandoned);
         contact.chat = Some(Box::new(Chat { customer_away: Some(AT), ended: Some(end), outcome }));
         mirrored::<schema::Contact>(contact);
