@@ -170,7 +170,8 @@ async fn ask_vouched(
     };
     let asked = Asked { name: &ask.name, page: ask.page.as_deref(), language: ask.language.as_deref(), context };
     let customer = callbacks::customer(tenant, asked, claims, number, number_key)?;
-    let request = ChatRequest { customer, subject, status_token_digest: Some(token::digest(link)) };
+    let preferred = callbacks::own_agent(app, tenant, &customer.number_key).await?;
+    let request = ChatRequest { customer, subject, status_token_digest: Some(token::digest(link)), preferred };
     match app.engine.submit(&tenant.id, Event::ChatRequested { request }).await? {
         Receipt::ChatQueued { contact, position, ewt } => {
             begin(app, tenant, contact, question).await?;
