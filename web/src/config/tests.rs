@@ -1,3 +1,5 @@
+use ringback_routing::{config::OverLimit, time::Millis};
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../docs/ringback.example.toml");
@@ -36,6 +38,12 @@ fn the_example_parses_and_says_what_it_shows() {
     let config = ServerConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(config.tenants.len() >= 2 && !config.trunks.is_empty());
     assert!(!config.tenants[1].core.callback.enabled, "off unless opted in (C1)");
+    let callback = &config.tenants[0].core.callback;
+    let gate = callback.gate.as_ref().expect("a gate");
+    assert_eq!((gate.longest_wait, gate.then), (Millis::from_secs(45 * 60), OverLimit::Schedule));
+    let slots = callback.slots.as_ref().expect("times to choose");
+    assert_eq!((slots.length, slots.capacity), (Millis::from_secs(15 * 60), 4));
+    assert_eq!((callback.window.len(), config.tenants[1].core.callback.window.len()), (5, 0));
 }
 
 #[test]
