@@ -38,7 +38,7 @@
       border-radius: 999px; background: var(--ringback-accent); color: var(--ringback-on-accent); box-shadow: 0 1px 2px rgb(0 0 0 / .1), 0 8px 24px rgb(0 0 0 / .22) }
     .launch:focus-visible { outline: 3px solid var(--ringback-accent); outline-offset: 3px }
     svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round }
-    dialog { padding: 0; border: 1px solid light-dark(#e4e7ec, #2a313c); border-radius: 16px; overflow: hidden; background: light-dark(#f6f7f9, #0e1116);
+    dialog { position: fixed; inset: auto 0 0 auto; z-index: 2147483001; padding: 0; border: 1px solid light-dark(#e4e7ec, #2a313c); border-radius: 16px; overflow: hidden; background: light-dark(#f6f7f9, #0e1116);
       width: min(440px, calc(100vw - 24px)); height: min(var(--height, 640px), calc(100dvh - 24px)); max-width: none; max-height: none;
       margin: auto 16px 16px auto; box-shadow: 0 1px 2px rgb(0 0 0 / .06), 0 12px 32px rgb(0 0 0 / .24) }
     dialog[open] { display: grid; grid-template-rows: 44px 1fr }
@@ -49,7 +49,7 @@
     .count { min-width: 22px; padding: 3px 6px; border-radius: 999px; background: #b42318; color: #fff; font-size: 13px; line-height: 16px; text-align: center }
     [hidden] { display: none !important }
     iframe { border: 0; width: 100%; height: 100%; display: block; color-scheme: normal }
-    @media (max-width: 520px) { dialog { margin: auto; width: calc(100vw - 16px); height: calc(100dvh - 16px) } }`
+    @media (max-width: 520px) { dialog { inset: 8px; margin: 0; width: calc(100vw - 16px); height: calc(100dvh - 16px) } }`
 
   function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, label = ''): HTMLElementTagNameMap[K] {
     const element = document.createElement(tag)
@@ -129,6 +129,7 @@
         dialog.show()
         frame.focus()
       } else dialog.showModal()
+      launch.hidden = true
       told(0)
     }
 
@@ -141,7 +142,11 @@
     launch.addEventListener('click', () => (dialog.open ? dialog.close() : open(first, launch)))
     close.addEventListener('click', () => dialog.close())
     dialog.addEventListener('keydown', (event) => event.key === 'Escape' && dialog.close())
-    dialog.addEventListener('close', () => opener.focus())
+    dialog.addEventListener('close', () => {
+      // It may have been closed only to be opened in the other way.
+      launch.hidden = dialog.open
+      if (!dialog.open) opener.focus()
+    })
     document.addEventListener('click', (event) => {
       const from = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-ringback-open]') : null
       const channel: Channel = from?.dataset.ringbackOpen === 'chat' ? 'chat' : 'call-me'
