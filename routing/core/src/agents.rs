@@ -15,6 +15,9 @@ use crate::{
 
 /// How long an agent who vanished in a call is shown with the reason before being offline.
 const LOST_SHOWN: Millis = Millis::from_secs(600);
+/// How long an offer waits for a page whose socket broke: a page tries again within half a second, and says at once what it
+/// hears. Longer would cost a customer whose agent is really gone.
+const OFFER_GRACE: Millis = Millis::from_secs(3);
 
 impl AgentRecord {
     pub fn offline(id: AgentId, now: Timestamp) -> Self {
@@ -96,7 +99,9 @@ impl Core {
         let hand = desk.hand.clone();
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
         self.save_agent(id);
-        self.withdraw_offers(now, id);
+        if !self.offer_waits(id) {
+            self.withdraw_offers(now, id);
+        }
         for (contact, segment) in hand {
             self.move_legs(now, contact, segment, &session);
         }
@@ -121,7 +126,9 @@ impl Core {
         desk.record.health = Health::default();
         let offline = desk.record.state == AgentState::Offline && desk.hand.is_empty();
         self.save_agent(id);
-        self.withdraw_offers(now, id);
+        if self.has_offer(id) {
+            self.timers.set(Timer::OfferGrace(id.clone()), now + OFFER_GRACE);
+        }
         if !offline {
             self.start_grace(now, id);
         }
@@ -136,34 +143,53 @@ impl Core {
         }
     }
 
+    /// The page is not back, or not with sound: its offers go to somebody else.
+    pub(crate) fn offer_grace_over(&mut self, now: Timestamp, id: &AgentId) {
+        self.withdraw_offers(now, id);
+    }
+
+    /// A page whose socket broke under a standing offer is being waited for.
+    fn offer_waits(&self, id: &AgentId) -> bool {
+        self.timers.get(&Timer::OfferGrace(id.clone())).is_some()
+    }
+
     /// The browser is not back: calls in hand go on without the agent, who is offline if there is no session at all.
+    /// A conversation whose media lives goes on with the agent: whoever carries the media tells when it does not.
     pub(crate) fn agent_grace_over(&mut self, now: Timestamp, id: &AgentId) {
         let Some(desk) = self.agents.get(id) else { return };
-        if desk.record.session.is_some() && desk.record.health.can_talk() {
+        let absent = desk.record.session.is_none();
+        if !absent && desk.record.health.can_talk() {
             return;
         }
-        if desk.record.session.is_none() && self.is_engaged(id) {
+        let mut hand = desk.hand.clone();
+        if absent {
+            hand.retain(|held| !self.is_in_conversation(held));
+        }
+        let engaged = |(contact, segment): &(ContactId, SegmentId)| {
+            let entry = self.contacts.get(contact);
+            let state = entry.and_then(|entry| entry.contact.segment(*segment)).map(|segment| &segment.state);
+            state.is_some_and(|state| {
+                matches!(
+                    state,
+                    SegmentState::Connecting { .. } | SegmentState::Connected { .. } | SegmentState::AgentLost { .. }
+                )
+            })
+        };
+        if absent && hand.iter().any(engaged) {
             // The agent's state says why for a while; who stays away is offline then.
             self.timers.set(Timer::AgentGrace(id.clone()), now + LOST_SHOWN);
         }
-        let hand = self.agents.get(id).map(|desk| desk.hand.clone()).unwrap_or_default();
         for (contact, segment) in hand {
             self.agent_absent(now, contact, segment);
         }
         self.hand_changed(now, id);
     }
 
-    fn is_engaged(&self, id: &AgentId) -> bool {
-        let Some(desk) = self.agents.get(id) else { return false };
-        desk.hand.iter().any(|(contact, segment)| {
-            let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
-            found.is_some_and(|segment| {
-                matches!(
-                    segment.state,
-                    SegmentState::Connecting { .. } | SegmentState::Connected { .. } | SegmentState::AgentLost { .. }
-                )
-            })
-        })
+    /// Customer and agent hear each other.
+    fn is_in_conversation(&self, (contact, segment): &(ContactId, SegmentId)) -> bool {
+        let Some(entry) = self.contacts.get(contact) else { return false };
+        let state = entry.contact.segment(*segment).map(|segment| &segment.state);
+        entry.contact.channel.medium() == Medium::Voice && matches!(state, Some(SegmentState::Connected { .. }))
     }
 
     fn is_talking(&self, id: &AgentId) -> bool {
@@ -176,8 +202,16 @@ impl Core {
         })
     }
 
+    fn has_offer(&self, id: &AgentId) -> bool {
+        let Some(desk) = self.agents.get(id) else { return false };
+        desk.hand.iter().any(|(contact, segment)| {
+            let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+            found.is_some_and(|segment| matches!(segment.state, SegmentState::Offered { .. }))
+        })
+    }
+
     /// Offers standing before an agent whom they do not reach go back in line; that is no missed offer.
-    fn withdraw_offers(&mut self, now: Timestamp, id: &AgentId) {
+    pub(crate) fn withdraw_offers(&mut self, now: Timestamp, id: &AgentId) {
         let Some(desk) = self.agents.get(id) else { return };
         let (leaving, reaches) = (desk.leaving, [Medium::Voice, Medium::Text].map(|medium| desk.reaches(medium)));
         for (contact, segment) in desk.hand.clone() {
@@ -213,7 +247,9 @@ impl Core {
         if health.can_talk() {
             self.agent_can_talk(now, id);
         }
-        self.withdraw_offers(now, id);
+        if !self.offer_waits(id) {
+            self.withdraw_offers(now, id);
+        }
         // A browser that has just come says "no media" until it has some; the grace time is for that.
         if before.media && !health.media {
             self.media_gone_in_hand(now, id);
@@ -253,6 +289,7 @@ impl Core {
 
     fn agent_can_talk(&mut self, now: Timestamp, id: &AgentId) {
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        self.timers.cancel(&Timer::OfferGrace(id.clone()));
         let Some(hand) = self.agents.get(id).map(|desk| desk.hand.clone()) else { return };
         for (contact, segment) in hand {
             let found = self.contacts.get(&contact).and_then(|entry| entry.contact.segment(segment));
@@ -352,6 +389,7 @@ impl Core {
         self.unlist_agent(id);
         self.doubt_preferred(id);
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        self.timers.cancel(&Timer::OfferGrace(id.clone()));
         let Some(mut desk) = self.agents.remove(id) else { return };
         (desk.record.session, desk.record.health) = (None, Health::default());
         if desk.shown.0 != Presence::Offline {

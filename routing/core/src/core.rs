@@ -219,6 +219,7 @@ impl Core {
             Timer::AgentBack(contact) => self.agent_not_back(now, contact),
             Timer::WrapUpOver(contact, segment) => self.wrap_up_over(now, contact, segment),
             Timer::AgentGrace(agent) => self.agent_grace_over(now, &agent),
+            Timer::OfferGrace(agent) => self.offer_grace_over(now, &agent),
             Timer::AutoReturn(agent) => self.auto_return(now, &agent),
             Timer::RecordingForgotten(leg) => {
                 self.recordings.remove(&leg);

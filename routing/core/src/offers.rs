@@ -157,6 +157,11 @@ impl Core {
         let Some(entry) = self.contacts.get(&id) else { return };
         let Some(found) = entry.contact.open_segment() else { return };
         let (segment, offer, agent) = (found.id, found.offer, found.agent.clone());
+        if self.agents.get(&agent).is_some_and(|desk| desk.record.session.is_none()) {
+            // The page lost its socket and could not answer: no missed offer.
+            self.withdraw_offers(now, &agent);
+            return;
+        }
         let rona = self.config.subject(&entry.contact.subject).map(|subject| subject.priorities.rona);
         self.fact(id, now, Fact::OfferLapsed { segment, agent: agent.clone() });
         self.deed(now, Deed::RevokeOffer { offer, agent: agent.clone(), why: RevokeReason::Lapsed });

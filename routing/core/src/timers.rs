@@ -44,6 +44,8 @@ pub(crate) enum Timer {
     WrapUpOver(ContactId, SegmentId),
     /// The agent's browser is gone and not back. Owner: an agent without a working session.
     AgentGrace(AgentId),
+    /// The agent's page lost its socket under a standing offer. Owner: an agent who is not known to be well.
+    OfferGrace(AgentId),
     /// Back to Ready by itself. Owner: an agent with `auto_return_at`.
     AutoReturn(AgentId),
     /// The recorder never said that this leg's recording is complete. Owner: a leg that was recorded.

@@ -248,6 +248,7 @@ fn who_is_back_in_line_on_the_telephone_may_still_cancel() {
     let cancel = Event::CallbackCancelled { contact, by: CancelledBy::Customer };
     assert_eq!(world.take(cancel.clone()), Err(Rejection::WrongState), "in the conversation one hangs up");
     world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.ok(Event::AgentMediaLost { agent: "anna".into(), session: session("anna") });
     world.pass(secs(15));
     assert!(world.is_queued(contact));
     world.ok(cancel);
@@ -269,9 +270,11 @@ fn a_browser_gone_mid_call_has_a_grace_time() {
     assert!(matches!(world.segment(contact).state, SegmentState::Connected { .. }));
 
     world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
-    world.pass(secs(15));
-    assert!(world.is_queued(contact));
+    world.pass(secs(1));
+    world.ok(Event::AgentMediaLost { agent: "anna".into(), session: session("anna") });
     assert_did!(world, Deed::PlayPrompt { prompt: PromptName::AgentLost, .. });
+    world.pass(secs(14));
+    assert!(world.is_queued(contact));
     assert_eq!(world.presence("anna"), Presence::NotReady, "the state says why for a while");
     assert_eq!(world.state("anna"), AgentState::NotReady { reason: "media".into() });
     world.pass(secs(600));
@@ -295,6 +298,33 @@ fn a_dropped_socket_under_living_media_interrupts_nobody() {
     world.ok(Event::AgentHealth { agent, session, health: WELL });
     world.pass(secs(60));
     assert!(matches!(world.segment(contact).state, SegmentState::Connected { .. }));
+}
+
+#[test]
+fn a_page_that_stays_away_does_not_end_a_conversation_whose_media_lives() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.pass(secs(3600));
+    assert!(world.deeds.is_empty(), "they talk on");
+    assert!(matches!(world.segment(contact).state, SegmentState::Connected { .. }));
+    world.ok(Event::AgentMediaLost { agent: "anna".into(), session: session("anna") });
+    assert_did!(world, Deed::PlayPrompt { prompt: PromptName::AgentLost, .. });
+    world.pass(secs(15));
+    assert!(world.is_queued(contact));
+    assert_eq!(world.presence("anna"), Presence::Offline);
+}
+
+#[test]
+fn an_agent_whose_page_stayed_away_is_offline_after_the_conversation() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.pass(secs(60));
+    world.ok(Event::LegEnded { leg: world.leg(contact) });
+    world.pass(secs(600));
+    assert_eq!(world.outcome(contact), Some(Outcome::Successful));
+    assert_eq!(world.presence("anna"), Presence::Offline);
 }
 
 #[test]

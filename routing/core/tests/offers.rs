@@ -145,6 +145,57 @@ fn who_cannot_hear_is_offered_nothing() {
 }
 
 #[test]
+fn a_page_back_at_once_finds_its_offer() {
+    let mut world = World::with_anna();
+    let contact = world.offered(1);
+    let offer = world.segment(contact).offer;
+    let back = |world: &mut World| {
+        world.ok(Event::AgentConnected { agent: "anna".into(), session: session("anna") });
+        let health = Health { tab: true, ..Health::default() };
+        world.ok(Event::AgentHealth { agent: "anna".into(), session: session("anna"), health });
+    };
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.pass(secs(2));
+    back(&mut world);
+    assert!(world.deeds.is_empty(), "it has not said yet what it hears");
+    world.ok(Event::AgentHealth { agent: "anna".into(), session: session("anna"), health: WELL });
+    world.pass(secs(5));
+    assert_eq!(world.presence("anna"), Presence::Offered);
+    world.ok(Event::OfferAccepted { agent: "anna".into(), offer });
+    assert_did!(world, Deed::PlaceLeg { .. });
+}
+
+#[test]
+fn a_page_that_is_not_back_well_loses_its_offer_and_that_is_not_rona() {
+    for connects in [true, false] {
+        let mut world = World::with_anna();
+        let contact = world.offered(1);
+        world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+        if connects {
+            world.ok(Event::AgentConnected { agent: "anna".into(), session: session("anna") });
+        }
+        world.pass(Millis(2_999));
+        assert!(!world.is_queued(contact));
+        world.pass(Millis(1));
+        assert_did!(world, Deed::RevokeOffer { why: RevokeReason::AgentGone, .. });
+        assert!(world.is_queued(contact));
+        assert_eq!(world.state("anna"), AgentState::Ready);
+    }
+}
+
+#[test]
+fn an_offer_that_lapses_before_a_broken_socket_is_not_rona() {
+    let mut world = World::with_anna();
+    let contact = world.offered(1);
+    world.pass(secs(19));
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.pass(secs(1));
+    assert_did!(world, Deed::RevokeOffer { why: RevokeReason::AgentGone, .. });
+    assert!(world.is_queued(contact));
+    assert_eq!(world.row(contact).priority, 5);
+}
+
+#[test]
 fn a_lapsed_offer_is_rona_and_the_place_is_kept() {
     let mut world = World::with_anna();
     let contact = world.offered(1);
