@@ -62,7 +62,7 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
     {
         let files = CertificateFiles { certificate: certificate.clone(), private_key: private_key.clone() };
         let (current, config) = watch::channel(files.load().map_err(|error| RunError::Config(error.to_string()))?);
-        tokio::spawn(files.keep_fresh(current, reloads));
+        tokio::spawn(files.keep_fresh(current, reloads, app.engine.alarm_book()));
         for address in &server.https {
             running.listen(&listening, *address, Some(config.clone())).await?;
         }

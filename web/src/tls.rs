@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use ringback_engine::{Alarm, Alarms};
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -14,8 +15,8 @@ use rustls::{
 };
 use tokio::sync::watch;
 
-/// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often the files are looked at: often enough for somebody who has just put a new certificate there and waits.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -57,9 +58,26 @@ impl CertificateFiles {
         [&self.certificate, &self.private_key].map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
     }
 
-    /// Loads again when a file has changed or `now` ticks; a bad file leaves the old certificate in force.
-    pub async fn keep_fresh(self, current: watch::Sender<Arc<ServerConfig>>, mut now: watch::Receiver<u64>) {
+    /// Loads again when a file has changed or `now` ticks. A bad file raises an alarm and leaves the old certificate in
+    /// force; it is tried again at every look, for a pair is often written one file after the other.
+    pub async fn keep_fresh(
+        self,
+        current: watch::Sender<Arc<ServerConfig>>,
+        now: watch::Receiver<u64>,
+        alarms: Arc<Alarms>,
+    ) {
+        self.look(LOOK_EVERY, current, now, alarms).await;
+    }
+
+    async fn look(
+        self,
+        every: Duration,
+        current: watch::Sender<Arc<ServerConfig>>,
+        mut now: watch::Receiver<u64>,
+        alarms: Arc<Alarms>,
+    ) {
         let mut seen = self.changed_at();
+        let mut refused = false;
         loop {
             let asked = tokio::select! {
                 ticked = now.changed() => {
@@ -68,19 +86,24 @@ impl CertificateFiles {
                     }
                     true
                 }
-                _ = tokio::time::sleep(LOOK_EVERY) => false,
+                _ = tokio::time::sleep(every) => false,
             };
             let found = self.changed_at();
-            if !asked && found == seen {
+            if !asked && !refused && found == seen {
                 continue;
             }
             seen = found;
             match self.load() {
                 Ok(config) => {
                     current.send_replace(config);
+                    alarms.clear(Alarm::CertificateRefused);
                     tracing::info!("the certificate was loaded again");
+                    refused = false;
                 }
-                Err(error) => tracing::error!(%error, "the new certificate is not used"),
+                Err(error) => {
+                    alarms.raise(Alarm::CertificateRefused, format!("{error}; the one from before stays in force"));
+                    refused = true;
+                }
             }
         }
     }
@@ -132,7 +155,8 @@ mod tests {
         let (current, mut config) = watch::channel(files.load().unwrap());
         let first = config.borrow_and_update().clone();
         let (tick, ticks) = watch::channel(0);
-        tokio::spawn(files.clone().keep_fresh(current, ticks));
+        let alarms = Arc::new(Alarms::default());
+        tokio::spawn(files.clone().keep_fresh(current, ticks, alarms.clone()));
         write_pair(&files);
         tick.send_replace(1);
         timeout(PATIENCE, config.changed()).await.unwrap().unwrap();
@@ -142,5 +166,36 @@ mod tests {
         tick.send_replace(2);
         assert!(timeout(Duration::from_millis(300), config.changed()).await.is_err());
         assert!(Arc::ptr_eq(&second, &config.borrow()));
+        let [(alarm, why)] = &alarms.raised()[..] else { panic!("one alarm") };
+        assert_eq!(*alarm, Alarm::CertificateRefused);
+        assert!(why.contains("cert.pem"), "{why}");
+        write_pair(&files);
+        tick.send_replace(3);
+        timeout(PATIENCE, config.changed()).await.unwrap().unwrap();
+        assert!(alarms.raised().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_pair_that_was_half_written_is_taken_at_a_later_look() {
+        let (_folder, files) = folder();
+        write_pair(&files);
+        let (current, mut config) = watch::channel(files.load().unwrap());
+        config.borrow_and_update();
+        let good = fs::read_to_string(&files.certificate).unwrap();
+        let (_tick, ticks) = watch::channel(0);
+        let alarms = Arc::new(Alarms::default());
+        tokio::spawn(files.clone().look(Duration::from_millis(20), current, ticks, alarms.clone()));
+        // It remembers the files as they are now.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        fs::write(&files.certificate, &good[..40]).unwrap();
+        let raised = async {
+            while alarms.raised().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, raised).await.unwrap();
+        fs::write(&files.certificate, good).unwrap();
+        timeout(PATIENCE, config.changed()).await.unwrap().unwrap();
+        assert!(alarms.raised().is_empty());
     }
 }

@@ -16,6 +16,8 @@ pub enum Alarm {
     DiskLow,
     /// No trunk answers.
     TrunksDown,
+    /// A new certificate for https cannot be used; the one from before stays in force.
+    CertificateRefused,
     /// The server is finishing its calls and takes no new ones.
     Draining,
 }
