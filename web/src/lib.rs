@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod html;
 pub mod http;
+pub mod idle;
 pub mod password;
 pub mod phone;
 pub mod portal;

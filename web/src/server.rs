@@ -1,13 +1,18 @@
 //! Listeners: http and https, bounded connections, and an end with a deadline.
 
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::Request};
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    http::{Request, Response},
+};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -24,7 +29,11 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::{http::edge::Peer, state::App};
+use crate::{
+    http::edge::Peer,
+    idle::{Activity, Prompt},
+    state::App,
+};
 
 /// What a listener needs besides its socket.
 #[derive(Clone)]
@@ -90,16 +99,29 @@ impl Listening {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(64 * 1024);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100).keep_alive_interval(Some(patience));
-        let service = self.router.clone().map_request(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
+        let activity = Arc::new(Activity::default());
+        let (router, at_work) = (self.router.clone(), activity.clone());
+        let service = tower::service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(|body| match body.is_end_stream() {
+                true => Body::empty(),
+                false => Body::new(Prompt::within(patience, body)),
+            });
             request.extensions_mut().insert(peer);
-            request
+            let (router, asked) = (router.clone(), at_work.begin());
+            async move {
+                let response: Response<Body> = router.oneshot(request).await?;
+                Ok::<_, Infallible>(response.map(|body| Body::new(asked.until_end_of(body))))
+            }
         });
         let service = TowerToHyperService::new(service);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(activity.watch(stream)), service);
         tokio::pin!(connection);
         let mut closing = self.closing.clone();
         tokio::select! {
+            () = activity.idle_for(patience) => {
+                tracing::debug!("an idle connection is closed");
+                return;
+            }
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended badly");

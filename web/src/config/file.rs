@@ -254,7 +254,7 @@ pub struct LimitsTable {
     pub silent_tab_seconds: u32,
     /// Without an answer for so long the socket is closed.
     pub dead_tab_seconds: u32,
-    /// Time a client has to send a request's headers; also how long an idle connection is kept.
+    /// Time a client has to send a request, head and body each; also how long an idle connection is kept.
     pub header_seconds: u32,
     /// Time of a TLS handshake.
     pub handshake_seconds: u32,

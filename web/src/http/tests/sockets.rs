@@ -19,10 +19,10 @@ use crate::server::Listening;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The world behind a listener; the sender closes it.
-async fn listening(world: &World) -> (SocketAddr, watch::Sender<bool>) {
+pub(super) async fn listening(world: &World) -> (SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (close, closing) = watch::channel(false);
@@ -41,17 +41,17 @@ async fn dial(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Socket, E
     connect_async(request).await.map(|(socket, _)| socket)
 }
 
-async fn connect(address: SocketAddr, cookie: &str) -> Socket {
+pub(super) async fn connect(address: SocketAddr, cookie: &str) -> Socket {
     let headers = [("cookie", cookie), ("origin", ORIGIN), ("sec-websocket-protocol", "ringback.v1")];
     dial(address, &headers).await.unwrap()
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+pub(super) async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
 /// The next message of that kind; pings are answered with a good microphone if `healthy`.
-async fn next(socket: &mut Socket, kind: &str, healthy: bool) -> Value {
+pub(super) async fn next(socket: &mut Socket, kind: &str, healthy: bool) -> Value {
     let wait = async {
         while let Some(frame) = socket.next().await {
             let Message::Text(text) = frame.unwrap() else { continue };
@@ -80,7 +80,7 @@ async fn close_code(socket: &mut Socket) -> Option<u16> {
     timeout(Duration::from_secs(30), wait).await.unwrap_or(None)
 }
 
-fn hello(session: &str) -> Value {
+pub(super) fn hello(session: &str) -> Value {
     json!({ "type": "hello", "session": session, "after": null })
 }
 
@@ -272,13 +272,12 @@ async fn an_agent_added_while_the_server_runs_can_work() {
     assert_eq!(next(&mut tab, "snapshot", true).await["agent"]["name"], "Late Comer");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn over_tls_too() {
+/// The world behind a listener that speaks TLS, and a client's connection to it with that protocol agreed.
+async fn over_tls(world: &World, alpn: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
     use rustls::{
         ClientConfig, RootCertStore,
         pki_types::{CertificateDer, ServerName, pem::PemObject},
     };
-    let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let files = crate::tls::CertificateFiles {
@@ -290,22 +289,71 @@ async fn over_tls_too() {
     let (_current, config) = watch::channel(files.load().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (_close, closing) = watch::channel(false);
+    let (close, closing) = watch::channel(false);
     let connections = std::sync::Arc::new(Semaphore::new(100));
     let serving = Listening { app: world.app.clone(), router: world.router.clone(), closing, connections };
-    tokio::spawn(serving.serve(listener, Some(config)));
+    tokio::spawn(async move {
+        serving.serve(listener, Some(config)).await;
+        drop(close);
+    });
 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&files.certificate).unwrap()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let client = client.with_root_certificates(roots).with_no_client_auth();
+    let mut client = client.with_root_certificates(roots).with_no_client_auth();
+    client.alpn_protocols = vec![alpn.to_vec()];
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
     let stream = TcpStream::connect(address).await.unwrap();
-    let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_too() {
+    let world = World::new().await;
+    let mut stream = over_tls(&world, b"http/1.1").await;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     // The server may end the connection without TLS's own goodbye.
     let _ = timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("strict-transport-security: max-age="), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_never_say_anything_are_closed() {
+    let world = World::with_limits("header_seconds = 1").await;
+    let (address, _close) = listening(&world).await;
+    let (mut rest, started) = (Vec::new(), std::time::Instant::now());
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    timeout(PATIENCE, plain.read_to_end(&mut rest)).await.expect("plain: closed").ok();
+    // After an answer too.
+    let mut asked = TcpStream::connect(address).await.unwrap();
+    asked.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    rest.clear();
+    timeout(PATIENCE, asked.read_to_end(&mut rest)).await.expect("asked: closed").ok();
+    assert!(rest.starts_with(b"HTTP/1.1 200"));
+    // Who stops in the middle of a request is answered, and not waited for.
+    let mut stopped = TcpStream::connect(address).await.unwrap();
+    let head = "POST /api/v1/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    stopped.write_all(head.as_bytes()).await.unwrap();
+    rest.clear();
+    timeout(PATIENCE, stopped.read_to_end(&mut rest)).await.expect("stopped: closed").ok();
+    assert!(rest.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&rest));
+    for alpn in [b"h2".as_slice(), b"http/1.1"] {
+        let mut silent = over_tls(&world, alpn).await;
+        timeout(PATIENCE, silent.read_to_end(&mut rest)).await.expect("TLS: closed").ok();
+    }
+    let mut half = over_tls(&world, b"h2").await;
+    half.write_all(b"PRI * HTTP/2").await.unwrap();
+    timeout(PATIENCE, half.read_to_end(&mut rest)).await.expect("half a preface: closed").ok();
+    assert!(started.elapsed() >= Duration::from_secs(5), "each in its time");
+    // An event stream lives although nothing is said on it for longer.
+    let link = world.callback("916 555 0133").await["status_token"].as_str().unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(format!("GET /api/v1/status/{link}/events HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let ended = timeout(Duration::from_secs(3), stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_err(), "it is kept");
 }
