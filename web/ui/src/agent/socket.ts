@@ -59,6 +59,8 @@ export class Socket {
   #seq: number | null = null
   #ref = 0
   #waiting = new Map<number, { done: (sdp?: string) => void; fail: (error: Refused) => void; timer: ReturnType<typeof setTimeout> }>()
+  /** Asked for while there was no line: sent when there is one again, if that is soon enough. */
+  #held = new Map<number, Outgoing & { ref: number; id: number }>()
   #backoff = new Backoff(400, 8000)
   #retry: ReturnType<typeof setTimeout> | undefined
   #silence: ReturnType<typeof setTimeout> | undefined
@@ -75,6 +77,8 @@ export class Socket {
     this.#socket = socket
     socket.onopen = () => {
       this.send({ type: 'hello', session: this.on.session, after: this.#seq, chats: this.on.chats() })
+      for (const message of this.#held.values()) this.send(message)
+      this.#held.clear()
       this.#hear()
     }
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data as string) as Incoming)
@@ -94,13 +98,17 @@ export class Socket {
     return true
   }
 
-  /** Sends and waits for its ack, or for the answer's SDP; rejects with `Refused`. */
+  /**
+   * Sends and waits for its ack, or for the answer's SDP; rejects with `Refused`. A click in a moment without a line is not lost: it
+   * is sent with the next one.
+   */
   request(message: Outgoing): Promise<string | undefined> {
     const ref = ++this.#ref
     return new Promise((done, fail) => {
       const give = () => this.#settle(ref)?.fail(new Refused({ status: 0, code: 'offline' }))
       this.#waiting.set(ref, { done, fail, timer: setTimeout(give, PATIENCE) })
-      if (!this.send({ ...message, ref, id: ref })) give()
+      const whole = { ...message, ref, id: ref }
+      if (!this.send(whole)) this.#held.set(ref, whole)
     })
   }
 
@@ -131,6 +139,7 @@ export class Socket {
     const waiting = this.#waiting.get(ref)
     if (waiting) clearTimeout(waiting.timer)
     this.#waiting.delete(ref)
+    this.#held.delete(ref)
     return waiting
   }
 
@@ -147,7 +156,10 @@ export class Socket {
   #gone(code: number): void {
     clearTimeout(this.#silence)
     this.#socket = null
-    for (const ref of [...this.#waiting.keys()]) this.#settle(ref)?.fail(new Refused({ status: 0, code: 'offline' }))
+    const over = this.#closed || code === 4001 || code === 4002
+    // Whether what was sent has arrived is not known.
+    const doubtful = [...this.#waiting.keys()].filter((ref) => over || !this.#held.has(ref))
+    for (const ref of doubtful) this.#settle(ref)?.fail(new Refused({ status: 0, code: 'offline' }))
     if (this.#closed) return
     if (code === 4001) return toLogin()
     if (code === 4002) return this.on.link('refused')
