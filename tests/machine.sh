@@ -30,7 +30,7 @@ need_toolchains() {
 
 # The foreign peers: SIP trunk and telephones, a SIP proxy with SHA-256 digest, a browser.
 need_peers() {
-  need_command sipp sip-tester baresip baresip-core chromium chromium
+  need_command sipp sip-tester baresip baresip-core chromium chromium openssl openssl
   # Debian keeps kamailio in sbin, which is not on every user's path.
   PATH=$PATH:/usr/sbin need_command kamailio kamailio
 }
@@ -38,7 +38,12 @@ need_peers() {
 # The media plane's tests speak to a foreign telephone.
 need_telephone() { need_command baresip baresip-core; }
 
-# The ledger's tests start clusters of their own.
+# The ledger's tests and a scenario start clusters of their own.
 need_postgres() {
   if ! compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null; then need_command initdb postgresql; fi
+}
+
+# A tool that cargo itself can install.
+need_cargo_tool() {
+  command -v "$1" >/dev/null || cargo install --locked --quiet "$1"
 }

@@ -1,4 +1,5 @@
 // The server under test: the release binary with a configuration of its own in a folder of its own.
+import { createHmac, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -14,6 +15,7 @@ export const PORTAL_SECRET = 'only-the-end-to-end-tests-sign-with-this-secret';
 export const PASSWORD = 'correct horse battery';
 export const TENANT = 'sacramento';
 export const ANNOUNCEMENT_TONE = 440;
+export const PRESS_ONE_TONE = 550;
 
 const STAFF = [
   { id: 'maria', role: 'agent', name: 'Maria Vega' },
@@ -26,6 +28,15 @@ days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 from = "00:00"
 to = "00:00"
 `;
+
+const base64url = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+
+/** What a county's portal signs for a customer who is logged in. */
+export function portalToken(claims = {}, secret = PORTAL_SECRET) {
+  const now = Math.floor(Date.now() / 1000);
+  const body = `${base64url({ alg: 'HS256', typ: 'JWT' })}.${base64url({ aud: 'placer', iat: now, exp: now + 120, jti: randomUUID(), name: 'Ana Lund', sub: 'case-8812', ...claims })}`;
+  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
+}
 
 /** Open on one day of the week only, and that day is not near. */
 const farDay = () => ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][(new Date().getUTCDay() + 3) % 7];
@@ -42,30 +53,54 @@ function asRoot(...command) {
   if (done.status !== 0) throw new Error(`${all.join(' ')}: ${done.error ?? ''}${done.stderr}`);
 }
 
+/** A certificate for localhost, its key and the moment they were made, as files of that folder. */
+export function writeCertificate(folder) {
+  const [certificate, key] = ['cert.pem', 'key.pem'].map((name) => join(folder, name));
+  const made = spawnSync('openssl', [
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+    '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate,
+  ], { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`openssl: ${made.error ?? ''}${made.stderr}`);
+  return { certificate, key };
+}
+
 export class Server {
   /**
-   * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server` change single keys of the
+   * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `limits` change single keys of the
    * configuration's tables. `chat`: switched on, with these keys changed. `origins`: of pages that may show ours.
-   * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken one; null for that.
+   * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
+   * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
+   * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
+   * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, chat, origins = [], limits = {}, staff = STAFF, announcement = 1.5, disk }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, chat, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
     self.disk = disk;
     self.port = await freePort();
-    self.url = `http://localhost:${self.port}`;
+    /** Where the tests themselves ask: nothing stands between them and the server. */
+    self.direct = `http://localhost:${self.port}`;
+    /** As browsers see it. */
+    self.url = behind ? `http://localhost:${behind}` : self.direct;
+    if (tls) {
+      self.https = await freePort();
+      self.direct = self.url = `https://localhost:${self.https}`;
+      const { certificate, key } = writeCertificate(self.folder);
+      server = { https: [`127.0.0.1:${self.https}`], certificate, private_key: key, ...server };
+    }
     self.sip = await freePort();
+    self.webrtc = await freePort();
     self.recordings = join(self.folder, 'recordings');
     self.config = join(self.folder, 'ringback.toml');
     const name = `${basename(process.argv[1] ?? 'run').replace(/\.test\.mjs$/, '')}-${process.pid}-${self.port}`;
     if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
     self.ledger = join(disk ? self.folder : (LEDGERS ?? self.folder), `${name}.sqlite`);
     const rtp = 20000 + Math.floor(Math.random() * 50) * 200;
-    if (announcement !== null) {
-      mkdirSync(join(self.folder, 'prompts', 'en'), { recursive: true });
-      writeFileSync(join(self.folder, 'prompts', 'en', 'announcement.wav'), writeWav(sine(ANNOUNCEMENT_TONE, 8000 * announcement)));
-    }
+    mkdirSync(join(self.folder, 'prompts', 'en'), { recursive: true });
+    const prompt = (name, tone, seconds) => writeFileSync(join(self.folder, 'prompts', 'en', `${name}.wav`), writeWav(sine(tone, 8000 * seconds)));
+    if (announcement !== null) prompt('announcement', ANNOUNCEMENT_TONE, announcement);
+    if (pressOne) prompt('press_one', PRESS_ONE_TONE, pressOne);
     const tenant = (id, county, rest) => `
 [[tenant]]
 id = "${id}"
@@ -96,26 +131,20 @@ answer = "At 2007 Scenario Street."
       `[server]
 ${table({ http: [`127.0.0.1:${self.port}`], public_url: self.url, data_dir: self.folder, drain_seconds: 20, ...server })}
 [store]
-url = "sqlite://${self.ledger}"
+url = "${store ?? `sqlite://${self.ledger}`}"
 [sip]
 udp = "127.0.0.1:${self.sip}"
 tcp = "127.0.0.1:${self.sip}"
 [media]
-${table({ webrtc: `127.0.0.1:${await freePort()}`, rtp: '127.0.0.1', rtp_ports: `${rtp}-${rtp + 199}`, ...media })}
+${table({ webrtc: `127.0.0.1:${self.webrtc}`, rtp: '127.0.0.1', rtp_ports: `${rtp}-${rtp + 199}`, ...media })}
 [recorder]
 dir = "${self.recordings}"
 min_free_mib = 1
 [limits]
-logins_per_minute = 6000
-callbacks_per_minute = 6000
-callbacks_per_number_per_hour = 6000
-pages_per_minute = 6000
-public_api_per_minute = 6000
-staff_api_per_minute = 60000
-${table(limits)}
+${table({ logins_per_minute: 6000, callbacks_per_minute: 6000, callbacks_per_number_per_hour: 6000, pages_per_minute: 6000, public_api_per_minute: 6000, staff_api_per_minute: 60000, ...limits })}
 [[trunk]]
 ${table({ id: 'carrier', host: '127.0.0.1', port: carrierPort, channels: 30, caller_id: '+19165550000', options_seconds: 1, ...trunk })}
-${tenant(TENANT, 'Sacramento', `auth = "none"\n${announcement === null ? '' : `prompts = "${self.folder}/prompts"`}\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}
+${tenant(TENANT, 'Sacramento', `auth = "none"\nprompts = "${self.folder}/prompts"\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}
 [tenant.policy]
 ${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
 ${ALL_DAY}
@@ -134,7 +163,7 @@ name = "Resolved"
 id = "follow-up"
 name = "Follow-up needed"
 `)}
-${tenant('placer', 'Placer', `auth = "required"\n${callbacks()}
+${tenant('placer', 'Placer', `auth = "required"\n${portal ? `origins = ["${portal}"]\n` : ''}${callbacks()}
 [[tenant.portal_key]]
 alg = "HS256"
 secret = "${PORTAL_SECRET}"
@@ -158,18 +187,20 @@ ${tenant('alpine', 'Alpine', ALL_DAY)}
     return self;
   }
 
+  /** One of the program's other commands: { status, stdout, stderr }. */
+  command(args, input = '') {
+    return spawnSync(BINARY, args, { input, encoding: 'utf8' });
+  }
+
   addUser({ id, role, name, tenant = TENANT }) {
-    const done = spawnSync(BINARY, ['user', 'add', '--config', this.config, '--tenant', tenant, '--role', role, '--name', name, id], {
-      input: `${PASSWORD}\n`,
-      encoding: 'utf8',
-    });
+    const done = this.command(['user', 'add', '--config', this.config, '--tenant', tenant, '--role', role, '--name', name, id], `${PASSWORD}\n`);
     if (done.status !== 0) throw new Error(`user add ${id}: ${done.error ?? ''}${done.stdout}${done.stderr}`);
   }
 
   async run() {
     this.program = new Program(BINARY, ['serve', '--config', this.config], { env: { ...process.env, RUST_LOG: process.env.RUST_LOG ?? 'info' } });
     await until(
-      async () => !this.program.running || (await fetch(`${this.url}/readyz`).then((r) => r.ok, () => false)),
+      async () => !this.program.running || (await fetch(`${this.direct}/readyz`).then((r) => r.ok, () => false)),
       'the server to be ready',
       { within: 20_000, also: () => `\n${this.program.output.slice(-4000)}` },
     );
@@ -190,7 +221,7 @@ ${tenant('alpine', 'Alpine', ALL_DAY)}
   }
 
   async api(path, { method = 'GET', body, cookie } = {}) {
-    const response = await fetch(`${this.url}${path}`, {
+    const response = await fetch(`${this.direct}${path}`, {
       method,
       redirect: 'manual',
       headers: {

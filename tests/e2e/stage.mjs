@@ -98,7 +98,7 @@ export class Stage {
   }
 
   async wav(contact, query = '') {
-    const response = await fetch(`${this.server.url}/api/v1/recordings/${contact}/audio${query}`, { headers: { cookie: this.supervisorCookie } });
+    const response = await fetch(`${this.server.direct}/api/v1/recordings/${contact}/audio${query}`, { headers: { cookie: this.supervisorCookie } });
     assert.equal(response.status, 200);
     return new Uint8Array(await response.arrayBuffer());
   }
