@@ -90,6 +90,13 @@ export const far = {
     hangUpAfter > 0 ? farHangsUp(hangUpAfter) : take('BYE') + ok(),
   ],
   refuses: (status, { ring = 100 } = {}) => [reply('180 Ringing'), wait(ring), reply(status, { retrans: ' retrans="500"' }), take('ACK')],
+  /** Says in its own voice why there is no connection, and then so in SIP. */
+  saysWhyNot: (status, { ear, after }) => [
+    reply('183 Session Progress', { sdp: soundAt(ear) }),
+    wait(after),
+    reply(status, { retrans: ' retrans="500"' }),
+    take('ACK'),
+  ],
   /** Rings until we give up: expects CANCEL. */
   ringsForEver: () => [
     reply('180 Ringing'),
@@ -201,13 +208,14 @@ const scenario = (steps, { auth, optionsStatus = '200 OK' } = {}) => `<?xml vers
 `;
 
 export class Carrier {
-  /** Starts sipp on `port` doing `steps` with every call. */
-  static async start(steps, { port, transport = 'udp', ...options } = {}) {
+  /** Starts sipp on `port` doing `steps` with every call. `contact`: the port it says it is reached at, when it is not its own. */
+  static async start(steps, { port, transport = 'udp', contact, ...options } = {}) {
     const carrier = new Carrier();
     carrier.port = port ?? (await freePort());
     const folder = mkdtempSync(join(tmpdir(), 'ringback-sipp-'));
     carrier.log = join(folder, 'messages.log');
-    writeFileSync(join(folder, 'carrier.xml'), scenario(steps, options));
+    const told = contact ? (xml) => xml.replaceAll('phone@[local_ip]:[local_port]', `phone@[local_ip]:${contact}`) : (xml) => xml;
+    writeFileSync(join(folder, 'carrier.xml'), told(scenario(steps, options)));
     carrier.program = new Program('sipp', [
       '-sf', join(folder, 'carrier.xml'), '-i', '127.0.0.1', '-p', String(carrier.port), '-t', transport === 'tcp' ? 't1' : 'u1',
       '-mp', String(await freePort()), '-nostdin', '-trace_msg', '-message_file', carrier.log, '-trace_err', '-error_file', join(folder, 'errors.log'),
