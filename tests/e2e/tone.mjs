@@ -107,3 +107,24 @@ export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridg
   }
   return { from: begin / rate, to: end / rate, seconds: (end - begin) / rate, median, weak };
 }
+
+/**
+ * How much of a known sound is in what was heard: the best normalised correlation of one second of it, from `from` seconds on, with
+ * any place of what was heard. 1 = the same up to loudness; unrelated speech stays under 0.3.
+ */
+export function likeness(heard, known, { from = 1, rate = 8000 } = {}) {
+  const piece = known.subarray(from * rate, (from + 1) * rate);
+  const power = (samples) => samples.reduce((sum, x) => sum + x * x, 0);
+  const own = power(piece);
+  let around = power(heard.subarray(0, piece.length));
+  let best = 0;
+  for (let at = 0; at + piece.length < heard.length; at += 1) {
+    if (around > own / 100) {
+      let product = 0;
+      for (let i = 0; i < piece.length; i += 1) product += piece[i] * heard[at + i];
+      best = Math.max(best, product / Math.sqrt(own * around));
+    }
+    around += heard[at + piece.length] ** 2 - heard[at] ** 2;
+  }
+  return best;
+}
