@@ -142,6 +142,18 @@ test('the supervisor finds it by date, agent, queue, number and name, and by not
   await found.first().click();
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   await until(async () => (await listens()) > listened, 'the listen to be written down');
+  // Speed, a jump, one side alone: the sound follows.
+  const sound = (what) => page.evaluate((name) => [...document.querySelectorAll('audio')].map((audio) => audio[name])[0], what);
+  await page.getByLabel('Speed').selectOption({ label: '2×' });
+  await until(async () => (await sound('playbackRate')) === 2, 'twice the speed');
+  await page.getByRole('button', { name: 'Pause', exact: true }).click();
+  await page.getByRole('slider', { name: 'Position' }).focus();
+  await page.keyboard.press('Home');
+  await until(async () => (await sound('currentTime')) < 0.1, 'the beginning');
+  for (let step = 0; step < 8; step += 1) await page.keyboard.press('ArrowRight');
+  await until(async () => (await sound('currentTime')) > 0.5, 'a step on');
+  await page.getByLabel('Listen to').selectOption({ label: 'Customer only' });
+  await until(async () => /leg=/.test(await sound('src')), 'one side alone');
   const once = await listens();
   const wav = await stage.wav(id, '?download=1');
   assert.ok(wav.length > 1000);

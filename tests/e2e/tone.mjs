@@ -109,11 +109,11 @@ export function stretchOf(samples, frequency, { rate = 8000, floor = 0.02, bridg
 }
 
 /**
- * How much of a known sound is in what was heard: the best normalised correlation of one second of it, from `from` seconds on, with
- * any place of what was heard. 1 = the same up to loudness; unrelated speech stays under 0.3.
+ * How much of a known sound is in what was heard: the best normalised correlation of half a second of it, from `from` seconds on,
+ * with any place of what was heard. 1 = the same up to loudness; unrelated speech stays under 0.3.
  */
 export function likeness(heard, known, { from = 1, rate = 8000 } = {}) {
-  const piece = known.subarray(from * rate, (from + 1) * rate);
+  const piece = known.subarray(from * rate, (from + 0.5) * rate);
   const power = (samples) => samples.reduce((sum, x) => sum + x * x, 0);
   const own = power(piece);
   let around = power(heard.subarray(0, piece.length));
