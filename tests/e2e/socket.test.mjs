@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { Line } from './peers/line.mjs';
 import { pause, until } from './peers/process.mjs';
 import { far } from './peers/sipp.mjs';
-import { Stage } from './stage.mjs';
+import { Stage, shot } from './stage.mjs';
 
 /** After so many seconds of silence the server takes an agent's socket for dead. */
 const DEAD = 6;
@@ -72,6 +72,7 @@ test('reset in a call: both go on hearing each other, and the page is back in co
   const token = await talking();
   line.cut();
   await lostNotice().waitFor();
+  await shot(desk.page, 'agent-line-lost');
   await stage.bothHear(desk);
   line.mend();
   await lostNotice().waitFor({ state: 'hidden', timeout: 20_000 });
