@@ -1,8 +1,10 @@
 //! Peers for tests and the load generator: a carrier that speaks RTP, a browser that speaks WebRTC, and tones.
 //!
-//! All of them are driven by their owner: nothing here starts a thread or sleeps, so that one thread can run many.
+//! All of them are driven by their owner: nothing here starts a thread or sleeps, so that one thread can run many. For
+//! fuzzing, every reader of bytes from the network is opened in [`ears`].
 
 mod browser_peer;
+pub mod ears;
 mod rtp_peer;
 pub mod tone;
 

@@ -103,4 +103,6 @@ impl ServerConfig {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 mod access;
 mod callbacks;
 mod chat;
+mod fuzz;
 mod headers;
 mod pages;
 mod recordings;
