@@ -104,17 +104,22 @@ const dial = (port) =>
   });
 
 test('a thousand connections that only sit there, and fifty that never finish a request', async () => {
+  // What the server itself holds: a connection that never got through its queue looks open from here too.
+  const held = async () => Number((await stage.server.api('/metrics')).text.match(/^ringback_http_connections (\d+)$/m)[1]);
   const began = Date.now();
-  const idle = await Promise.all(Array.from({ length: 1000 }, () => dial(stage.server.port)));
+  const idle = [];
+  while (idle.length < 1000) idle.push(...(await Promise.all(Array.from({ length: 50 }, () => dial(stage.server.port)))));
   const slow = await Promise.all(Array.from({ length: 50 }, () => dial(stage.server.port)));
   const drip = setInterval(() => slow.forEach((socket) => socket.destroyed || socket.write(dice() < 0.05 ? '\r\nX-Slow: ' : 'x')), 300);
   for (const socket of slow) socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
   try {
+    assert.ok((await held()) > 1000, `they are held: ${await held()}`);
     const asked = Date.now();
     assert.equal((await stage.server.api('/api/v1/t/sacramento/availability')).status, 200);
     assert.ok(Date.now() - asked < 1000, 'others are served as before');
     await undisturbed();
-    await until(() => [...idle, ...slow].every((socket) => socket.destroyed), 'them all to be closed by the server', { within: 15_000, also: () => `: ${idle.filter((s) => !s.destroyed).length} idle, ${slow.filter((s) => !s.destroyed).length} slow` });
+    await until(async () => (await held()) < 50, 'them all to be closed by the server', { within: 15_000, every: 500 });
+    assert.ok(slow.every((socket) => socket.destroyed), 'the slow ones too');
     assert.ok(Date.now() - began >= 2500, 'and not before their time');
   } finally {
     clearInterval(drip);
