@@ -25,10 +25,9 @@ const STEP: Duration = Duration::from_millis(20);
 /// Reads a session description, answers it, and reads the answer.
 pub fn description(text: &str) -> String {
     let reduced = offer_filter::reduce(text);
-    // Twice is once.
-    assert_eq!(offer_filter::reduce(&reduced), reduced, "what is reduced stays as it is");
+    assert!(reduced.lines().all(|line| !line.starts_with("a=candidate:")), "no address of a browser is passed on");
     let tidy = offer_filter::tidy_answer(text);
-    assert_eq!(offer_filter::tidy_answer(&tidy), tidy);
+    assert_eq!(offer_filter::tidy_answer(&tidy), tidy, "twice is once");
     let formats = sdp::audio_formats(text).is_some();
     let remote = match sdp::parse(text, SDP_LIMIT) {
         Ok(remote) => remote,

@@ -51,7 +51,12 @@ pub fn message(input: &[u8]) -> u64 {
     if parsed.flaw.is_none() {
         let again = parse_datagram(&bytes, limits.max_headers).expect("what we write we can read");
         assert_eq!(again.flaw, None, "what we write is without flaw");
-        assert_eq!(again.message, parsed.message, "written and read again it is the same");
+        // The first writing adds the Content-Length that may have been missing; the second adds nothing.
+        let written = match &again.message {
+            Message::Request(request) => request.encode(),
+            Message::Response(response) => response.encode(),
+        };
+        assert_eq!(written, bytes, "written, read and written again it is the same");
     }
     let flaw = parsed.flaw.map(|flaw| format!("{flaw:?}"));
     kind_of((essentials.map(|_| ()).map_err(|flaw| flaw.0), flaw, sdp, count.min(20)))
