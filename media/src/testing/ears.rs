@@ -34,7 +34,7 @@ pub fn description(text: &str) -> String {
         Err(error) => return format!("{error:?} {formats}"),
     };
     let origin = Origin { id: 1, version: 2, rtp: SocketAddr::from(([127, 0, 0, 1], 4000)) };
-    let answer = sdp::answer(&origin, &remote);
+    let answer = sdp::answer(&origin, &remote, remote.encryption.lines.first());
     let read = sdp::parse(&answer, usize::MAX).expect("our own answer can be read");
     assert_eq!(read.formats.codec, remote.formats.codec, "the answer speaks what was chosen");
     assert_eq!(read.rtp.port(), 4000);
@@ -81,8 +81,9 @@ impl Ear {
             stun::Stun::Other => "other",
             stun::Stun::Malformed => "malformed",
         };
-        let report = rtcp::find_report(datagram, 7).is_some();
-        let Some(packet) = rtp::parse(datagram) else { return format!("{route:?} {stun} {report}") };
+        let brought = rtcp::read(datagram, 7);
+        let report = (brought.about_us.is_some(), brought.sent.is_some());
+        let Some(packet) = rtp::parse(datagram) else { return format!("{route:?} {stun} {report:?}") };
         assert!(packet.payload.len() + rtp::HEADER <= datagram.len(), "the payload is inside the datagram");
         let header = packet.header;
         let verdict = self.latch.judge(self.now, from, header.ssrc, header.sequence);
@@ -92,6 +93,6 @@ impl Ear {
         assert!(self.receiver.received() <= self.packets, "no more is counted than came");
         assert!(self.receiver.jitter_ms().is_finite());
         let _ = (self.receiver.lost(), self.receiver.report());
-        format!("{route:?} {stun} {report} {verdict:?} {digit:?} {}", rtp::is_rtcp(datagram))
+        format!("{route:?} {stun} {report:?} {verdict:?} {digit:?} {}", rtp::is_rtcp(datagram))
     }
 }
