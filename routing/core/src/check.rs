@@ -8,6 +8,7 @@ use crate::{
     core::{ChannelHold, Core, Entry, Side},
     ids::*,
     matcher::is_listed,
+    time::Timestamp,
     timers::Timer,
 };
 
@@ -29,6 +30,12 @@ impl Core {
             ChannelHold::Asked { agent } => Some(agent),
             _ => None,
         }
+    }
+
+    /// Whether it takes itself to be open exactly when it is. A clock that is set back across an edge of the hours is noticed
+    /// at the next edge only; a restart notices it at once.
+    pub fn knows_the_hours(&self, now: Timestamp) -> bool {
+        crate::hours::callable(&self.config, now).is_open() == self.floor.open
     }
 
     /// No channel is asked for at present.

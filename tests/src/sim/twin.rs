@@ -75,7 +75,8 @@ impl Twin {
 impl Tenant {
     /// Nobody is being served and no timer is overdue.
     pub fn is_quiet(&self, now: Timestamp) -> bool {
-        self.ledger.is_quiet() && !self.core.is_blocked() && self.core.next_deadline().is_none_or(|due| due > now)
+        let nothing_due = self.core.next_deadline().is_none_or(|due| due > now);
+        self.ledger.is_quiet() && !self.core.is_blocked() && nothing_due && self.core.knows_the_hours(now)
     }
 
     /// What the ledger would give a core to start from.
