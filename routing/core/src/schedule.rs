@@ -45,7 +45,10 @@ impl Core {
             self.release_held();
             self.sweep_line(now, then);
         } else {
-            self.wake_those_closed_out(now);
+            // Closed, but those in line are kept: who was told another time is left to it.
+            if open.is_open() {
+                self.wake_those_closed_out(now);
+            }
             self.touch_all_buckets();
         }
     }

@@ -5,8 +5,14 @@ mod world;
 
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::{OffsetComponents, TZ_VARIANTS, Tz};
-use ringback_routing::{config::*, hours::openness, reason::ClosedReason, time::*};
-use world::{MORNING, config, secs};
+use ringback_routing::{
+    config::*,
+    event::{Event, Receipt},
+    hours::openness,
+    reason::ClosedReason,
+    time::*,
+};
+use world::{MORNING, World, config, requested, secs};
 
 fn time(text: &str) -> NaiveTime {
     NaiveTime::parse_from_str(text, "%H:%M").unwrap()
@@ -249,4 +255,23 @@ fn walked(zone: Tz, change: i64, spans: &[(&str, &str)]) -> Vec<(i64, i64)> {
         }
     }
     found.into_values().collect()
+}
+
+#[test]
+fn who_was_told_a_time_is_left_to_it_where_others_are_kept_in_line() {
+    let mut config = config();
+    config.hours.at_closing = AtClosing { hours: Waiting::Keep, holiday: Waiting::Keep, closure: Waiting::Keep };
+    let mut world = World::new(config, &[]);
+    world.now = MORNING + secs(10 * 3600);
+    let Event::CallbackRequested { mut request } = requested(1) else { panic!() };
+    request.when_open = true;
+    let Receipt::CallbackScheduled { contact, .. } = world.ok(Event::CallbackRequested { request }) else { panic!() };
+    let told = world.row(contact).clone();
+    world.ok(Event::ClosureLifted);
+    world.pass(secs(1));
+    assert_eq!(
+        (world.row(contact), world.deeds.len()),
+        (&told, 0),
+        "looked at the hours again, and nothing new to say"
+    );
 }
