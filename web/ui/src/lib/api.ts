@@ -3,6 +3,7 @@
 export type Timestamp = number
 export type Millis = number
 export type Language = 'en' | 'es'
+export type * from './chat'
 
 export interface Tenant {
   id: string
@@ -210,66 +211,6 @@ export interface StatusPage {
   can_change: boolean
   can_plan: boolean
   timeline: { at: Timestamp; what: TimelineWhat }[]
-}
-
-// ── Chat ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-export interface ChatRequest {
-  name: string
-  phone: string
-  question?: string
-  subject?: string
-  language?: string
-  page?: string
-  token?: string
-}
-
-export interface ChatAnswer {
-  chat_token: string
-  position: number
-  ewt_ms: Millis | null
-}
-
-export interface ChatStatus {
-  stage: 'waiting' | 'talking' | 'ended'
-  position: number | null
-  ewt_ms: Millis | null
-  ewt_p90_ms: Millis | null
-  agent: string | null
-  passed_on: boolean
-  ended_by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | null
-  requested_at: Timestamp
-}
-
-export interface ChatLine {
-  seq: number
-  from: 'customer' | 'agent' | 'note'
-  agent: string | null
-  client_id: string
-  at: Timestamp
-  body: string
-}
-
-/** An earlier contact of the same customer. */
-export interface HistoryItem {
-  contact: string
-  channel: Channel
-  requested_at: Timestamp
-  subject: string
-  outcome: Outcome | null
-  agents: string[]
-  dispositions: string[]
-  notes: string[]
-}
-
-export interface ChatNews {
-  status: ChatStatus
-  messages: ChatLine[]
-  upto: number
-  delivered: number
-  seen: number
-  agent_typing: number
-  tag: string
 }
 
 // ── The core's records ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,61 @@
+import type { Channel, Millis, Outcome, Timestamp } from './api'
+
+/** Chat as it comes over the wire; the rest is in `api.ts`. */
+
+export interface ChatRequest {
+  name: string
+  phone: string
+  question?: string
+  subject?: string
+  language?: string
+  page?: string
+  token?: string
+}
+
+export interface ChatAnswer {
+  chat_token: string
+  position: number
+  ewt_ms: Millis | null
+}
+
+export interface ChatStatus {
+  stage: 'waiting' | 'talking' | 'ended'
+  position: number | null
+  ewt_ms: Millis | null
+  ewt_p90_ms: Millis | null
+  agent: string | null
+  passed_on: boolean
+  ended_by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | null
+  requested_at: Timestamp
+}
+
+export interface ChatLine {
+  seq: number
+  from: 'customer' | 'agent' | 'note'
+  agent: string | null
+  client_id: string
+  at: Timestamp
+  body: string
+}
+
+/** An earlier contact of the same customer. */
+export interface HistoryItem {
+  contact: string
+  channel: Channel
+  requested_at: Timestamp
+  subject: string
+  outcome: Outcome | null
+  agents: string[]
+  dispositions: string[]
+  notes: string[]
+}
+
+export interface ChatNews {
+  status: ChatStatus
+  messages: ChatLine[]
+  upto: number
+  delivered: number
+  seen: number
+  agent_typing: number
+  tag: string
+}
