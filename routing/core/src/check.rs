@@ -261,15 +261,14 @@ impl Core {
             }
             let auto = self.timers.get(&Timer::AutoReturn(id.clone()));
             assert_eq!(auto, desk.record.auto_return_at, "auto-return has its timer");
-            let engaged = desk.hand.iter().any(|(contact, segment)| {
-                let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
+            // A call's sound says itself when it is gone; of a chat only the page tells.
+            let writes = desk.hand.iter().any(|(contact, segment)| {
+                let chat = self.contacts.get(contact).filter(|entry| entry.contact.channel == Channel::Chat);
+                let found = chat.and_then(|entry| entry.contact.segment(*segment));
                 matches!(found.map(|found| &found.state), Some(SegmentState::Connected { .. }))
             });
             let grace = self.timers.get(&Timer::AgentGrace(id.clone()));
-            assert!(
-                !engaged || desk.record.session.is_some() || grace.is_some(),
-                "{id}: absent in a conversation ends"
-            );
+            assert!(!writes || desk.record.session.is_some() || grace.is_some(), "{id}: absent from a chat ends");
             if !desk.hand.is_empty() {
                 continue;
             }
