@@ -249,6 +249,8 @@ impl Core {
             bucket.waiting.insert(place);
         }
         self.floor.touched_buckets.insert(entry.bucket);
+        // A call at the head that an agent has just refused holds that agent back for no chat any more.
+        self.release_held();
     }
 
     pub(crate) fn unlist_contact(&mut self, id: ContactId) {
