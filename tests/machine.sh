@@ -33,6 +33,14 @@ need_peers() {
   need_command sipp sip-tester baresip baresip-core chromium chromium openssl openssl
   # Debian keeps kamailio in sbin, which is not on every user's path.
   PATH=$PATH:/usr/sbin need_command kamailio kamailio
+  need_file "/usr/lib/*/kamailio/modules/tls.so" kamailio-tls-modules
+}
+
+# need_file PATTERN PACKAGE: installs the package when no file is there.
+need_file() {
+  if compgen -G "$1" >/dev/null; then return; fi
+  printf 'installing: %s\n' "$2"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
 }
 
 # The media plane's tests speak to a foreign telephone.

@@ -1,8 +1,10 @@
 //! Everything an operator can set about SIP: addresses, trunks, limits and timers.
 
-use std::{fmt, net::IpAddr, net::SocketAddr, str::FromStr, time::Duration};
+use std::{fmt, net::IpAddr, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use crate::trunk::TrunkConfig;
 
 /// Settings of one [`Signaling`](crate::Signaling).
 #[derive(Clone, Debug)]
@@ -11,6 +13,8 @@ pub struct SignalingConfig {
     pub udp_bind: Option<SocketAddr>,
     /// TCP listener to bind; port 0 takes any free port. TCP trunks work without it.
     pub tcp_bind: Option<SocketAddr>,
+    /// TLS listener to bind. TLS trunks work without it.
+    pub tls: Option<TlsListen>,
     /// Host (and port, when it differs from the bound one) written into Via and Contact, for a server behind NAT.
     pub advertised: Option<HostPort>,
     /// Value of the User-Agent and Server headers.
@@ -18,6 +22,8 @@ pub struct SignalingConfig {
     pub trunks: Vec<TrunkConfig>,
     pub limits: SignalingLimits,
     pub timers: SipTimers,
+    /// Name servers to ask; empty: those of the system.
+    pub nameservers: Vec<SocketAddr>,
     /// Sources whose requests are looked at besides the trunks' own addresses. All others get silence.
     pub accept_inbound_from: Vec<IpNet>,
 }
@@ -27,14 +33,28 @@ impl Default for SignalingConfig {
         Self {
             udp_bind: None,
             tcp_bind: None,
+            tls: None,
             advertised: None,
             user_agent: "Ringback".into(),
             trunks: Vec::new(),
             limits: SignalingLimits::default(),
             timers: SipTimers::default(),
+            nameservers: Vec::new(),
             accept_inbound_from: Vec::new(),
         }
     }
+}
+
+/// A TLS listener with its files, which are read again when they have changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsListen {
+    pub bind: SocketAddr,
+    /// Chain, PEM.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub private_key: PathBuf,
+    /// When set, only clients with a certificate signed by one of these roots (PEM) are let in.
+    pub client_roots: Option<PathBuf>,
 }
 
 /// How SIP messages travel to a peer.
@@ -43,6 +63,7 @@ impl Default for SignalingConfig {
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
 }
 
 impl Transport {
@@ -51,53 +72,31 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
+
+    /// What a SIP URI says of it; nothing for UDP, which is the default. `transport=tls` is deprecated by RFC 5630 and
+    /// written by everybody.
+    pub fn uri_param(self) -> &'static str {
+        match self {
+            Self::Udp => "",
+            Self::Tcp => ";transport=tcp",
+            Self::Tls => ";transport=tls",
+        }
+    }
+
+    /// RFC 3261 §19.1.2.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
         }
     }
 
     /// Whether the transport delivers by itself, so that no message is retransmitted.
     pub fn is_reliable(self) -> bool {
-        matches!(self, Self::Tcp)
-    }
-}
-
-/// A connection to a carrier.
-#[derive(Clone, Debug)]
-pub struct TrunkConfig {
-    pub id: String,
-    pub transport: Transport,
-    /// Host name or address of the carrier's SIP server; IPv6 without brackets.
-    pub host: String,
-    pub port: u16,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    /// When set, only challenges with this realm are answered.
-    pub realm: Option<String>,
-    /// The caller id shown when a call names none.
-    pub from_user: String,
-    /// Domain of the From header; the advertised host when absent.
-    pub from_domain: Option<String>,
-    /// How often OPTIONS asks whether the trunk is alive; without it the trunk counts as up.
-    pub options_interval: Option<Duration>,
-    /// Parameters of the called URI, such as `user=phone`.
-    pub uri_params: Vec<(String, Option<String>)>,
-}
-
-impl TrunkConfig {
-    /// A trunk with nothing but an address; the caller fills in the rest.
-    pub fn new(id: impl Into<String>, transport: Transport, host: impl Into<String>, port: u16) -> Self {
-        Self {
-            id: id.into(),
-            transport,
-            host: host.into(),
-            port,
-            username: None,
-            password: None,
-            realm: None,
-            from_user: "anonymous".into(),
-            from_domain: None,
-            options_interval: None,
-            uri_params: Vec::new(),
-        }
+        matches!(self, Self::Tcp | Self::Tls)
     }
 }
 
@@ -281,6 +280,8 @@ pub struct SignalingLimits {
     pub resolve_interval: Duration,
     /// Calls of a previous life that are watched for late answers.
     pub max_stale: usize,
+    /// Room for the messages of calls, living and past, in bytes; the oldest call goes first. 0 keeps none.
+    pub ladder_bytes: usize,
 }
 
 impl Default for SignalingLimits {
@@ -305,6 +306,7 @@ impl Default for SignalingLimits {
             reinvite_patience: Duration::from_secs(10),
             resolve_interval: Duration::from_secs(60),
             max_stale: 10_000,
+            ladder_bytes: 16 * 1024 * 1024,
         }
     }
 }

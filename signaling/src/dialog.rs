@@ -22,11 +22,13 @@ pub struct Peer {
 pub struct Local {
     pub host: String,
     pub port: u16,
+    /// Contact is a `sips:` URI, as it must be towards a `sips:` target (RFC 3261 §8.1.1.8).
+    pub sips: bool,
 }
 
 impl Local {
     pub fn new(host: &str, port: u16) -> Self {
-        Self { host: bracketed(host), port }
+        Self { host: bracketed(host), port, sips: false }
     }
 
     /// A Via with `rport` (RFC 3581).
@@ -35,8 +37,8 @@ impl Local {
     }
 
     pub fn contact(&self, transport: Transport, user: &str) -> String {
-        let tcp = if transport == Transport::Tcp { ";transport=tcp" } else { "" };
-        format!("<sip:{user}@{}:{}{tcp}>", self.host, self.port)
+        let (scheme, param) = if self.sips { ("sips", "") } else { ("sip", transport.uri_param()) };
+        format!("<{scheme}:{user}@{}:{}{param}>", self.host, self.port)
     }
 }
 
@@ -184,17 +186,22 @@ fn without_headers(uri: &str) -> String {
 /// The peer a URI names by address. Names are not looked up within a dialog: the peer it came from stands for them.
 fn peer_of(uri: &str, known: Peer) -> Option<Peer> {
     let uri = Uri::parse(uri)?;
-    if !matches!(uri.scheme, Scheme::Sip) {
-        return None;
-    }
+    let secure = match uri.scheme {
+        Scheme::Sip => false,
+        Scheme::Sips => true,
+        Scheme::Tel | Scheme::Other => return None,
+    };
     let address = uri.address().filter(|address| is_reachable(*address, known.address.ip()))?;
     let transport = match uri.param("transport").flatten().map(str::to_ascii_lowercase).as_deref() {
+        _ if secure => Transport::Tls,
         None => known.transport,
         Some("udp") => Transport::Udp,
         Some("tcp") => Transport::Tcp,
+        Some("tls") => Transport::Tls,
         Some(_) => return None,
     };
-    Some(Peer { transport, address: SocketAddr::new(address, uri.port.unwrap_or(5060)) })
+    let port = uri.port.unwrap_or(transport.default_port());
+    Some(Peer { transport, address: SocketAddr::new(address, port) })
 }
 
 /// A peer elsewhere does not get us to send to our own host or to everybody.
@@ -308,6 +315,10 @@ mod tests {
         assert_eq!(hop("sip:b@192.0.2.9", &["<sip:192.0.2.5:5080;lr>"]), udp("192.0.2.5:5080"));
         assert_eq!(hop("sip:b@[2001:db8::1]:5070", &[]), udp("[2001:db8::1]:5070"));
         assert_eq!(hop("sip:b@192.0.2.9;transport=TCP", &[]), (Transport::Tcp, "192.0.2.9:5060".into()));
+        let tls = (Transport::Tls, "192.0.2.9:5061".to_owned());
+        assert_eq!(hop("sips:b@192.0.2.9", &[]), tls);
+        assert_eq!(hop("sips:b@192.0.2.9;transport=tcp", &[]), tls, "sips over TCP is TLS (RFC 3261 §26.2.2)");
+        assert_eq!(hop("sip:b@pbx.example", &["<sip:192.0.2.9;transport=tls;lr>"]), tls);
         for elsewhere in
             ["sip:b@pbx.example", "tel:+1", "sip:b@127.0.0.1", "sip:b@0.0.0.0", "sip:b@224.0.0.1", "nonsense"]
         {

@@ -16,13 +16,17 @@ use tokio::{
 };
 
 use crate::{
-    config::{SignalingConfig, SignalingLimits, Transport, TrunkConfig},
+    config::{SignalingConfig, SignalingLimits, Transport},
     dialog::{Local, Peer},
     entropy::Entropy,
     event::{CallKey, CallRequest, SignalingEvent, StaleCall, StoredDialog, TrunkState},
     guard::Guard,
+    ladder::Ladder,
+    resolver::{Resolver, Wanted},
     stack::{Admission, LocalOf, Output, Stack},
-    transport::{Arrival, Shared, Tally, tcp, udp},
+    transport::{Arrival, Shared, Tally, tcp, tls, udp},
+    trunk::TrunkConfig,
+    user_to_user::UserToUser,
 };
 
 /// Arrivals handled before outputs are carried out and timers looked at.
@@ -41,6 +45,8 @@ pub enum StartError {
     Bind { transport: Transport, address: SocketAddr, error: io::Error },
     #[error("no UDP socket for the UDP trunk {0}")]
     NoUdp(String),
+    #[error("SIP over TLS: {0}")]
+    Certificate(String),
 }
 
 /// Too much is waiting already: the call was not placed, and may be tried again.
@@ -74,9 +80,13 @@ enum Command {
     HangUp(CallKey),
     Reinvite(CallKey, String),
     AcceptReinvite(CallKey, String),
+    ReferToNumber(CallKey, String, Option<UserToUser>),
+    ReferToCall(CallKey, CallKey, Option<UserToUser>),
     Terminate(Box<StoredDialog>),
     Watch(StaleCall),
     SetTrunks(Vec<TrunkConfig>),
+    Leave,
+    Ladder(CallKey, oneshot::Sender<Ladder>),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -92,8 +102,15 @@ struct View {
     trunks: RwLock<Vec<TrunkState>>,
     sizes: RwLock<(usize, usize)>,
     tally: Arc<Tally>,
+    bound: Bound,
+}
+
+/// The sockets' addresses.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
     udp: Option<SocketAddr>,
     tcp: Option<SocketAddr>,
+    tls: Option<SocketAddr>,
 }
 
 impl Signaling {
@@ -112,29 +129,39 @@ impl Signaling {
             Some(address) => Some(TcpListener::bind(address).await.map_err(bound(Transport::Tcp, address))?),
             None => None,
         };
-        let (udp_address, tcp_address) =
-            (udp.as_ref().and_then(|udp| udp.local_addr().ok()), tcp.as_ref().and_then(|tcp| tcp.local_addr().ok()));
+        let tls = match &config.tls {
+            Some(listen) => {
+                let acceptor = tls::Acceptor::load(listen).map_err(StartError::Certificate)?;
+                let socket = TcpListener::bind(listen.bind).await.map_err(bound(Transport::Tls, listen.bind))?;
+                Some((socket, acceptor))
+            }
+            None => None,
+        };
+        let bound = Bound {
+            udp: udp.as_ref().and_then(|udp| udp.local_addr().ok()),
+            tcp: tcp.as_ref().and_then(|tcp| tcp.local_addr().ok()),
+            tls: tls.as_ref().and_then(|(tls, _)| tls.local_addr().ok()),
+        };
         let (commands, command_receiver) = mpsc::channel(config.limits.command_queue.max(2));
         let (events, event_receiver) = mpsc::channel(config.limits.event_queue.max(1));
         let (arrivals, arrival_receiver) = mpsc::channel(config.limits.receive_queue.max(1));
         let limits = Arc::new(config.limits.clone());
         let guard = Arc::new(Mutex::new(Guard::new(config.accept_inbound_from.clone(), &limits)));
         let shared = Shared { guard, limits: limits.clone(), arrivals, tally: Arc::default() };
-        let view = Arc::new(View {
-            trunks: RwLock::default(),
-            sizes: RwLock::default(),
-            tally: shared.tally.clone(),
-            udp: udp_address,
-            tcp: tcp_address,
-        });
-        let local_of = local_of(&config, udp_address, tcp_address);
+        let view =
+            Arc::new(View { trunks: RwLock::default(), sizes: RwLock::default(), tally: shared.tally.clone(), bound });
+        let local_of = local_of(&config, bound);
         let mut stack = Stack::new(config.user_agent, config.limits, config.timers, Entropy::Os, local_of);
         stack.set_trunks(Instant::now(), config.trunks);
+        let resolver = Resolver::start(config.nameservers);
         let census = tcp::Census::default();
         let udp = udp.map(Arc::new);
         let mut tasks = Vec::new();
         tasks.extend(udp.clone().map(|socket| tokio::spawn(udp::read(socket, shared.clone()))));
-        tasks.extend(tcp.map(|listener| tokio::spawn(tcp::listen(listener, shared.clone(), census.clone()))));
+        tasks.extend(tcp.map(|listener| tokio::spawn(tcp::listen(listener, None, shared.clone(), census.clone()))));
+        tasks.extend(tls.map(|(listener, acceptor)| {
+            tokio::spawn(tcp::listen(listener, Some(acceptor), shared.clone(), census.clone()))
+        }));
         let endpoint = Endpoint {
             stack,
             shared,
@@ -144,6 +171,7 @@ impl Signaling {
             pending: VecDeque::new(),
             view: view.clone(),
             limits,
+            resolver,
             tasks,
             closing: false,
         };
@@ -190,6 +218,17 @@ impl Signaling {
         self.command(Command::AcceptReinvite(key, sdp));
     }
 
+    /// Hands an answered call on to a number by REFER; `Transfer` events tell how it goes. The call itself stays until it
+    /// is hung up, by us or by the far side.
+    pub fn refer_to_number(&self, key: CallKey, number: String, data: Option<UserToUser>) {
+        self.command(Command::ReferToNumber(key, number, data));
+    }
+
+    /// The same to the far side of `other`, whose call with us it replaces (attended transfer).
+    pub fn refer_to_call(&self, key: CallKey, other: CallKey, data: Option<UserToUser>) {
+        self.command(Command::ReferToCall(key, other, data));
+    }
+
     /// After a crash: CANCEL when early, BYE when confirmed. Ends with `Failed` or `Ended` of the stored key.
     pub fn terminate_stored(&self, stored: StoredDialog) {
         self.command(Command::Terminate(Box::new(stored)));
@@ -203,6 +242,18 @@ impl Signaling {
     /// Replaces the trunks; calls that run are not touched.
     pub fn set_trunks(&self, trunks: Vec<TrunkConfig>) {
         self.command(Command::SetTrunks(trunks));
+    }
+
+    /// No new calls are wanted: bindings at registrars are removed. Calls go on.
+    pub fn leave(&self) {
+        self.command(Command::Leave);
+    }
+
+    /// The messages of a call, masked; empty when they are not kept (any more).
+    pub async fn ladder(&self, key: CallKey) -> Ladder {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Ladder(key, reply));
+        answer.await.unwrap_or_default()
     }
 
     pub fn trunk_states(&self) -> Vec<TrunkState> {
@@ -226,12 +277,17 @@ impl Signaling {
 
     /// The UDP socket's address.
     pub fn udp_addr(&self) -> Option<SocketAddr> {
-        self.view.udp
+        self.view.bound.udp
     }
 
     /// The TCP listener's address.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
-        self.view.tcp
+        self.view.bound.tcp
+    }
+
+    /// The TLS listener's address.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.view.bound.tls
     }
 
     /// Ends every call and closes the sockets; returns after at most three seconds.
@@ -250,17 +306,20 @@ impl Signaling {
 }
 
 /// How the stack names itself: the advertised host, else the bound address, else the address the peer is reached from.
-fn local_of(config: &SignalingConfig, udp: Option<SocketAddr>, tcp: Option<SocketAddr>) -> LocalOf {
+fn local_of(config: &SignalingConfig, bound: Bound) -> LocalOf {
     let advertised = config.advertised.clone();
     let routes: Mutex<HashMap<IpAddr, IpAddr>> = Mutex::default();
     Box::new(move |peer| {
         let bound = match peer.transport {
-            Transport::Udp => udp,
-            Transport::Tcp => tcp,
+            Transport::Udp => bound.udp,
+            Transport::Tcp => bound.tcp,
+            Transport::Tls => bound.tls,
         };
-        let port = bound.map_or(5060, |bound| bound.port());
+        let port = bound.map_or(peer.transport.default_port(), |bound| bound.port());
         if let Some(advertised) = &advertised {
-            return Local::new(&advertised.host, advertised.port.unwrap_or(port));
+            // One outside port cannot stand for TLS and for plain SIP.
+            let outside = advertised.port.filter(|_| peer.transport != Transport::Tls);
+            return Local::new(&advertised.host, outside.unwrap_or(port));
         }
         let known = bound.map(|bound| bound.ip()).filter(|ip| !ip.is_unspecified());
         let ip = known.unwrap_or_else(|| {
@@ -294,11 +353,12 @@ struct Endpoint {
     shared: Shared,
     udp: Option<Arc<UdpSocket>>,
     census: tcp::Census,
-    connections: HashMap<SocketAddr, Connection>,
+    connections: HashMap<Peer, Connection>,
     /// Events not yet taken over by the channel.
     pending: VecDeque<SignalingEvent>,
     view: Arc<View>,
     limits: Arc<SignalingLimits>,
+    resolver: Resolver,
     tasks: Vec<JoinHandle<()>>,
     closing: bool,
 }
@@ -360,6 +420,7 @@ impl Endpoint {
         self.closing = true;
         self.stack.set_admission(Admission::Closed);
         self.stack.hang_up_all(Instant::now());
+        self.stack.leave(Instant::now());
         Instant::now() + SHUTDOWN_PATIENCE
     }
 
@@ -385,9 +446,16 @@ impl Endpoint {
             Command::HangUp(key) => stack.hang_up(now, key),
             Command::Reinvite(key, sdp) => stack.reinvite(now, key, sdp),
             Command::AcceptReinvite(key, sdp) => stack.accept_reinvite(now, key, sdp),
+            Command::ReferToNumber(key, number, data) => stack.refer_to_number(now, key, &number, data),
+            Command::ReferToCall(key, other, data) => stack.refer_to_call(now, key, other, data),
             Command::Terminate(stored) => stack.terminate_stored(now, &stored),
             Command::Watch(stale) => stack.watch_stale(now, stale),
             Command::SetTrunks(trunks) => stack.set_trunks(now, trunks),
+            Command::Leave => stack.leave(now),
+            Command::Ladder(key, reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(stack.ladder(key));
+            }
             // Handled in the loop, which owns the reply.
             Command::Shutdown(_) => {}
         }
@@ -398,92 +466,95 @@ impl Endpoint {
         match arrival {
             Arrival::Message { from, parsed } => self.stack.receive(now, from, parsed),
             Arrival::Accepted { from, id, writer } => {
-                self.connections.insert(from.address, Connection { id, writer });
+                self.connections.insert(from, Connection { id, writer });
             }
-            Arrival::Closed { peer, id } => {
-                if self.connections.get(&peer.address).is_some_and(|connection| connection.id == id) {
-                    self.connections.remove(&peer.address);
+            Arrival::Closed { peer, id, why } => {
+                if self.connections.get(&peer).is_some_and(|connection| connection.id == id) {
+                    self.connections.remove(&peer);
                 }
+                self.stack.connection_lost(now, peer, &why);
             }
-            Arrival::Unsent { clients } => {
+            Arrival::Unsent { clients, why } => {
                 for client in clients {
-                    self.stack.transport_failed(now, client);
+                    self.stack.transport_failed(now, client, &why);
                 }
             }
-            Arrival::Resolved { trunk, addresses } => self.stack.resolved(now, &trunk, addresses),
+            Arrival::Resolved { trunk, found } => self.stack.resolved(now, &trunk, found),
         }
     }
 
     async fn carry_out(&mut self) {
-        let mut trunks_changed = false;
         while let Some(output) = self.stack.poll_output() {
             match output {
                 Output::Send { peer, bytes, client } => self.send(peer, bytes, client).await,
-                Output::Event(event) => {
-                    trunks_changed |= matches!(*event, SignalingEvent::Trunk(_));
-                    self.pending.push_back(*event);
+                Output::Event(event) => self.pending.push_back(*event),
+                Output::Resolve { trunk, host, port, transport, sips } => {
+                    self.resolve(trunk, Wanted { host, port, transport, sips });
                 }
-                Output::Resolve { trunk, host, port } => self.resolve(trunk, host, port),
                 Output::Admit(address) => self.shared.with_guard(|guard| guard.admit(address)),
+                Output::Allow(ranges) => self.shared.with_guard(|guard| guard.allow(ranges)),
                 Output::Dismiss(address) => self.shared.with_guard(|guard| guard.dismiss(address)),
             }
         }
         let full = self.closing || self.pending.len() >= self.limits.event_queue;
         self.stack.set_admission(if full { Admission::Closed } else { Admission::Open });
-        let mut states = self.view.trunks.write().unwrap_or_else(PoisonError::into_inner);
-        if trunks_changed || states.len() != self.stack.trunk_count() {
-            *states = self.stack.trunk_states();
+        if self.stack.take_trunks_touched() {
+            *self.view.trunks.write().unwrap_or_else(PoisonError::into_inner) = self.stack.trunk_states();
         }
         *self.view.sizes.write().unwrap_or_else(PoisonError::into_inner) = self.stack.sizes();
     }
 
     async fn send(&mut self, peer: Peer, bytes: Bytes, client: Option<u64>) {
         let sent = match (peer.transport, &self.udp) {
-            (Transport::Udp, Some(socket)) => socket.send_to(&bytes, peer.address).await.is_ok(),
-            (Transport::Udp, None) => false,
-            (Transport::Tcp, _) => self.send_tcp(peer.address, tcp::Write { bytes, client }),
+            (Transport::Udp, Some(socket)) => {
+                udp::send(socket, &bytes, peer.address).await.map_err(|error| error.to_string())
+            }
+            (Transport::Udp, None) => Err("there is no UDP socket".to_owned()),
+            (Transport::Tcp | Transport::Tls, _) => self.send_stream(peer, tcp::Write { bytes, client }),
         };
-        if let (false, Some(client)) = (sent, client) {
-            self.stack.transport_failed(Instant::now(), client);
+        if let (Err(why), Some(client)) = (sent, client) {
+            self.stack.transport_failed(Instant::now(), client, &why);
         }
     }
 
-    /// Queues bytes on the connection to an address, opening one when there is none.
-    fn send_tcp(&mut self, address: SocketAddr, write: tcp::Write) -> bool {
-        let write = match self.connections.get(&address) {
+    /// Queues bytes on the connection to a peer, opening one when there is none.
+    fn send_stream(&mut self, peer: Peer, write: tcp::Write) -> Result<(), String> {
+        let write = match self.connections.get(&peer) {
             Some(connection) => match connection.writer.try_send(write) {
-                Ok(()) => return true,
+                Ok(()) => return Ok(()),
                 // A peer that does not read is not worth a second connection.
-                Err(mpsc::error::TrySendError::Full(_)) => return false,
+                Err(mpsc::error::TrySendError::Full(_)) => return Err("the far side does not read".to_owned()),
                 Err(mpsc::error::TrySendError::Closed(write)) => write,
             },
             None => write,
         };
         let (writer, writes) = mpsc::channel(self.limits.connection_queue.max(1));
         let id = tcp::next_id();
-        let queued = writer.try_send(write).is_ok();
-        let connecting = tcp::connect(address, id, writer.clone(), writes, self.shared.clone(), self.census.clone());
-        tokio::spawn(connecting);
-        self.connections.insert(address, Connection { id, writer });
+        let queued = writer.try_send(write).map_err(|_| "no room in the queue".to_owned());
+        let trunk = self.stack.trunk_at(peer.address.ip()).filter(|_| peer.transport == Transport::Tls);
+        let security = trunk.map(|trunk| tls::TlsPeer { files: trunk.tls.clone(), host: trunk.host.clone() });
+        let (shared, census) = (self.shared.clone(), self.census.clone());
+        tokio::spawn(tcp::connect(peer, security, id, writer.clone(), writes, shared, census));
+        self.connections.insert(peer, Connection { id, writer });
         queued
     }
 
-    fn resolve(&self, trunk: String, host: String, port: u16) {
+    fn resolve(&self, trunk: String, wanted: Wanted) {
         let arrivals = self.shared.arrivals.clone();
+        let resolver = self.resolver.clone();
         let (v4, v6) = match self.udp.as_ref().and_then(|udp| udp.local_addr().ok()) {
             Some(bound) => (bound.is_ipv4() || bound.ip().is_unspecified(), bound.is_ipv6()),
             None => (true, true),
         };
         tokio::spawn(async move {
-            let found = tokio::net::lookup_host((host.as_str(), port)).await;
-            let addresses: Vec<SocketAddr> = match found {
-                Ok(found) => found.filter(|a| (a.is_ipv4() && v4) || (a.is_ipv6() && v6)).collect(),
-                Err(error) => {
-                    tracing::warn!(%trunk, %error, "the trunk's host cannot be resolved");
-                    Vec::new()
-                }
-            };
-            let _ = arrivals.send(Arrival::Resolved { trunk, addresses }).await;
+            let found = resolver.locate(&wanted).await.map(|mut found| {
+                found.retain(|located| (located.address.is_ipv4() && v4) || (located.address.is_ipv6() && v6));
+                found
+            });
+            if let Err(error) = &found {
+                tracing::warn!(%trunk, error, "the trunk's host cannot be resolved");
+            }
+            let _ = arrivals.send(Arrival::Resolved { trunk, found }).await;
         });
     }
 }

@@ -130,6 +130,39 @@ pub struct TrunkState {
     /// Time of the last answered OPTIONS there and back.
     pub rtt_ms: Option<u32>,
     pub last_status: Option<u16>,
+    /// Why it is down, in words for the operator; without it when it is up.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// Whether the registrar keeps our binding; without it when the trunk does not register.
+    #[serde(default)]
+    pub registered: Option<bool>,
+    /// When OPTIONS was answered last.
+    #[serde(skip)]
+    pub checked: Option<Instant>,
+}
+
+impl TrunkState {
+    /// A trunk nothing is known of.
+    pub fn down(id: &str) -> Self {
+        let id = id.to_owned();
+        Self { id, up: false, rtt_ms: None, last_status: None, cause: None, registered: None, checked: None }
+    }
+}
+
+/// How handing a call on by REFER goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferStep {
+    /// The far side has taken the request and calls the target.
+    Taken,
+    /// What it hears from the target: 100 to 199.
+    Progress(u16),
+    /// Its last word: 200 to 299 the target has answered, anything else why not. Last step.
+    Done(u16),
+    /// The far side does not hand the call on; the call stays. Last step.
+    Refused(u16),
+    /// The far side has fallen silent about it. Last step.
+    Lost,
 }
 
 /// What happened, in order per call. The first event of an outbound call is `Dialog`, the last `Failed` or `Ended`.
@@ -177,16 +210,24 @@ pub enum SignalingEvent {
         key: CallKey,
         digit: char,
     },
+    /// Progress of [`refer_to_number`](crate::Signaling::refer_to_number) or `refer_to_call`.
+    Transfer {
+        key: CallKey,
+        step: TransferStep,
+    },
     Trunk(TrunkState),
     /// A call is coming in from an allowed source; answer with `ring`, `accept` or `reject`.
     Incoming {
         key: CallKey,
         /// The trunk whose address it came from.
         trunk: Option<String>,
-        /// User part of the Request-URI, percent-decoded; empty when there is none.
+        /// User part of the Request-URI, percent-decoded, or of To when the carrier calls our account; may be empty.
         to_user: String,
+        /// As P-Asserted-Identity says when the trunk is believed, else as From does.
         from_user: String,
         from_display: Option<String>,
+        /// The caller does not want the number shown (Privacy, RFC 3323).
+        private: bool,
         /// The offer; without it, `accept` makes the offer and `Answered` brings the answer.
         sdp: Option<String>,
         /// All headers as received, names in full.
@@ -205,6 +246,7 @@ impl SignalingEvent {
             | Self::RemoteSdp { key, .. }
             | Self::RemoteAnswer { key, .. }
             | Self::Dtmf { key, .. }
+            | Self::Transfer { key, .. }
             | Self::Incoming { key, .. } => Some(*key),
             Self::Dialog(dialog) => Some(dialog.key),
             Self::Trunk(_) => None,
@@ -224,6 +266,7 @@ impl fmt::Debug for SignalingEvent {
             Self::RemoteSdp { key, .. } => write!(f, "RemoteSdp({key})"),
             Self::RemoteAnswer { key, .. } => write!(f, "RemoteAnswer({key})"),
             Self::Dtmf { key, .. } => write!(f, "Dtmf({key})"),
+            Self::Transfer { key, step } => write!(f, "Transfer({key}, {step:?})"),
             Self::Trunk(state) => write!(f, "{state:?}"),
             Self::Incoming { key, trunk, .. } => write!(f, "Incoming({key}, trunk {trunk:?})"),
         }

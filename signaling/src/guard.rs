@@ -26,6 +26,8 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Guard {
     ranges: Vec<IpNet>,
+    /// Ranges of trunks, which may be replaced while the server runs.
+    trunk_ranges: Vec<IpNet>,
     /// Trunk addresses and far ends of live calls, each with how many reasons it has.
     admitted: HashMap<IpAddr, u32>,
     buckets: HashMap<IpAddr, Bucket>,
@@ -44,11 +46,16 @@ impl Guard {
     pub fn new(ranges: Vec<IpNet>, limits: &SignalingLimits) -> Self {
         Self {
             ranges,
+            trunk_ranges: Vec::new(),
             admitted: HashMap::new(),
             buckets: HashMap::new(),
             rate: f64::from(limits.per_source_per_second.max(1)),
             max_sources: limits.max_sources.max(1),
         }
+    }
+
+    pub fn allow(&mut self, ranges: Vec<IpNet>) {
+        self.trunk_ranges = ranges;
     }
 
     pub fn admit(&mut self, address: IpAddr) {
@@ -68,7 +75,8 @@ impl Guard {
     /// Whether an address may connect at all.
     pub fn knows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.admitted.contains_key(&address) || self.ranges.iter().any(|range| range.contains(address))
+        let listed = || self.ranges.iter().chain(&self.trunk_ranges).any(|range| range.contains(address));
+        self.admitted.contains_key(&address) || listed()
     }
 
     /// Judges one message.
@@ -131,6 +139,17 @@ mod tests {
         guard.dismiss(address("192.0.2.1"));
         guard.dismiss(address("192.0.2.1"));
         assert_eq!(guard.judge(now, address("192.0.2.1")), Verdict::Stranger);
+    }
+
+    #[test]
+    fn a_trunks_own_list_counts_until_it_is_replaced() {
+        let now = Instant::now();
+        let mut guard = guard(SignalingLimits::default());
+        guard.allow(vec!["198.51.100.0/24".parse().unwrap()]);
+        assert_eq!(guard.judge(now, address("198.51.100.9")), Verdict::Pass);
+        guard.allow(Vec::new());
+        assert_eq!(guard.judge(now, address("198.51.100.9")), Verdict::Stranger);
+        assert_eq!(guard.judge(now, address("10.1.2.3")), Verdict::Pass, "the general list stays");
     }
 
     #[test]

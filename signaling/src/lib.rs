@@ -16,19 +16,26 @@ mod event;
 pub mod framing;
 pub mod guard;
 pub mod header;
+mod ladder;
 pub mod message;
 #[cfg(test)]
 mod message_tests;
+mod resolver;
 pub mod stack;
 pub mod transaction;
 mod transport;
 pub mod trunk;
 pub mod uri;
+mod user_to_user;
 
 pub use config::{
-    BadHostPort, BadIpNet, HostPort, IpNet, Secret, SignalingConfig, SignalingLimits, SipTimers, Transport, TrunkConfig,
+    BadHostPort, BadIpNet, HostPort, IpNet, Secret, SignalingConfig, SignalingLimits, SipTimers, TlsListen, Transport,
 };
 pub use endpoint::{Busy, Counters, Signaling, StartError};
 pub use event::{
-    CallKey, CallRequest, DialogState, EndedBy, FailureCause, SignalingEvent, StaleCall, StoredDialog, TrunkState,
+    CallKey, CallRequest, DialogState, EndedBy, FailureCause, SignalingEvent, StaleCall, StoredDialog, TransferStep,
+    TrunkState,
 };
+pub use ladder::{Ladder, Rung};
+pub use trunk::{TlsFiles, TrunkConfig};
+pub use user_to_user::{TooMuch, UserToUser};

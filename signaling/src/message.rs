@@ -20,14 +20,16 @@ pub enum Method {
     Info,
     Update,
     Prack,
+    Refer,
+    Notify,
     Other(Box<str>),
 }
 
 /// The Allow header of every answer and INVITE.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
 
 /// Methods that exist (RFC 3261 and its extensions) but are not ours: they get 405, invented ones 501.
-const FOREIGN_METHODS: [&str; 6] = ["REGISTER", "SUBSCRIBE", "NOTIFY", "MESSAGE", "PUBLISH", "REFER"];
+const FOREIGN_METHODS: [&str; 5] = ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "REFER"];
 
 impl Method {
     pub fn parse(word: &str) -> Self {
@@ -40,6 +42,8 @@ impl Method {
             "INFO" => Self::Info,
             "UPDATE" => Self::Update,
             "PRACK" => Self::Prack,
+            "REFER" => Self::Refer,
+            "NOTIFY" => Self::Notify,
             other => Self::Other(other.into()),
         }
     }
@@ -54,6 +58,8 @@ impl Method {
             Self::Info => "INFO",
             Self::Update => "UPDATE",
             Self::Prack => "PRACK",
+            Self::Refer => "REFER",
+            Self::Notify => "NOTIFY",
             Self::Other(word) => word,
         }
     }
@@ -474,6 +480,7 @@ fn reason_phrase(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
+        422 => "Session Interval Too Small",
         480 => "Temporarily Unavailable",
         481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
@@ -482,10 +489,12 @@ fn reason_phrase(status: u16) -> &'static str {
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
+        489 => "Bad Event",
         491 => "Request Pending",
         500 => "Server Internal Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
+        504 => "Server Time-out",
         600 => "Busy Everywhere",
         603 => "Decline",
         604 => "Does Not Exist Anywhere",

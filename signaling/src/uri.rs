@@ -128,6 +128,19 @@ pub fn percent_encoded(user: &str) -> String {
     escaped
 }
 
+/// A header's value as it may stand behind the question mark of a URI (RFC 3261 §25.1, hvalue).
+pub fn escaped_header(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len() * 2);
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
 fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());

@@ -19,7 +19,7 @@ async fn rig_and_caller(scenario: &str, transport: Transport) -> (Rig, Sipp) {
     let rig = Rig::start(config(Vec::new())).await;
     let target = match transport {
         Transport::Udp => rig.signaling.udp_addr(),
-        Transport::Tcp => rig.signaling.tcp_addr(),
+        Transport::Tcp | Transport::Tls => rig.signaling.tcp_addr(),
     };
     let sipp = Sipp::caller(scenario, transport, target.expect("bound"));
     (rig, sipp)

@@ -4,8 +4,12 @@
 //! the passing of time ([`Call::on_timeout`]), and answers with [`CallAction`]s. [`uac`] holds the caller's side up to
 //! the answer, [`uas`] the called side, [`session`] what both share afterwards.
 
+mod failover;
+mod invite;
 mod refresh;
+mod reliable;
 mod session;
+mod transfer;
 mod uac;
 mod uas;
 
@@ -16,10 +20,12 @@ use std::{
 
 use bytes::Bytes;
 
+pub use transfer::Referral;
 pub use uac::BadRequest;
+pub use uas::Origin;
 
 use crate::{
-    config::{SignalingLimits, SipTimers},
+    config::{SignalingLimits, SipTimers, Transport},
     dialog::{Dialog, InviteRecord, Local, Peer},
     digest::{AuthSession, Rounds},
     entropy::Entropy,
@@ -40,6 +46,16 @@ const SUPPORTED: [&str; 2] = ["100rel", "timer"];
 /// A hang-up is reported after this many T1 even while the far side still owes its answer to BYE.
 const BYE_PATIENCE: u32 = 4;
 
+/// Without the Via, which is added last; RFC 3261 §18.1.1 puts the limit at 1,300 bytes with it.
+const MAX_DATAGRAM_REQUEST: usize = 1_200;
+
+/// How requests travel that are too large for a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Large {
+    ByTcp,
+    ByUdp,
+}
+
 /// What a request of a call is for; its responses come back with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -52,13 +68,23 @@ pub enum Purpose {
     Reinvite,
     /// Session timer refresh by UPDATE or re-INVITE.
     Refresh,
+    Refer,
+    /// An INVITE given up in favour of another address, taken up again to be cancelled.
+    Late,
+    /// OPTIONS of a trunk; belongs to no call.
+    Ping,
+    /// REGISTER of a trunk.
+    Register,
 }
 
 /// A request as it left, kept with its transaction so that it can be sent again with an answer to a challenge.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub request: Arc<Request>,
+    /// Where it went.
     pub peer: Peer,
+    /// Where it was meant to go; `peer` has another transport when the request was too large for UDP.
+    pub hop: Peer,
     pub purpose: Purpose,
     pub rounds: Rounds,
 }
@@ -91,6 +117,11 @@ pub enum CallAction {
         response: Response,
     },
     Event(Box<SignalingEvent>),
+    /// Calls had better try other addresses first for a time, in seconds when the far side named one.
+    Avoid {
+        peer: Peer,
+        seconds: Option<u64>,
+    },
 }
 
 /// Why a client transaction ended without a final response.
@@ -137,6 +168,7 @@ pub struct Call {
     local: Local,
     /// User part of our Contact.
     contact_user: String,
+    large: Large,
     auth: Option<AuthSession>,
     /// Present in calls this side made.
     outgoing: Option<Outgoing>,
@@ -163,7 +195,10 @@ enum Phase {
 struct Outgoing {
     request: Arc<Request>,
     record: InviteRecord,
+    /// Where it went, and where CANCEL goes.
     peer: Peer,
+    /// The trunk's address, where the dialog goes on unless its Contact says otherwise.
+    hop: Peer,
     /// Until when another 2xx may come: 64·T1 after the first (RFC 6026 timer M).
     answers_until: Option<Instant>,
 }
@@ -180,6 +215,11 @@ struct Acked {
 impl Call {
     pub fn key(&self) -> CallKey {
         self.key
+    }
+
+    /// Id of the trunk it goes over.
+    pub fn trunk(&self) -> Option<&str> {
+        self.trunk.as_deref()
     }
 
     /// The earliest moment [`on_timeout`](Self::on_timeout) is wanted.
@@ -243,16 +283,27 @@ impl Call {
         if matches!(response.status, 401 | 407) && self.retry(ctx, sent, response) {
             return;
         }
+        if response.status == 422 && self.retry_longer(ctx, sent, response) {
+            return;
+        }
         match sent.purpose {
             Purpose::Invite => self.on_invite_response(ctx, response, essentials),
             Purpose::Bye if !response.is_provisional() => self.on_bye_done(ctx),
             Purpose::Reinvite | Purpose::Refresh => self.on_reinvite_response(ctx, sent, response, essentials),
-            Purpose::Bye | Purpose::ForkBye | Purpose::Cancel | Purpose::Prack => {}
+            Purpose::Refer => self.on_refer_response(ctx, response),
+            Purpose::Late => self.on_late_response(ctx, sent, response, essentials),
+            Purpose::Bye | Purpose::ForkBye | Purpose::Cancel | Purpose::Prack | Purpose::Ping | Purpose::Register => {}
         }
     }
 
     /// A response to an INVITE whose transaction is over already.
-    pub fn on_stray_response(&mut self, ctx: &mut Ctx<'_>, response: &Response, essentials: &Essentials) {
+    pub fn on_stray_response(&mut self, ctx: &mut Ctx<'_>, from: Peer, response: &Response, essentials: &Essentials) {
+        if self.on_left_response(ctx, response, essentials) {
+            return;
+        }
+        if self.on_foreign_response(ctx, from, response, essentials) {
+            return;
+        }
         let ours = self.outgoing.as_ref().is_some_and(|outgoing| outgoing.record.cseq == essentials.cseq.number);
         if response.is_success() {
             if !self.repeat_ack(ctx, essentials) && ours {
@@ -269,12 +320,17 @@ impl Call {
     }
 
     /// A request of this call found no answer.
-    pub fn on_unanswered(&mut self, ctx: &mut Ctx<'_>, purpose: Purpose, how: Unanswered) {
-        match purpose {
+    pub fn on_unanswered(&mut self, ctx: &mut Ctx<'_>, sent: &Sent, how: Unanswered) {
+        if self.smaller_way(ctx, sent, how) {
+            return;
+        }
+        match sent.purpose {
             Purpose::Invite => self.on_invite_unanswered(ctx, how),
             Purpose::Bye => self.on_bye_done(ctx),
             Purpose::Reinvite | Purpose::Refresh => self.lost(ctx),
-            Purpose::ForkBye | Purpose::Cancel | Purpose::Prack => {}
+            Purpose::Refer => self.on_refer_unanswered(ctx),
+            Purpose::ForkBye | Purpose::Cancel | Purpose::Prack | Purpose::Late | Purpose::Ping | Purpose::Register => {
+            }
         }
     }
 
@@ -327,33 +383,72 @@ impl Call {
         self.send_as(ctx, request, peer, purpose, branch, Rounds::default());
     }
 
+    /// Sends a request under a branch; returns it as it left, and where to.
     fn send_as(
         &mut self,
         ctx: &mut Ctx<'_>,
         mut request: Request,
-        peer: Peer,
+        hop: Peer,
         purpose: Purpose,
         branch: String,
         rounds: Rounds,
-    ) -> Arc<Request> {
-        request.headers.push_front("Via", self.local.via(peer.transport, &branch));
+    ) -> (Arc<Request>, Peer) {
         if !request.headers.contains("User-Agent") {
             request.headers.push("User-Agent", ctx.user_agent);
         }
+        let mut peer = hop;
+        // CANCEL goes the way of its INVITE, whatever its own size.
+        let is_large = || request.encode().len() > MAX_DATAGRAM_REQUEST;
+        if self.large == Large::ByTcp && hop.transport == Transport::Udp && purpose != Purpose::Cancel && is_large() {
+            peer.transport = Transport::Tcp;
+        }
+        request.headers.push_front("Via", self.local.via(peer.transport, &branch));
         let request = Arc::new(request);
-        let sent = Sent { request: request.clone(), peer, purpose, rounds };
+        let sent = Sent { request: request.clone(), peer, hop, purpose, rounds };
         ctx.out.push(CallAction::Send { sent, branch });
-        request
+        (request, peer)
+    }
+
+    /// TCP was refused for a large request: it goes by UDP after all, as do all that follow. False when that was not it.
+    fn smaller_way(&mut self, ctx: &mut Ctx<'_>, sent: &Sent, how: Unanswered) -> bool {
+        let by_tcp = sent.hop.transport == Transport::Udp && sent.peer.transport == Transport::Tcp;
+        if how != Unanswered::Unsent || !by_tcp || self.large == Large::ByUdp {
+            return false;
+        }
+        self.large = Large::ByUdp;
+        let mut request = (*sent.request).clone();
+        request.headers.remove("Via");
+        let branch = ctx.entropy.branch();
+        let (request, peer) = self.send_as(ctx, request, sent.hop, sent.purpose, branch.clone(), sent.rounds);
+        if sent.purpose == Purpose::Invite {
+            let cseq = self.outgoing.as_ref().map_or(1, |outgoing| outgoing.record.cseq);
+            self.reinvited(ctx, request, peer, cseq, branch);
+        }
+        true
+    }
+
+    /// Whether this is a call of ours that nobody has given up before its answer.
+    fn is_wanted(&self) -> bool {
+        matches!(&self.phase, Phase::Inviting(inviting) if inviting.is_wanted())
     }
 
     /// Sends a challenged request again with an answer. False when the refusal stands.
     fn retry(&mut self, ctx: &mut Ctx<'_>, sent: &Sent, response: &Response) -> bool {
-        let given_up = sent.purpose == Purpose::Invite && !matches!(&self.phase, Phase::Inviting(i) if i.is_wanted());
+        if sent.purpose == Purpose::Late {
+            return false;
+        }
+        let given_up = sent.purpose == Purpose::Invite && !self.is_wanted();
         if given_up || sent.purpose == Purpose::Cancel {
             return false;
         }
-        let Some(auth) = &mut self.auth else { return false };
-        let Some(rounds) = auth.on_challenge(response, sent.rounds) else { return false };
+        let rounds = self.auth.as_mut().and_then(|auth| auth.on_challenge(response, sent.rounds));
+        let Some(rounds) = rounds else { return false };
+        self.resend(ctx, sent, rounds, |_| {});
+        true
+    }
+
+    /// Sends a refused request again with the next CSeq, changed as the refusal wants it.
+    fn resend(&mut self, ctx: &mut Ctx<'_>, sent: &Sent, rounds: Rounds, change: impl FnOnce(&mut Request)) {
         let mut request = (*sent.request).clone();
         let cseq = request.headers.get("CSeq").and_then(CSeq::parse).map_or(1, |cseq| cseq.number + 1);
         let method = request.method.clone();
@@ -361,16 +456,18 @@ impl Call {
         for name in ["Via", "Authorization", "Proxy-Authorization"] {
             request.headers.remove(name);
         }
-        auth.authorise(&mut request, ctx.entropy);
+        change(&mut request);
+        if let Some(auth) = &mut self.auth {
+            auth.authorise(&mut request, ctx.entropy);
+        }
         let branch = ctx.entropy.branch();
-        let request = self.send_as(ctx, request, sent.peer, sent.purpose, branch.clone(), rounds);
+        let (request, peer) = self.send_as(ctx, request, sent.hop, sent.purpose, branch.clone(), rounds);
         match (&mut self.phase, sent.purpose) {
-            (_, Purpose::Invite) => self.reinvited(ctx, request, cseq, branch),
+            (_, Purpose::Invite) => self.reinvited(ctx, request, peer, cseq, branch),
             (Phase::Confirmed(session), _) => session.dialog.local_cseq = session.dialog.local_cseq.max(cseq),
             (Phase::Ending { dialog, .. }, _) => dialog.local_cseq = dialog.local_cseq.max(cseq),
             _ => {}
         }
-        true
     }
 
     /// Acknowledges a 2xx to `invite` (§13.2.2.4) and remembers the ACK for repetitions.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::{Call, Ctx, Purpose, Sent};
 use crate::{
     header::lists_option,
     message::{Headers, Request, Response},
@@ -52,6 +53,35 @@ fn session_expires(headers: &Headers) -> Option<(u64, Option<String>)> {
     };
     let refresher = params.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("refresher")).and_then(|p| p.1);
     Some((seconds.trim().parse().ok()?, refresher))
+}
+
+/// Asks for a timer in a request of ours; the far side may choose a shorter one, not below §5's least.
+pub(super) fn ask(request: &mut Request, interval: Duration) {
+    request.headers.set("Session-Expires", interval.as_secs().clamp(MIN_SE, MAX_SE).to_string());
+    request.headers.set("Min-SE", MIN_SE.to_string());
+}
+
+impl Call {
+    /// 422 to a request of ours (§6): it is sent again with the interval the far side wants. False when the refusal stands.
+    pub(super) fn retry_longer(&mut self, ctx: &mut Ctx<'_>, sent: &Sent, response: &Response) -> bool {
+        let least: Option<u64> = response
+            .headers
+            .get("Min-SE")
+            .and_then(|value| value.split(';').next().unwrap_or_default().trim().parse().ok());
+        let asked = session_expires(&sent.request.headers).map_or(0, |(seconds, _)| seconds);
+        // Only upwards, so that no far side can keep us asking.
+        let Some(least) = least.filter(|least| *least > asked && *least <= MAX_SE) else { return false };
+        if sent.purpose == Purpose::Invite && !self.is_wanted() {
+            return false;
+        }
+        self.resend(ctx, sent, sent.rounds, |request| {
+            let refresher = session_expires(&request.headers).and_then(|(_, refresher)| refresher);
+            let refresher = refresher.map(|refresher| format!(";refresher={refresher}")).unwrap_or_default();
+            request.headers.set("Session-Expires", format!("{least}{refresher}"));
+            request.headers.set("Min-SE", least.to_string());
+        });
+        true
+    }
 }
 
 /// What a request asks for, and what the answer has to say about it.

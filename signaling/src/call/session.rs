@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Call, Ctx, Phase, Purpose, Sent, ServerId, allows,
     refresh::{self, Asked, MIN_SE, Refresh, Refresher},
+    transfer::Transfer,
 };
 use crate::{
     dialog::{Dialog, Peer},
@@ -27,6 +28,8 @@ pub(super) struct Session {
     pub(super) refresh: Option<Refresh>,
     /// Whether a refresh may go by UPDATE, which needs no SDP.
     pub(super) far_updates: bool,
+    /// The call is being handed on by REFER.
+    pub(super) transfer: Option<Transfer>,
 }
 
 /// Where an offer within the call stands (RFC 3261 §14): never two at once.
@@ -92,6 +95,7 @@ impl Session {
             ack: None,
             refresh: refresh::granted(now, headers),
             far_updates: allows(headers, "UPDATE"),
+            transfer: None,
         }
     }
 
@@ -103,7 +107,8 @@ impl Session {
         let queued = self.queued.as_ref().map(|(_, at)| *at);
         let ack = self.ack.as_ref().map(|ack| ack.again.min(ack.until));
         let refresh = self.refresh.as_ref().map(|refresh| refresh.due);
-        [exchange, queued, ack, refresh].into_iter().flatten().min()
+        let transfer = self.transfer.as_ref().map(Transfer::deadline);
+        [exchange, queued, ack, refresh, transfer].into_iter().flatten().min()
     }
 
     /// The status when a new offer may not come in now.
@@ -184,6 +189,7 @@ impl Call {
         if let Some((sdp, _)) = session.queued.take_if(|(_, at)| now >= *at) {
             self.reinvite(ctx, sdp);
         }
+        self.on_transfer_timeout(ctx);
         self.on_refresh_due(ctx);
     }
 
@@ -344,8 +350,10 @@ impl Call {
             Method::Invite | Method::Update => self.on_offer(ctx, server, request),
             Method::Info => on_info(ctx, key, server, request),
             Method::Options => self.on_options(ctx, server, request),
+            Method::Notify => self.on_notify(ctx, server, request),
             Method::Prack => ctx.refuse(server, request, 481),
             Method::Ack | Method::Cancel => {}
+            Method::Refer => ctx.refuse(server, request, 405),
             Method::Other(_) => ctx.refuse(server, request, request.method.refusal()),
         }
     }

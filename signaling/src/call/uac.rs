@@ -2,43 +2,22 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-
-use super::{Call, CallAction, Ctx, Outgoing, Phase, Purpose, Sent, ServerId, Unanswered, session::Session};
+use super::{
+    Call, CallAction, Ctx, Large, Outgoing, Phase, Purpose, Sent, ServerId, Unanswered,
+    failover::{Alternatives, TRY_ELSEWHERE},
+    invite::first_invite,
+    session::Session,
+};
 use crate::{
-    config::{Transport, TrunkConfig},
+    config::Transport,
     dialog::{Dialog, InviteRecord, Local, Peer},
     digest::{AuthSession, Credentials, Rounds},
     event::{CallRequest, DialogState, EndedBy, FailureCause, SignalingEvent, StoredDialog},
-    header::{Essentials, lists_option, push_params, quoted, sdp_of},
-    message::{ALLOW, Method, Request, Response, is_token},
-    uri::{bracketed, percent_encoded},
+    header::{Essentials, lists_option, sdp_of},
+    message::{Method, Request, Response, is_token},
+    trunk::TrunkConfig,
+    uri::percent_encoded,
 };
-
-/// Headers a caller of the API may not set, because the protocol depends on them.
-const PROTECTED: [&str; 21] = [
-    "Via",
-    "From",
-    "To",
-    "Call-ID",
-    "CSeq",
-    "Contact",
-    "Max-Forwards",
-    "Route",
-    "Record-Route",
-    "Content-Length",
-    "Content-Type",
-    "Content-Encoding",
-    "Authorization",
-    "Proxy-Authorization",
-    "Require",
-    "Proxy-Require",
-    "Supported",
-    "Allow",
-    "RSeq",
-    "RAck",
-    "Session-Expires",
-];
 
 /// Longest reason phrase passed on, in characters.
 const MAX_REASON: usize = 120;
@@ -55,17 +34,20 @@ pub(super) enum Why {
 
 #[derive(Debug)]
 pub(super) struct Inviting {
-    progress: Progress,
+    pub(super) progress: Progress,
+    pub(super) alternatives: Alternatives,
     ring_deadline: Instant,
     early: Vec<Early>,
     sdp: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     /// No response yet.
     Calling,
+    /// 100 only: nothing rings yet, as far as we know.
     Proceeding,
+    Ringing,
     /// Given up before any response: CANCEL must wait for one (RFC 3261 §9.1).
     CancelWanted(Why),
     Cancelling {
@@ -91,7 +73,10 @@ pub struct BadRequest(pub &'static str);
 impl Inviting {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.progress {
-            Progress::Calling | Progress::Proceeding => Some(self.ring_deadline),
+            Progress::Calling => Some(
+                self.alternatives.deadline().map_or(self.ring_deadline, |heard_by| heard_by.min(self.ring_deadline)),
+            ),
+            Progress::Proceeding | Progress::Ringing => Some(self.ring_deadline),
             Progress::CancelWanted(_) => None,
             Progress::Cancelling { until, .. } => Some(until),
         }
@@ -99,7 +84,7 @@ impl Inviting {
 
     /// Whether nobody has given the call up.
     pub(super) fn is_wanted(&self) -> bool {
-        matches!(self.progress, Progress::Calling | Progress::Proceeding)
+        matches!(self.progress, Progress::Calling | Progress::Proceeding | Progress::Ringing)
     }
 
     /// Requests of a far side that has not answered yet.
@@ -133,14 +118,16 @@ impl Early {
 }
 
 impl Call {
-    /// Sends the INVITE of an outbound call.
+    /// Sends the INVITE of an outbound call to `peer`, and should that fail before anything rings, to `others` in turn.
     pub fn place(
         ctx: &mut Ctx<'_>,
         wanted: &CallRequest,
         trunk: &TrunkConfig,
-        local: Local,
+        mut local: Local,
         peer: Peer,
+        others: &[Peer],
     ) -> Result<Self, BadRequest> {
+        local.sips = trunk.sips;
         let plain =
             |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'<' && b != b'>');
         if !plain(&wanted.call_id) || !is_token(&wanted.from_tag) || !is_token(&wanted.branch) {
@@ -164,20 +151,22 @@ impl Call {
             trunk: Some(trunk.id.clone()),
             local,
             contact_user: caller,
+            large: if trunk.large_by_tcp { Large::ByTcp } else { Large::ByUdp },
             auth,
             outgoing: None,
             acks: Vec::new(),
             phase: Phase::Inviting(Inviting {
                 progress: Progress::Calling,
+                alternatives: Alternatives::new(ctx, others, trunk.silence),
                 ring_deadline: ctx.now + wanted.ring_timeout,
                 early: Vec::new(),
                 sdp: wanted.sdp.clone(),
             }),
         };
         let uri = request.uri.clone();
-        let request = call.send_as(ctx, request, peer, Purpose::Invite, branch.clone(), Rounds::default());
+        let (request, to) = call.send_as(ctx, request, peer, Purpose::Invite, branch.clone(), Rounds::default());
         let record = InviteRecord { cseq: 1, branch, uri };
-        call.outgoing = Some(Outgoing { request, record, peer, answers_until: None });
+        call.outgoing = Some(Outgoing { request, record, peer: to, hop: peer, answers_until: None });
         // The event comes before the bytes leave, as a caller that stores it would wish.
         let stored = call.stored(&call.calling_dialog(), DialogState::Calling);
         ctx.out.insert(0, CallAction::Event(Box::new(SignalingEvent::Dialog(stored))));
@@ -185,7 +174,7 @@ impl Call {
     }
 
     /// The dialog of an INVITE nobody has answered: both parties, no remote tag.
-    fn calling_dialog(&self) -> Dialog {
+    pub(super) fn calling_dialog(&self) -> Dialog {
         let (request, record, peer) = match &self.outgoing {
             Some(outgoing) => (Some(&outgoing.request), Some(&outgoing.record), outgoing.peer),
             None => (None, None, Peer { transport: Transport::Udp, address: ([0, 0, 0, 0], 0).into() }),
@@ -217,6 +206,7 @@ impl Call {
             trunk: stored.trunk.clone(),
             local,
             contact_user: "ringback".into(),
+            large: Large::ByUdp,
             auth,
             outgoing: None,
             acks: Vec::new(),
@@ -229,7 +219,7 @@ impl Call {
                 uri: stored.invite_uri.clone(),
             };
             let request = Arc::new(call.old_invite(&dialog, &record, peer));
-            call.outgoing = Some(Outgoing { request, record, peer, answers_until: None });
+            call.outgoing = Some(Outgoing { request, record, peer, hop: peer, answers_until: None });
         }
         match (stored.state, stored.outbound) {
             (DialogState::Confirmed, _) => {
@@ -241,10 +231,11 @@ impl Call {
             (DialogState::Calling | DialogState::Early, true) => {
                 let outgoing = call.outgoing.as_ref()?;
                 let (request, branch) = (outgoing.request.clone(), outgoing.record.branch.clone());
-                let sent = Sent { request, peer, purpose: Purpose::Invite, rounds: Rounds::default() };
+                let sent = Sent { request, peer, hop: peer, purpose: Purpose::Invite, rounds: Rounds::default() };
                 ctx.out.push(CallAction::Resume { sent, branch });
                 call.phase = Phase::Inviting(Inviting {
-                    progress: Progress::Proceeding,
+                    progress: Progress::Ringing,
+                    alternatives: Alternatives::default(),
                     ring_deadline: ctx.now,
                     early: Vec::new(),
                     sdp: String::new(),
@@ -268,10 +259,18 @@ impl Call {
         request
     }
 
-    /// The INVITE left anew with an answer to a challenge.
-    pub(super) fn reinvited(&mut self, ctx: &mut Ctx<'_>, request: Arc<Request>, cseq: u32, branch: String) {
+    /// The INVITE left anew: with an answer to a challenge, a longer session timer, or another way.
+    pub(super) fn reinvited(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        request: Arc<Request>,
+        peer: Peer,
+        cseq: u32,
+        branch: String,
+    ) {
         let Some(outgoing) = &mut self.outgoing else { return };
         outgoing.request = request;
+        outgoing.peer = peer;
         outgoing.record.cseq = cseq;
         outgoing.record.branch = branch;
         if let Phase::Inviting(inviting) = &mut self.phase {
@@ -287,7 +286,7 @@ impl Call {
         let Phase::Inviting(inviting) = &mut self.phase else { return };
         match inviting.progress {
             Progress::Calling => inviting.progress = Progress::CancelWanted(why),
-            Progress::Proceeding => self.cancel(ctx, why),
+            Progress::Proceeding | Progress::Ringing => self.cancel(ctx, why),
             Progress::CancelWanted(_) | Progress::Cancelling { .. } => {}
         }
     }
@@ -301,15 +300,19 @@ impl Call {
     /// CANCEL with the INVITE's own branch (RFC 3261 §9.1).
     fn send_cancel(&mut self, ctx: &mut Ctx<'_>) {
         let Some(outgoing) = &self.outgoing else { return };
-        let invite = &outgoing.request;
+        let (request, cseq) = (outgoing.request.clone(), outgoing.record.cseq);
+        let (peer, branch) = (outgoing.peer, outgoing.record.branch.clone());
+        self.cancel_invite(ctx, &request, cseq, peer, branch);
+    }
+
+    pub(super) fn cancel_invite(&mut self, ctx: &mut Ctx<'_>, invite: &Request, cseq: u32, peer: Peer, branch: String) {
         let mut request = Request::new(Method::Cancel, invite.uri.clone());
         for name in ["Max-Forwards", "Route", "From", "To", "Call-ID"] {
             for value in invite.headers.all(name) {
                 request.headers.push(name, value);
             }
         }
-        request.headers.push("CSeq", format!("{} CANCEL", outgoing.record.cseq));
-        let (peer, branch) = (outgoing.peer, outgoing.record.branch.clone());
+        request.headers.push("CSeq", format!("{cseq} CANCEL"));
         self.send_as(ctx, request, peer, Purpose::Cancel, branch, Rounds::default());
     }
 
@@ -322,7 +325,8 @@ impl Call {
         }
         *until = ctx.now + ctx.timers.transaction();
         let (request, branch) = (outgoing.request.clone(), outgoing.record.branch.clone());
-        let sent = Sent { request, peer: outgoing.peer, purpose: Purpose::Invite, rounds: Rounds::default() };
+        let (peer, hop) = (outgoing.peer, outgoing.hop);
+        let sent = Sent { request, peer, hop, purpose: Purpose::Invite, rounds: Rounds::default() };
         ctx.out.push(CallAction::Resume { sent, branch });
         self.send_cancel(ctx);
     }
@@ -330,14 +334,18 @@ impl Call {
     pub(super) fn on_inviting_timeout(&mut self, ctx: &mut Ctx<'_>) {
         let Phase::Inviting(inviting) = &self.phase else { return };
         match inviting.progress {
-            Progress::Calling | Progress::Proceeding if ctx.now >= inviting.ring_deadline => {
+            Progress::Calling | Progress::Proceeding | Progress::Ringing if ctx.now >= inviting.ring_deadline => {
                 self.give_up(ctx, Why::RingTimeout);
+            }
+            Progress::Calling if inviting.alternatives.deadline().is_some_and(|heard_by| ctx.now >= heard_by) => {
+                if !self.fail_over(ctx, None) {
+                    self.abandon(ctx);
+                    self.fail(ctx, None, FailureCause::Unreachable, Some("no response".into()));
+                }
             }
             // The far side answered CANCEL but never the INVITE.
             Progress::Cancelling { why, until } if ctx.now >= until => {
-                if let Some(outgoing) = &self.outgoing {
-                    ctx.out.push(CallAction::Abandon { branch: outgoing.record.branch.clone() });
-                }
+                self.abandon(ctx);
                 let cause = given_up_cause(why, None);
                 self.fail(ctx, None, cause, None);
             }
@@ -345,12 +353,22 @@ impl Call {
         }
     }
 
+    /// Nobody waits for a final response to the INVITE any more.
+    fn abandon(&self, ctx: &mut Ctx<'_>) {
+        if let Some(outgoing) = &self.outgoing {
+            ctx.out.push(CallAction::Abandon { branch: outgoing.record.branch.clone() });
+        }
+    }
+
     pub(super) fn on_invite_unanswered(&mut self, ctx: &mut Ctx<'_>, how: Unanswered) {
+        if self.fail_over(ctx, None) {
+            return;
+        }
         let Phase::Inviting(inviting) = &self.phase else { return };
         let cause = match inviting.progress {
             Progress::CancelWanted(Why::HangUp) => FailureCause::Cancelled,
             Progress::Cancelling { why, .. } => given_up_cause(why, None),
-            Progress::Calling | Progress::Proceeding | Progress::CancelWanted(Why::RingTimeout) => {
+            Progress::Calling | Progress::Proceeding | Progress::Ringing | Progress::CancelWanted(Why::RingTimeout) => {
                 FailureCause::Unreachable
             }
         };
@@ -374,18 +392,26 @@ impl Call {
         }
         let Phase::Inviting(inviting) = &mut self.phase else { return };
         if response.is_provisional() {
+            inviting.alternatives.heard();
             match inviting.progress {
+                Progress::Calling | Progress::Proceeding if response.status > 100 => {
+                    inviting.progress = Progress::Ringing
+                }
                 Progress::Calling => inviting.progress = Progress::Proceeding,
                 Progress::CancelWanted(why) => self.cancel(ctx, why),
-                Progress::Proceeding | Progress::Cancelling { .. } => {}
+                Progress::Proceeding | Progress::Ringing | Progress::Cancelling { .. } => {}
             }
             return self.on_provisional(ctx, response, essentials);
         }
+        if TRY_ELSEWHERE.contains(&response.status) && self.fail_over(ctx, seconds(response)) {
+            return;
+        }
+        let Phase::Inviting(inviting) = &mut self.phase else { return };
         let cause = match inviting.progress {
             Progress::CancelWanted(why) | Progress::Cancelling { why, .. } => {
                 given_up_cause(why, Some(response.status))
             }
-            Progress::Calling | Progress::Proceeding => FailureCause::of_status(response.status),
+            Progress::Calling | Progress::Proceeding | Progress::Ringing => FailureCause::of_status(response.status),
         };
         let reason = (!response.reason.is_empty()).then(|| response.reason.chars().take(MAX_REASON).collect());
         self.fail(ctx, Some(response.status), cause, reason);
@@ -405,7 +431,7 @@ impl Call {
         let at = match known {
             Some(at) => at,
             None if inviting.early.len() < ctx.limits.max_forks => {
-                let dialog = Dialog::of_response(&outgoing.request, response, essentials, outgoing.peer);
+                let dialog = Dialog::of_response(&outgoing.request, response, essentials, outgoing.hop);
                 inviting.early.push(Early { dialog, rseq: None, sdp: None });
                 inviting.early.len() - 1
             }
@@ -446,7 +472,7 @@ impl Call {
         let Some(outgoing) = &mut self.outgoing else { return };
         outgoing.answers_until.get_or_insert(ctx.now + ctx.timers.transaction());
         let invite = outgoing.request.clone();
-        let mut dialog = Dialog::of_response(&invite, response, essentials, outgoing.peer);
+        let mut dialog = Dialog::of_response(&invite, response, essentials, outgoing.hop);
         let cseq = essentials.cseq.number;
         let phase = std::mem::replace(&mut self.phase, Phase::Over { until: ctx.now });
         let Phase::Inviting(inviting) = phase else {
@@ -462,7 +488,7 @@ impl Call {
         });
         self.acknowledge(ctx, &dialog, &invite, cseq);
         let given_up = match inviting.progress {
-            Progress::Calling | Progress::Proceeding => None,
+            Progress::Calling | Progress::Proceeding | Progress::Ringing => None,
             Progress::CancelWanted(why) | Progress::Cancelling { why, .. } => Some(why),
         };
         // Some gateways put the answer into an unreliable 183 only.
@@ -486,7 +512,7 @@ impl Call {
     }
 
     /// BYE to an answer nobody wants.
-    fn end_fork(&mut self, ctx: &mut Ctx<'_>, mut dialog: Dialog) {
+    pub(super) fn end_fork(&mut self, ctx: &mut Ctx<'_>, mut dialog: Dialog) {
         let request = dialog.request(Method::Bye);
         let peer = dialog.next_hop();
         self.send(ctx, request, peer, Purpose::ForkBye);
@@ -502,32 +528,8 @@ fn given_up_cause(why: Why, status: Option<u16>) -> FailureCause {
     }
 }
 
-fn first_invite(wanted: &CallRequest, trunk: &TrunkConfig, local: &Local, caller: &str, peer: Peer) -> Request {
-    let mut uri = format!("sip:{}@{}", percent_encoded(&wanted.to_user), bracketed(&trunk.host));
-    if trunk.port != 5060 {
-        uri.push_str(&format!(":{}", trunk.port));
-    }
-    push_params(&mut uri, &trunk.uri_params);
-    if peer.transport == Transport::Tcp {
-        uri.push_str(";transport=tcp");
-    }
-    let domain = trunk.from_domain.as_deref().map_or_else(|| local.host.clone(), bracketed);
-    let display = wanted.display_name.as_deref().map(|name| quoted(name) + " ").unwrap_or_default();
-    let mut request = Request::new(Method::Invite, uri.clone());
-    request.headers.push("Max-Forwards", "70");
-    request.headers.push("From", format!("{display}<sip:{caller}@{domain}>;tag={}", wanted.from_tag));
-    request.headers.push("To", format!("<{uri}>"));
-    request.headers.push("Call-ID", wanted.call_id.clone());
-    request.headers.push("CSeq", "1 INVITE");
-    request.headers.push("Contact", local.contact(peer.transport, caller));
-    request.headers.push("Allow", ALLOW);
-    request.headers.push("Supported", "100rel, timer");
-    for (name, value) in &wanted.extra_headers {
-        if is_token(name) && name.len() > 1 && !PROTECTED.iter().any(|taken| taken.eq_ignore_ascii_case(name)) {
-            request.headers.push(name, value.clone());
-        }
-    }
-    request.headers.push("Content-Type", "application/sdp");
-    request.body = Bytes::copy_from_slice(wanted.sdp.as_bytes());
-    request
+/// Retry-After in seconds; a comment or parameters may follow.
+fn seconds(response: &Response) -> Option<u64> {
+    let value = response.headers.get("Retry-After")?;
+    value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }

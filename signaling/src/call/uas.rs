@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    Call, Ctx, Phase, ServerId, allows,
+    Call, Ctx, Large, Phase, ServerId, allows,
     refresh::{self, Asked, MIN_SE},
+    reliable::{Next, Reliable},
     session::{AckWait, AfterAck, Exchange, Session},
 };
 use crate::{
     dialog::{Dialog, Local, Peer},
     digest::AuthSession,
     event::{CallKey, DialogState, EndedBy, SignalingEvent},
-    header::{Essentials, NameAddr, lists_option, reply, sdp_of},
+    header::{Essentials, NameAddr, list, lists_option, reply, sdp_of},
     message::{ALLOW, Method, Request, Response},
     uri::{Uri, percent_encoded},
 };
@@ -27,14 +28,17 @@ pub(super) struct Ringing {
     request: Request,
     dialog: Dialog,
     offer: Option<String>,
-    cseq: u32,
+    pub(super) cseq: u32,
     /// The last provisional, and when it is repeated.
     rung: Option<(Response, Instant)>,
+    /// Present when the caller insists on reliable provisionals.
+    pub(super) reliable: Option<Reliable>,
 }
 
 impl Ringing {
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.rung.as_ref().map(|(_, again)| *again)
+        let reliable = self.reliable.as_ref().and_then(Reliable::deadline);
+        self.rung.as_ref().map(|(_, again)| *again).into_iter().chain(reliable).min()
     }
 
     fn reply(&self, ctx: &Ctx<'_>, status: u16, sdp: Option<String>, contact: String) -> Response {
@@ -53,6 +57,17 @@ impl Ringing {
     }
 }
 
+/// Where an INVITE came from, as far as the configuration knows.
+#[derive(Debug)]
+pub struct Origin {
+    pub trunk: Option<String>,
+    pub auth: Option<AuthSession>,
+    /// The account we are registered by there.
+    pub account: Option<String>,
+    /// Whether it is believed about who calls (RFC 3325).
+    pub trusted: bool,
+}
+
 /// Who is called by whom, as the INVITE says.
 struct Parties {
     to_user: String,
@@ -61,14 +76,28 @@ struct Parties {
 }
 
 impl Parties {
-    fn of(request: &Request, essentials: &Essentials) -> Self {
+    fn of(request: &Request, essentials: &Essentials, origin: &Origin) -> Self {
         let user = |uri: &str| Uri::parse(uri).map(|uri| uri.decoded_user()).unwrap_or_default();
         let mut to_user = user(&request.uri);
-        if to_user.is_empty() {
+        if to_user.is_empty() || Some(to_user.as_str()) == origin.account.as_deref() {
             to_user = user(&essentials.to.uri);
         }
-        Self { to_user, from_user: user(&essentials.from.uri), from_display: essentials.from.display.clone() }
+        // What the carrier asserts counts more than what the caller wrote, if the carrier is believed.
+        let asserted = list(&request.headers, "P-Asserted-Identity").into_iter().filter_map(NameAddr::parse);
+        let caller = asserted.filter(|_| origin.trusted).find(|identity| !user(&identity.uri).is_empty());
+        let caller = caller.as_ref().unwrap_or(&essentials.from);
+        Self { to_user, from_user: user(&caller.uri), from_display: caller.display.clone() }
     }
+}
+
+/// Headers that only a trusted neighbour may write (RFC 3325 §9).
+fn is_asserted(name: &str) -> bool {
+    name.eq_ignore_ascii_case("P-Asserted-Identity")
+}
+
+/// RFC 3323 §4.2 and RFC 3325 §9.3: values that ask to keep the caller's identity from the called side.
+fn wants_privacy(words: &str) -> bool {
+    words.split(';').any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
 }
 
 impl Call {
@@ -77,8 +106,7 @@ impl Call {
     pub fn incoming(
         ctx: &mut Ctx<'_>,
         key: CallKey,
-        trunk: Option<String>,
-        auth: Option<AuthSession>,
+        origin: Origin,
         server: ServerId,
         request: &Request,
         essentials: &Essentials,
@@ -101,7 +129,11 @@ impl Call {
         }
         let dialog = Dialog::of_request(request, essentials, ctx.entropy.tag(), peer);
         ctx.respond(server, reply(request, 100, None));
-        let Parties { to_user, from_user, from_display } = Parties::of(request, essentials);
+        let Parties { to_user, from_user, from_display } = Parties::of(request, essentials, &origin);
+        let private = list(&request.headers, "Privacy").iter().any(|word| wants_privacy(word));
+        let headers = request.headers.iter().filter(|(name, _)| origin.trusted || !is_asserted(name));
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let Origin { trunk, auth, .. } = origin;
         let contact_user = percent_encoded(&to_user);
         ctx.event(SignalingEvent::Incoming {
             key,
@@ -110,15 +142,19 @@ impl Call {
             from_user,
             from_display,
             sdp: offer.clone(),
-            headers: request.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            private,
+            headers,
         });
-        let ringing =
-            Ringing { server, request: request.clone(), dialog, offer, cseq: essentials.cseq.number, rung: None };
+        let insists = lists_option(&request.headers, "Require", "100rel");
+        let reliable = insists.then(|| Reliable::new(ctx.entropy.between(1, 1 << 20) as u32));
+        let (request, cseq) = (request.clone(), essentials.cseq.number);
+        let ringing = Ringing { server, request, dialog, offer, cseq, rung: None, reliable };
         Ok(Self {
             key,
             trunk,
             local,
             contact_user: if contact_user.is_empty() { "ringback".into() } else { contact_user },
+            large: Large::ByTcp,
             auth,
             outgoing: None,
             acks: Vec::new(),
@@ -150,18 +186,23 @@ impl Call {
             let response = response.clone();
             ctx.respond(server, response);
         }
+        self.on_reliable_timeout(ctx, server);
     }
 
     /// Sends a provisional; statuses outside 101–199 count as 180. With SDP it is early media.
     pub fn ring(&mut self, ctx: &mut Ctx<'_>, status: u16, sdp: Option<String>) {
-        let Phase::Ringing(ringing) = &self.phase else { return };
-        // A caller that insists on reliable provisionals gets none: RFC 3262 §3 forbids unreliable ones.
-        if lists_option(&ringing.request.headers, "Require", "100rel") {
+        let status = if (101..200).contains(&status) { status } else { 180 };
+        let Phase::Ringing(ringing) = &mut self.phase else { return };
+        let next = || Next::Ring { status, sdp: sdp.clone() };
+        if ringing.reliable.as_mut().is_some_and(|reliable| reliable.must_wait(next)) {
             return;
         }
-        let status = if (101..200).contains(&status) { status } else { 180 };
+        let Phase::Ringing(ringing) = &self.phase else { return };
         let response = ringing.reply(ctx, status, sdp, self.contact(ringing.dialog.peer));
         let server = ringing.server;
+        if ringing.reliable.is_some() {
+            return self.ring_reliably(ctx, server, response);
+        }
         ctx.respond(server, response.clone());
         if let Phase::Ringing(ringing) = &mut self.phase {
             ringing.rung = Some((response, ctx.now + RING_AGAIN));
@@ -170,6 +211,11 @@ impl Call {
 
     /// Answers with 200, which is repeated until ACK comes; then `Answered` follows.
     pub fn accept(&mut self, ctx: &mut Ctx<'_>, sdp: String) {
+        let Phase::Ringing(ringing) = &mut self.phase else { return };
+        let next = || Next::Accept { sdp: sdp.clone() };
+        if ringing.reliable.as_mut().is_some_and(|reliable| reliable.must_wait(next)) {
+            return;
+        }
         let Phase::Ringing(ringing) = &self.phase else { return };
         let mut response = ringing.reply(ctx, 200, Some(sdp.clone()), self.contact(ringing.dialog.peer));
         response.headers.push("Supported", "100rel, timer");
@@ -191,6 +237,7 @@ impl Call {
             ack: Some(AckWait::new(ctx, server, response.clone(), cseq, AfterAck::Announce)),
             refresh,
             far_updates: allows(&ringing.request.headers, "UPDATE"),
+            transfer: None,
         };
         ctx.event(SignalingEvent::Dialog(self.stored(&session.dialog, DialogState::Confirmed)));
         ctx.respond(server, response);
@@ -242,7 +289,7 @@ impl Call {
                 ctx.refuse(server, request, 200);
             }
             Method::Info | Method::Options => ctx.refuse(server, request, 200),
-            Method::Prack => ctx.refuse(server, request, 481),
+            Method::Prack => self.on_prack(ctx, server, request),
             Method::Ack | Method::Cancel => {}
             // §14.2 and RFC 3311 §5.2: not before our own answer.
             Method::Invite | Method::Update => {
@@ -250,6 +297,8 @@ impl Call {
                 response.headers.push("Retry-After", ctx.entropy.between(1, 10).to_string());
                 ctx.respond(server, response);
             }
+            Method::Refer => ctx.refuse(server, request, 405),
+            Method::Notify => ctx.refuse(server, request, 481),
             Method::Other(_) => ctx.refuse(server, request, request.method.refusal()),
         }
     }

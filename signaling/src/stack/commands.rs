@@ -4,10 +4,9 @@ use std::{net::SocketAddr, time::Instant};
 
 use super::{Admission, Output, Stack, timers::Wake};
 use crate::{
-    call::Call,
-    config::TrunkConfig,
-    event::{CallKey, CallRequest, FailureCause, SignalingEvent, StaleCall, StoredDialog},
-    trunk::Trunk,
+    call::{Call, Referral},
+    event::{CallKey, CallRequest, FailureCause, SignalingEvent, StaleCall, StoredDialog, TransferStep},
+    user_to_user::UserToUser,
 };
 
 impl Stack {
@@ -15,25 +14,42 @@ impl Stack {
     pub fn place_call(&mut self, now: Instant, wanted: &CallRequest) {
         let trunk = self.trunks.iter().find(|trunk| trunk.config().id == wanted.trunk);
         let full = self.calls.len() >= self.limits.max_dialogs || self.transactions_full();
-        let refusal = match trunk.map(|trunk| trunk.peer()) {
-            _ if self.calls.contains_key(&wanted.key) => return,
+        let route = trunk.map(|trunk| (trunk.config().clone(), trunk.route(now, &mut self.entropy)));
+        let refusal = match route {
+            _ if !self.make_room(wanted.key) => return,
             _ if full || self.admission == Admission::Closed => (FailureCause::Failed, "no room for another call"),
             None => (FailureCause::Unreachable, "unknown trunk"),
-            Some(None) => (FailureCause::Unreachable, "the trunk's host is not known"),
-            Some(Some(peer)) => {
-                let Some(config) = trunk.map(|trunk| trunk.config().clone()) else { return };
-                let local = (self.local_of)(peer);
+            Some((config, route)) => {
+                let Some((first, others)) = route.split_first() else {
+                    return self.refuse_call(wanted.key, FailureCause::Unreachable, "the trunk's host is not known");
+                };
+                let local = (self.local_of)(*first);
                 let mut out = Vec::new();
                 let mut ctx = self.ctx(now, &mut out);
-                match Call::place(&mut ctx, wanted, &config, local, peer) {
+                match Call::place(&mut ctx, wanted, &config, local, *first, others) {
                     Ok(call) => return self.add_call(now, call, out),
                     Err(error) => (FailureCause::Failed, error.0),
                 }
             }
         };
-        let (cause, reason) = (refusal.0, Some(refusal.1.to_owned()));
-        let event = SignalingEvent::Failed { key: wanted.key, status: None, cause, reason };
+        self.refuse_call(wanted.key, refusal.0, refusal.1);
+    }
+
+    fn refuse_call(&mut self, key: CallKey, cause: FailureCause, reason: &str) {
+        let event = SignalingEvent::Failed { key, status: None, cause, reason: Some(reason.to_owned()) };
         self.outputs.push_back(Output::Event(Box::new(event)));
+    }
+
+    /// A call that has been reported as over gives its key to the next try of its owner. False when it lives.
+    fn make_room(&mut self, key: CallKey) -> bool {
+        match self.calls.get(&key) {
+            None => true,
+            Some(slot) if slot.call.is_over() => {
+                self.forget_call(key);
+                true
+            }
+            Some(_) => false,
+        }
     }
 
     pub fn ring(&mut self, now: Instant, key: CallKey, status: u16, sdp: Option<String>) {
@@ -67,6 +83,33 @@ impl Stack {
         self.with_call(now, key, |call, ctx| call.accept_reinvite(ctx, sdp));
     }
 
+    /// Hands a call on to a number, at its own trunk's host.
+    pub fn refer_to_number(&mut self, now: Instant, key: CallKey, number: &str, data: Option<UserToUser>) {
+        let trunk = self.calls.get(&key).and_then(|slot| slot.call.trunk());
+        let trunk = trunk.and_then(|id| self.trunks.iter().find(|trunk| trunk.config().id == id));
+        match trunk.map(|trunk| Referral::to_number(number, &trunk.config().host, data)) {
+            Some(referral) => self.with_call(now, key, |call, ctx| call.refer(ctx, &referral)),
+            None => self.refuse_transfer(key),
+        }
+    }
+
+    /// Hands a call on to the far side of another call, which it replaces (RFC 3891).
+    pub fn refer_to_call(&mut self, now: Instant, key: CallKey, other: CallKey, data: Option<UserToUser>) {
+        let found = self.calls.get(&other).and_then(|slot| slot.call.replaceable());
+        match found.filter(|_| key != other) {
+            Some((target, replaces)) => {
+                let referral = Referral { target, replaces: Some(replaces), user_to_user: data };
+                self.with_call(now, key, |call, ctx| call.refer(ctx, &referral));
+            }
+            None => self.refuse_transfer(key),
+        }
+    }
+
+    fn refuse_transfer(&mut self, key: CallKey) {
+        let event = SignalingEvent::Transfer { key, step: TransferStep::Refused(481) };
+        self.outputs.push_back(Output::Event(Box::new(event)));
+    }
+
     /// Ends a call of a previous life. What it comes to is reported by `Failed` or `Ended` with its key.
     pub fn terminate_stored(&mut self, now: Instant, stored: &StoredDialog) {
         if self.calls.contains_key(&stored.key) {
@@ -97,43 +140,5 @@ impl Stack {
             self.stale.insert((stale.call_id, stale.from_tag), stale.until);
             self.set_alarm(stale.until, Wake::Stale);
         }
-    }
-
-    /// Replaces the trunks. Calls that run keep theirs; a trunk that is the same keeps its state.
-    pub fn set_trunks(&mut self, now: Instant, configs: Vec<TrunkConfig>) {
-        let mut old = std::mem::take(&mut self.trunks);
-        let place = |trunk: &TrunkConfig| (trunk.id.clone(), trunk.host.clone(), trunk.port, trunk.transport);
-        for config in configs {
-            let known = old.iter().position(|trunk| place(trunk.config()) == place(&config));
-            let trunk = match known {
-                Some(at) => old.swap_remove(at).reconfigured(now, config),
-                None => Trunk::new(now, config, self.entropy.token()),
-            };
-            let id = trunk.config().id.clone();
-            let literal = trunk.config().host.parse().ok().map(|ip| SocketAddr::new(ip, trunk.config().port));
-            self.trunks.push(trunk);
-            // An address needs no look-up, so that a call may follow at once.
-            self.resolved(now, &id, literal.into_iter().collect());
-        }
-        self.admit_trunks();
-    }
-
-    /// A trunk's host was looked up; no addresses keep what is known.
-    pub fn resolved(&mut self, now: Instant, id: &str, addresses: Vec<SocketAddr>) {
-        let Some(trunk) = self.trunks.iter_mut().find(|trunk| trunk.config().id == id) else { return };
-        let changed = trunk.resolved(addresses);
-        self.admit_trunks();
-        self.after_trunk(now, id, None, changed);
-    }
-
-    fn admit_trunks(&mut self) {
-        let wanted = self.trunks.iter().flat_map(|trunk| trunk.addresses()).map(|address| address.ip()).collect();
-        for address in self.trunk_addresses.difference(&wanted) {
-            self.outputs.push_back(Output::Dismiss(*address));
-        }
-        for address in wanted.difference(&self.trunk_addresses) {
-            self.outputs.push_back(Output::Admit(*address));
-        }
-        self.trunk_addresses = wanted;
     }
 }

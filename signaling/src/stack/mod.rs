@@ -1,12 +1,19 @@
 //! The whole of SIP without I/O: transactions, calls and trunks joined. Messages, commands and time go in, [`Output`]s
 //! come out; [`crate::endpoint`] is the loop around it, and the pair tests drive two of them on virtual time.
 
+#[cfg(test)]
+mod bench;
 mod commands;
+#[cfg(test)]
+mod failover_tests;
 #[cfg(test)]
 mod pair_tests;
 mod requests;
 mod responses;
 mod timers;
+#[cfg(test)]
+mod transfer_tests;
+mod trunks;
 
 use std::{
     collections::{BinaryHeap, HashMap, HashSet, VecDeque},
@@ -18,10 +25,11 @@ use bytes::Bytes;
 
 use crate::{
     call::{Call, CallAction, Ctx, Sent, ServerId},
-    config::{SignalingLimits, SipTimers},
+    config::{IpNet, SignalingLimits, SipTimers, Transport},
     dialog::{Local, Peer},
     entropy::Entropy,
-    event::{CallKey, SignalingEvent, TrunkState},
+    event::{CallKey, SignalingEvent},
+    ladder::{Ladder, Ladders},
     message::{Method, Response},
     transaction::{ClientAction, ClientInvite, ClientNonInvite, ServerAction, ServerInvite, ServerNonInvite},
     trunk::Trunk,
@@ -38,15 +46,19 @@ pub enum Output {
         client: Option<u64>,
     },
     Event(Box<SignalingEvent>),
-    /// Look up a trunk's host and report by [`Stack::resolved`].
+    /// Look up a trunk's host (RFC 3263: by SRV when no port is given) and report by [`Stack::resolved`].
     Resolve {
         trunk: String,
         host: String,
-        port: u16,
+        port: Option<u16>,
+        transport: Transport,
+        sips: bool,
     },
     /// Listen to an address from now on; paired with `Dismiss`.
     Admit(IpAddr),
     Dismiss(IpAddr),
+    /// Listen to these ranges besides those of the settings; replaces what was said before.
+    Allow(Vec<IpNet>),
 }
 
 /// How the stack names itself towards a peer; given by the loop, which knows the sockets.
@@ -75,6 +87,10 @@ pub struct Stack {
     outputs: VecDeque<Output>,
     next_id: u64,
     admission: Admission,
+    /// Why the transport failed, while a step deals with it.
+    trouble: Option<Box<str>>,
+    trunks_touched: bool,
+    ladders: Ladders,
 }
 
 /// Whether new calls are taken.
@@ -144,12 +160,16 @@ struct Slot {
 }
 
 impl Client {
-    /// Whether nobody waits for its response.
-    fn is_quiet(&self) -> bool {
+    fn is_answered(&self) -> bool {
         match &self.machine {
             ClientMachine::Invite(machine) => machine.is_answered(),
-            ClientMachine::Other(machine) => machine.is_answered() || matches!(self.owner, Owner::Trunk(_)),
+            ClientMachine::Other(machine) => machine.is_answered(),
         }
+    }
+
+    /// Whether nobody waits for its response. A farewell to a registrar is waited for, a ping is not.
+    fn is_quiet(&self) -> bool {
+        self.is_answered() || self.sent.purpose == crate::call::Purpose::Ping
     }
 }
 
@@ -163,6 +183,7 @@ impl Stack {
     ) -> Self {
         Self {
             user_agent,
+            ladders: Ladders::new(limits.ladder_bytes),
             limits,
             timers,
             entropy,
@@ -181,6 +202,8 @@ impl Stack {
             outputs: VecDeque::new(),
             next_id: 1,
             admission: Admission::Open,
+            trouble: None,
+            trunks_touched: true,
         }
     }
 
@@ -188,16 +211,13 @@ impl Stack {
         self.outputs.pop_front()
     }
 
+    /// The messages of a call, masked; empty when they are not kept (any more).
+    pub fn ladder(&self, key: CallKey) -> Ladder {
+        self.ladders.of(key)
+    }
+
     pub fn set_admission(&mut self, admission: Admission) {
         self.admission = admission;
-    }
-
-    pub fn trunk_states(&self) -> Vec<TrunkState> {
-        self.trunks.iter().map(|trunk| trunk.state().clone()).collect()
-    }
-
-    pub fn trunk_count(&self) -> usize {
-        self.trunks.len()
     }
 
     /// Whether no call is left that still has something to say.
@@ -261,15 +281,7 @@ impl Stack {
     fn settle(&mut self, now: Instant, key: CallKey) {
         let Some(slot) = self.calls.get_mut(&key) else { return };
         if slot.call.is_gone(now) {
-            if let Some(address) = slot.admitted.take() {
-                self.outputs.push_back(Output::Dismiss(address));
-            }
-            let dialog_id = std::mem::take(&mut slot.dialog_id);
-            let branch = slot.call.invite_branch().map(str::to_owned);
-            self.calls.remove(&key);
-            self.dialogs.remove(&dialog_id);
-            // A proceeding INVITE has no timer of its own and must not outlive its call.
-            return branch.into_iter().for_each(|branch| self.abandon_client(branch));
+            return self.forget_call(key);
         }
         if let Some(peer) = slot.call.next_hop() {
             let address = peer.address.ip();
@@ -283,6 +295,20 @@ impl Stack {
         self.wind_call(key);
     }
 
+    fn forget_call(&mut self, key: CallKey) {
+        let Some(slot) = self.calls.remove(&key) else { return };
+        if let Some(address) = slot.admitted {
+            self.outputs.push_back(Output::Dismiss(address));
+        }
+        if self.dialogs.get(&slot.dialog_id) == Some(&key) {
+            self.dialogs.remove(&slot.dialog_id);
+        }
+        // A proceeding INVITE has no timer of its own and must not outlive its call.
+        if let Some(branch) = slot.call.invite_branch() {
+            self.abandon_client(branch.to_owned());
+        }
+    }
+
     fn carry_out(&mut self, now: Instant, key: CallKey, actions: Vec<CallAction>) {
         for action in actions {
             match action {
@@ -290,10 +316,12 @@ impl Stack {
                 CallAction::Resume { sent, branch } => self.resume_client(sent, branch, key),
                 CallAction::Abandon { branch } => self.abandon_client(branch),
                 CallAction::Transmit { bytes, peer } => {
+                    self.ladders.keep(now, key, true, bytes.clone());
                     self.outputs.push_back(Output::Send { peer, bytes, client: None });
                 }
                 CallAction::Respond { server, response } => self.respond(now, server, &response),
                 CallAction::Event(event) => self.outputs.push_back(Output::Event(event)),
+                CallAction::Avoid { peer, seconds } => self.avoid(now, peer, seconds),
             }
         }
     }
@@ -352,14 +380,17 @@ impl Stack {
             ServerMachine::Invite(machine) => machine.respond(now, response, &mut actions),
             ServerMachine::Other(machine) => machine.respond(now, response, &mut actions),
         }
-        self.on_server_actions(id, actions);
+        self.on_server_actions(now, id, actions);
     }
 
-    fn on_server_actions(&mut self, id: ServerId, actions: Vec<ServerAction>) {
+    fn on_server_actions(&mut self, now: Instant, id: ServerId, actions: Vec<ServerAction>) {
         let Some(server) = self.servers.get(&id) else { return };
-        let peer = server.reply_to;
+        let (peer, call) = (server.reply_to, server.call);
         for action in actions {
             if let ServerAction::Transmit(bytes) = action {
+                if let Some(key) = call {
+                    self.ladders.keep(now, key, true, bytes.clone());
+                }
                 self.outputs.push_back(Output::Send { peer, bytes, client: None });
             }
         }
@@ -372,6 +403,9 @@ impl Stack {
             match action {
                 ClientAction::Transmit(bytes) => {
                     let peer = client.sent.peer;
+                    if let Owner::Call(key) = client.owner {
+                        self.ladders.keep(now, key, true, bytes.clone());
+                    }
                     self.outputs.push_back(Output::Send { peer, bytes, client: Some(id) });
                 }
                 ClientAction::Deliver(response) => {

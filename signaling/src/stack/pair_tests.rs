@@ -10,11 +10,12 @@ use bytes::Bytes;
 
 use super::{Output, Stack};
 use crate::{
-    config::{SignalingLimits, SipTimers, Transport, TrunkConfig},
+    config::{SignalingLimits, SipTimers, Transport},
     dialog::{Local, Peer},
     entropy::Entropy,
     event::{CallKey, CallRequest, EndedBy, FailureCause, SignalingEvent},
     message::parse_datagram,
+    trunk::TrunkConfig,
 };
 
 const OFFER: &str = "v=0\r\no=a 1 1 IN IP4 10.0.0.1\r\n";
@@ -64,7 +65,6 @@ impl Pair {
                 Stack::new("test".into(), SignalingLimits::default(), SipTimers::default(), entropy, Box::new(local));
             let trunk = TrunkConfig::new("other", transport, address(1 - side).ip().to_string(), 5060);
             stack.set_trunks(now, vec![trunk]);
-            stack.resolved(now, "other", vec![address(1 - side)]);
             stack
         };
         Self {
@@ -109,7 +109,7 @@ impl Pair {
                 match output {
                     Output::Send { bytes, .. } => self.fly(side, bytes),
                     Output::Event(event) => self.events[side].push_back(*event),
-                    Output::Resolve { .. } | Output::Admit(_) | Output::Dismiss(_) => {}
+                    Output::Resolve { .. } | Output::Admit(_) | Output::Dismiss(_) | Output::Allow(_) => {}
                 }
             }
         }

@@ -4,8 +4,7 @@ use std::{net::SocketAddr, time::Instant};
 
 use super::{Admission, Output, Server, ServerKey, ServerMachine, Stack};
 use crate::{
-    call::{Call, ServerId, unsupported},
-    config::Transport,
+    call::{Call, Origin, ServerId, unsupported},
     dialog::Peer,
     event::CallKey,
     header::{Essentials, Via, reply, split_list},
@@ -41,7 +40,7 @@ impl Stack {
             return self.on_ack(now, &key, &request, &essentials);
         }
         if let Some(id) = self.server_index.get(&key).copied() {
-            return self.on_repetition(id);
+            return self.on_repetition(now, id, &request);
         }
         if self.transactions_full() {
             return self.refuse_stateless(reply_to, &request, 503);
@@ -50,11 +49,16 @@ impl Stack {
         let server = self.new_server(key, &request, reply_to);
         match (&request.method, essentials.to.tag()) {
             (Method::Cancel, _) => self.on_cancel(now, server, &invite, &request),
-            (Method::Other(_), _) => self.refuse(now, server, &request, request.method.refusal()),
+            // Whom we talk to is decided here: nobody hands our calls on.
+            (Method::Other(_) | Method::Refer, _) => self.refuse(now, server, &request, request.method.refusal()),
             (_, Some(tag)) => {
                 let dialog_id = (essentials.call_id.clone(), tag.to_owned());
                 match self.dialogs.get(&dialog_id).copied() {
                     Some(call) => {
+                        self.note_request(now, Some(call), &request);
+                        if let Some(server) = self.servers.get_mut(&server) {
+                            server.call = Some(call);
+                        }
                         self.with_call(now, call, |call, ctx| call.on_request(ctx, server, &request, &essentials));
                     }
                     None => self.refuse(now, server, &request, 481),
@@ -63,6 +67,13 @@ impl Stack {
             (Method::Invite, None) => self.on_invite(now, server, &request, &essentials, from),
             (Method::Options, None) => self.on_options(now, server, &request),
             (_, None) => self.refuse(now, server, &request, 481),
+        }
+    }
+
+    /// Keeps a request for the call's ladder.
+    fn note_request(&mut self, now: Instant, call: Option<CallKey>, request: &Request) {
+        if let Some(key) = call.filter(|_| self.ladders.is_on()) {
+            self.ladders.keep(now, key, false, request.encode());
         }
     }
 
@@ -84,14 +95,16 @@ impl Stack {
         id
     }
 
-    fn on_repetition(&mut self, id: ServerId) {
+    fn on_repetition(&mut self, now: Instant, id: ServerId, request: &Request) {
         let Some(server) = self.servers.get_mut(&id) else { return };
+        let call = server.call;
         let mut actions = Vec::new();
         match &mut server.machine {
             ServerMachine::Invite(machine) => machine.on_repetition(&mut actions),
             ServerMachine::Other(machine) => machine.on_repetition(&mut actions),
         }
-        self.on_server_actions(id, actions);
+        self.note_request(now, call, request);
+        self.on_server_actions(now, id, actions);
     }
 
     /// ACK of a failure belongs to its transaction, ACK of a 2xx to the call.
@@ -101,11 +114,12 @@ impl Stack {
         {
             let mut actions = Vec::new();
             machine.on_ack(now, &mut actions);
-            self.on_server_actions(id, actions);
+            self.on_server_actions(now, id, actions);
         }
         let Some(tag) = essentials.to.tag() else { return };
         let dialog_id = (essentials.call_id.clone(), tag.to_owned());
         if let Some(call) = self.dialogs.get(&dialog_id).copied() {
+            self.note_request(now, Some(call), request);
             self.with_call(now, call, |call, ctx| call.on_ack(ctx, request, essentials));
         }
     }
@@ -118,6 +132,7 @@ impl Stack {
         self.refuse(now, server, request, 200);
         let Some(Server { machine: ServerMachine::Invite(machine), call, .. }) = self.servers.get(&id) else { return };
         if let (true, Some(key)) = (machine.is_open(), *call) {
+            self.note_request(now, Some(key), request);
             self.with_call(now, key, |call, ctx| call.on_cancel(ctx));
         }
     }
@@ -138,17 +153,25 @@ impl Stack {
         let source = from.address.ip().to_canonical();
         let trunk = self.trunks.iter().find(|trunk| {
             trunk.config().transport == from.transport
-                && trunk.addresses().iter().any(|address| address.ip().to_canonical() == source)
+                && (trunk.addresses().any(|address| address.ip().to_canonical() == source)
+                    || trunk.config().allow_from.iter().any(|range| range.contains(source)))
         });
+        let trusted = trunk.is_some_and(|trunk| trunk.config().trusts_identity);
+        // The registrar sends calls to our account; the number called is in To then.
+        let account = trunk.map(|trunk| trunk.config()).filter(|config| config.register.is_some());
+        let account = account.map(|config| config.account().to_owned());
         let (trunk, auth) = (trunk.map(|trunk| trunk.config().id.clone()), trunk.and_then(|trunk| trunk.auth()));
         let key = CallKey(self.entropy.key());
-        let local = (self.local_of)(from);
+        let mut local = (self.local_of)(from);
+        local.sips = Uri::parse(&request.uri).is_some_and(|uri| uri.scheme == Scheme::Sips);
         if let Some(server) = self.servers.get_mut(&server) {
             server.call = Some(key);
         }
+        self.note_request(now, Some(key), request);
         let mut out = Vec::new();
         let mut ctx = self.ctx(now, &mut out);
-        match Call::incoming(&mut ctx, key, trunk, auth, server, request, essentials, local, from) {
+        let origin = Origin { trunk, auth, account, trusted };
+        match Call::incoming(&mut ctx, key, origin, server, request, essentials, local, from) {
             Ok(call) => self.add_call(now, call, out),
             Err(response) => self.respond(now, server, &response),
         }
@@ -216,7 +239,7 @@ fn note_source(request: &mut Request, from: Peer) -> Option<Peer> {
         line.push_str(item);
     }
     request.headers.replace_first("Via", line);
-    let port = if asks_port || from.transport == Transport::Tcp { source.port() } else { via.port.unwrap_or(5060) };
+    let port = if asks_port || from.transport.is_reliable() { source.port() } else { via.port.unwrap_or(5060) };
     Some(Peer { transport: from.transport, address: SocketAddr::new(source.ip(), port) })
 }
 

@@ -20,6 +20,9 @@ impl Stack {
             && let Some(client) = self.clients.get_mut(&id)
         {
             let mut actions = Vec::new();
+            if let (Owner::Call(key), true) = (&client.owner, self.ladders.is_on()) {
+                self.ladders.keep(now, *key, false, response.encode());
+            }
             match &mut client.machine {
                 ClientMachine::Invite(machine) => machine.on_response(now, response, &mut actions),
                 ClientMachine::Other(machine) => machine.on_response(now, response, &mut actions),
@@ -31,7 +34,8 @@ impl Stack {
         }
         let dialog_id = (essentials.call_id.clone(), essentials.from.tag().unwrap_or_default().to_owned());
         if let Some(call) = self.dialogs.get(&dialog_id).copied() {
-            self.with_call(now, call, |call, ctx| call.on_stray_response(ctx, &response, &essentials));
+            self.ladders.keep(now, call, false, response.encode());
+            self.with_call(now, call, |call, ctx| call.on_stray_response(ctx, from, &response, &essentials));
         } else if self.stale.get(&dialog_id).is_some_and(|until| now < *until) {
             self.on_stale_response(now, from, &response, &essentials);
         }
@@ -43,21 +47,7 @@ impl Stack {
             Owner::Call(key) => {
                 self.with_call(now, *key, |call, ctx| call.on_response(ctx, sent, response, &essentials));
             }
-            Owner::Trunk(id) => {
-                let Some(at) = self.trunks.iter().position(|trunk| trunk.config().id == *id) else { return };
-                let local = (self.local_of)(sent.peer);
-                let mut out = Vec::new();
-                let mut ctx = crate::call::Ctx {
-                    now,
-                    entropy: &mut self.entropy,
-                    timers: self.timers,
-                    limits: &self.limits,
-                    user_agent: &self.user_agent,
-                    out: &mut out,
-                };
-                let (ping, changed) = self.trunks[at].on_response(&mut ctx, sent, response, &local);
-                self.after_trunk(now, id, ping, changed);
-            }
+            Owner::Trunk(id) => self.on_trunk_response(now, id, sent, response),
         }
     }
 
@@ -65,18 +55,31 @@ impl Stack {
         let Some(client) = self.forget_client(id) else { return };
         match client.owner {
             Owner::Call(key) => {
-                self.with_call(now, key, |call, ctx| call.on_unanswered(ctx, client.sent.purpose, how));
+                self.with_call(now, key, |call, ctx| call.on_unanswered(ctx, &client.sent, how));
             }
-            Owner::Trunk(trunk_id) => {
-                let trunk = self.trunks.iter_mut().find(|trunk| trunk.config().id == trunk_id);
-                let changed = trunk.and_then(|trunk| trunk.on_unanswered(now));
-                self.after_trunk(now, &trunk_id, None, changed);
-            }
+            Owner::Trunk(id) => self.on_trunk_unanswered(now, &id, &client.sent, how),
         }
     }
 
     /// Bytes of a transaction could not be sent.
-    pub fn transport_failed(&mut self, now: Instant, client: u64) {
+    pub fn transport_failed(&mut self, now: Instant, client: u64, why: &str) {
+        self.trouble = Some(why.into());
+        self.fail_client(now, client);
+        self.trouble = None;
+    }
+
+    /// A connection has ended: pings that wait on it for an answer get none.
+    pub fn connection_lost(&mut self, now: Instant, peer: Peer, why: &str) {
+        let waiting = |client: &super::Client| {
+            client.sent.peer == peer && matches!(client.owner, Owner::Trunk(_)) && !client.is_answered()
+        };
+        let pings: Vec<u64> = self.clients.iter().filter(|(_, c)| waiting(c)).map(|(id, _)| *id).collect();
+        for ping in pings {
+            self.transport_failed(now, ping, why);
+        }
+    }
+
+    fn fail_client(&mut self, now: Instant, client: u64) {
         let Some(entry) = self.clients.get_mut(&client) else { return };
         let mut actions = Vec::new();
         match &mut entry.machine {

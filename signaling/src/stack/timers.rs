@@ -3,8 +3,8 @@
 
 use std::{cmp::Ordering, time::Instant};
 
-use super::{ClientMachine, Output, Owner, ServerMachine, Stack};
-use crate::event::{CallKey, SignalingEvent};
+use super::{ClientMachine, ServerMachine, Stack};
+use crate::event::CallKey;
 
 /// Whose alarm it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Stack {
                     ServerMachine::Invite(machine) => machine.on_timeout(now, &mut actions),
                     ServerMachine::Other(machine) => machine.on_timeout(now, &mut actions),
                 }
-                self.on_server_actions(id, actions);
+                self.on_server_actions(now, id, actions);
             }
             Wake::Call(key) => {
                 if let Some(slot) = self.calls.get_mut(&key).filter(|slot| slot.alarm == at) {
@@ -137,45 +137,6 @@ impl Stack {
         if let Some(at) = wound(&mut trunk.alarm, deadline) {
             self.set_alarm(at, Wake::Trunk(id.to_owned()));
         }
-    }
-
-    fn on_trunk_due(&mut self, now: Instant, id: &str) {
-        let Some(at) = self.trunks.iter().position(|trunk| trunk.config().id == id) else { return };
-        let interval = self.limits.resolve_interval;
-        let trunk = &mut self.trunks[at];
-        if trunk.wants_resolution(now, interval) {
-            let (trunk, host, port) = (id.to_owned(), trunk.config().host.clone(), trunk.config().port);
-            self.outputs.push_back(Output::Resolve { trunk, host, port });
-        }
-        let local = self.trunks[at].peer().map(|peer| (self.local_of)(peer));
-        let mut out = Vec::new();
-        let mut ctx = crate::call::Ctx {
-            now,
-            entropy: &mut self.entropy,
-            timers: self.timers,
-            limits: &self.limits,
-            user_agent: &self.user_agent,
-            out: &mut out,
-        };
-        let (ping, changed) = self.trunks[at].on_timeout(&mut ctx, local);
-        self.after_trunk(now, id, ping, changed);
-    }
-
-    /// Sends a trunk's OPTIONS, reports its state and sets its alarm.
-    pub(super) fn after_trunk(
-        &mut self,
-        now: Instant,
-        id: &str,
-        ping: Option<(crate::call::Sent, String)>,
-        changed: Option<crate::event::TrunkState>,
-    ) {
-        if let Some((sent, branch)) = ping {
-            self.start_client(now, sent, branch, Owner::Trunk(id.to_owned()));
-        }
-        if let Some(state) = changed {
-            self.outputs.push_back(Output::Event(Box::new(SignalingEvent::Trunk(state))));
-        }
-        self.wind_trunk(id);
     }
 }
 

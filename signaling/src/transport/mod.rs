@@ -1,6 +1,7 @@
 //! Sockets: what comes in is judged by the guard, parsed, and handed to the endpoint; what goes out is only bytes.
 
 pub(crate) mod tcp;
+pub(crate) mod tls;
 pub(crate) mod udp;
 
 use std::sync::{
@@ -16,6 +17,9 @@ use crate::{
     guard::{Guard, Verdict},
     message::Parsed,
 };
+
+/// Why a connection is not there, for the operator.
+pub(crate) type Why = Arc<str>;
 
 /// What sockets tell the endpoint.
 #[derive(Debug)]
@@ -34,14 +38,16 @@ pub(crate) enum Arrival {
     Closed {
         peer: Peer,
         id: u64,
+        why: Why,
     },
     /// Bytes of these client transactions could not be sent.
     Unsent {
         clients: Vec<u64>,
+        why: Why,
     },
     Resolved {
         trunk: String,
-        addresses: Vec<std::net::SocketAddr>,
+        found: Result<Vec<crate::trunk::Located>, String>,
     },
 }
 

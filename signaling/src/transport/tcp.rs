@@ -1,4 +1,5 @@
-//! Connections in and out: one reader and one writer task each, with limits on number, silence and slowness.
+//! Connections in and out, plain or in TLS: one reader and one writer task each, with limits on number, silence and
+//! slowness.
 
 use std::{
     collections::HashMap,
@@ -12,16 +13,13 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Arrival, Shared};
+use super::{Arrival, Shared, Why, tls};
 use crate::{
     config::Transport,
     dialog::Peer,
@@ -84,10 +82,10 @@ pub(crate) fn next_id() -> u64 {
 }
 
 /// Accepts until the endpoint is gone. Strangers and those above the limits are closed without a word.
-pub(crate) async fn listen(listener: TcpListener, shared: Shared, census: Census) {
+pub(crate) async fn listen(listener: TcpListener, security: Option<tls::Acceptor>, shared: Shared, census: Census) {
     loop {
         let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
+            Ok((stream, from)) => (stream, SocketAddr::new(from.ip().to_canonical(), from.port())),
             Err(error) => {
                 tracing::debug!(%error, "accepting a connection failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -104,48 +102,94 @@ pub(crate) async fn listen(listener: TcpListener, shared: Shared, census: Census
             shared.count(|tally| &tally.cut);
             continue;
         };
-        let (writer, writes) = mpsc::channel(limits.connection_queue);
-        let peer = Peer { transport: Transport::Tcp, address };
-        let id = next_id();
-        if shared.arrivals.send(Arrival::Accepted { from: peer, id, writer: writer.clone() }).await.is_err() {
-            return;
+        let transport = if security.is_some() { Transport::Tls } else { Transport::Tcp };
+        let peer = Peer { transport, address };
+        tokio::spawn(accepted(stream, security.clone(), peer, shared.clone(), seat));
+    }
+}
+
+async fn accepted(stream: TcpStream, security: Option<tls::Acceptor>, peer: Peer, shared: Shared, seat: Seat) {
+    let (writer, writes) = mpsc::channel(shared.limits.connection_queue);
+    let id = next_id();
+    prompt(&stream);
+    let arrival = Arrival::Accepted { from: peer, id, writer: writer.clone() };
+    let Some(security) = security else {
+        if shared.arrivals.send(arrival).await.is_ok() {
+            run(stream, peer, id, writer, writes, shared, seat).await;
         }
-        tokio::spawn(run(stream, peer, id, writer, writes, shared.clone(), seat));
+        return;
+    };
+    match timeout(shared.limits.connect_timeout, security.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            if shared.arrivals.send(arrival).await.is_ok() {
+                run(stream, peer, id, writer, writes, shared, seat).await;
+            }
+        }
+        Ok(Err(error)) => {
+            tracing::info!(address = %peer.address, error, "a TLS handshake failed");
+            shared.count(|tally| &tally.cut);
+        }
+        Err(_) => shared.count(|tally| &tally.cut),
+    }
+}
+
+/// Small messages leave at once.
+fn prompt(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "nodelay");
     }
 }
 
 /// Opens a connection and serves it; what is queued meanwhile waits. Runs until the connection ends.
 pub(crate) async fn connect(
-    address: SocketAddr,
+    peer: Peer,
+    security: Option<tls::TlsPeer>,
     id: u64,
     writer: mpsc::Sender<Write>,
     mut writes: mpsc::Receiver<Write>,
     shared: Shared,
     census: Census,
 ) {
-    let peer = Peer { transport: Transport::Tcp, address };
     // Our own calls are bounded already; only the total counts here.
-    let seat = census.seat(address.ip(), shared.limits.max_connections, usize::MAX);
-    let stream = match (&seat, timeout(shared.limits.connect_timeout, TcpStream::connect(address)).await) {
-        (Some(_), Ok(Ok(stream))) => Some(stream),
-        (_, Ok(Err(error))) => {
-            tracing::info!(%address, %error, "no connection to the trunk");
-            None
-        }
-        _ => None,
+    let seat = census.seat(peer.address.ip(), shared.limits.max_connections, usize::MAX);
+    let (stream, seat) = match (open(peer, &shared).await, seat) {
+        (Ok(stream), Some(seat)) => (stream, seat),
+        (Err(why), _) => return never(peer, id, &mut writes, &shared, why).await,
+        (Ok(_), None) => return never(peer, id, &mut writes, &shared, "too many connections".into()).await,
     };
-    match (stream, seat) {
-        (Some(stream), Some(seat)) => run(stream, peer, id, writer, writes, shared, seat).await,
-        _ => {
-            writes.close();
-            give_back(&mut writes, &shared).await;
-            let _ = shared.arrivals.send(Arrival::Closed { peer, id }).await;
-        }
+    let security = match (peer.transport, security) {
+        (Transport::Tls, Some(security)) => security,
+        (Transport::Tls, None) => return never(peer, id, &mut writes, &shared, "TLS to no trunk of ours".into()).await,
+        _ => return run(stream, peer, id, writer, writes, shared, seat).await,
+    };
+    match timeout(shared.limits.connect_timeout, tls::connect(stream, security)).await {
+        Ok(Ok(stream)) => run(stream, peer, id, writer, writes, shared, seat).await,
+        Ok(Err(why)) => never(peer, id, &mut writes, &shared, why.into()).await,
+        Err(_) => never(peer, id, &mut writes, &shared, "TLS: no handshake in time".into()).await,
     }
 }
 
+async fn open(peer: Peer, shared: &Shared) -> Result<TcpStream, Why> {
+    match timeout(shared.limits.connect_timeout, TcpStream::connect(peer.address)).await {
+        Ok(Ok(stream)) => {
+            prompt(&stream);
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(format!("no connection: {error}").into()),
+        Err(_) => Err("no connection in time".into()),
+    }
+}
+
+/// A connection that did not come about: what waited for it is unsent.
+async fn never(peer: Peer, id: u64, writes: &mut mpsc::Receiver<Write>, shared: &Shared, why: Why) {
+    tracing::info!(address = %peer.address, %why, "no connection to the trunk");
+    writes.close();
+    give_back(writes, shared, &why).await;
+    let _ = shared.arrivals.send(Arrival::Closed { peer, id, why }).await;
+}
+
 async fn run(
-    stream: TcpStream,
+    stream: impl tls::Stream,
     peer: Peer,
     id: u64,
     writer: mpsc::Sender<Write>,
@@ -153,20 +197,17 @@ async fn run(
     shared: Shared,
     seat: Seat,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "nodelay");
-    }
-    let (reader, half) = stream.into_split();
+    let (reader, half) = tokio::io::split(stream);
     let slow = shared.limits.slow_sender;
     let writing = tokio::spawn(write(half, writes, shared.clone(), slow));
     // A weak writer for pings only: the strong one would keep the writing task alive for ever.
     let weak = writer.downgrade();
     drop(writer);
-    tokio::select! {
-        () = read(reader, peer, &shared, weak) => {}
-        _ = &mut Abort(writing) => {}
-    }
-    let _ = shared.arrivals.send(Arrival::Closed { peer, id }).await;
+    let why = tokio::select! {
+        why = read(reader, peer, &shared, weak) => why,
+        _ = &mut Abort(writing) => "the connection no longer takes bytes".into(),
+    };
+    let _ = shared.arrivals.send(Arrival::Closed { peer, id, why }).await;
     drop(seat);
 }
 
@@ -187,8 +228,8 @@ impl Drop for Abort {
     }
 }
 
-/// Reads messages until the peer closes, loses its framing, falls silent or dawdles.
-async fn read(mut reader: OwnedReadHalf, peer: Peer, shared: &Shared, writer: mpsc::WeakSender<Write>) {
+/// Reads messages until the peer closes, loses its framing, falls silent or dawdles; says which.
+async fn read(mut reader: impl AsyncRead + Unpin, peer: Peer, shared: &Shared, writer: mpsc::WeakSender<Write>) -> Why {
     let mut framer = Framer::new(&shared.limits);
     let mut chunk = vec![0; READ_CHUNK];
     let mut begun: Option<Instant> = None;
@@ -200,10 +241,11 @@ async fn read(mut reader: OwnedReadHalf, peer: Peer, shared: &Shared, writer: mp
             None => now + shared.limits.idle_connection,
         };
         let count = match timeout_at(until, reader.read(&mut chunk)).await {
-            Ok(Ok(0) | Err(_)) => return,
+            Ok(Ok(0)) => return "the far side closed the connection".into(),
+            Ok(Err(error)) => return format!("the connection broke: {error}").into(),
             Err(_) => {
                 shared.count(|tally| &tally.cut);
-                return;
+                return "cut for silence or slowness".into();
             }
             Ok(Ok(count)) => count,
         };
@@ -215,7 +257,7 @@ async fn read(mut reader: OwnedReadHalf, peer: Peer, shared: &Shared, writer: mp
                     if shared.passes(peer.address.ip())
                         && shared.arrivals.send(Arrival::Message { from: peer, parsed }).await.is_err()
                     {
-                        return;
+                        return "the server stops".into();
                     }
                 }
                 Ok(Some(Frame::Ping)) => {
@@ -228,7 +270,7 @@ async fn read(mut reader: OwnedReadHalf, peer: Peer, shared: &Shared, writer: mp
                 Err(error) => {
                     tracing::debug!(%error, "a connection lost its framing");
                     shared.count(|tally| &tally.unreadable);
-                    return;
+                    return "the far side does not speak SIP".into();
                 }
             }
         }
@@ -236,26 +278,37 @@ async fn read(mut reader: OwnedReadHalf, peer: Peer, shared: &Shared, writer: mp
 }
 
 /// Writes until the endpoint lets go of the connection or the peer stops reading.
-async fn write(mut half: OwnedWriteHalf, mut writes: mpsc::Receiver<Write>, shared: Shared, patience: Duration) {
+async fn write(
+    mut half: impl AsyncWrite + Unpin,
+    mut writes: mpsc::Receiver<Write>,
+    shared: Shared,
+    patience: Duration,
+) {
     while let Some(Write { bytes, client }) = writes.recv().await {
-        if !matches!(timeout(patience, half.write_all(&bytes)).await, Ok(Ok(()))) {
+        // TLS holds bytes back until it is told to send.
+        let all = async {
+            half.write_all(&bytes).await?;
+            half.flush().await
+        };
+        if !matches!(timeout(patience, all).await, Ok(Ok(()))) {
             if let Some(client) = client {
-                let _ = shared.arrivals.send(Arrival::Unsent { clients: vec![client] }).await;
+                let why = "the connection broke".into();
+                let _ = shared.arrivals.send(Arrival::Unsent { clients: vec![client], why }).await;
             }
             break;
         }
     }
     writes.close();
-    give_back(&mut writes, &shared).await;
+    give_back(&mut writes, &shared, &"the connection broke".into()).await;
 }
 
 /// Reports what was still queued as unsent.
-async fn give_back(writes: &mut mpsc::Receiver<Write>, shared: &Shared) {
+async fn give_back(writes: &mut mpsc::Receiver<Write>, shared: &Shared, why: &Why) {
     let mut clients = Vec::new();
     while let Ok(write) = writes.try_recv() {
         clients.extend(write.client);
     }
     if !clients.is_empty() {
-        let _ = shared.arrivals.send(Arrival::Unsent { clients }).await;
+        let _ = shared.arrivals.send(Arrival::Unsent { clients, why: why.clone() }).await;
     }
 }

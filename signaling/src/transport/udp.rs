@@ -1,6 +1,10 @@
 //! Datagrams in. Going out needs no task: the endpoint sends on the same socket.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{net::UdpSocket, sync::mpsc::error::TrySendError};
 
@@ -12,6 +16,15 @@ const MAX_DATAGRAM: usize = 65_535;
 
 /// Pause after a failed read, lest a broken socket spin.
 const READ_PAUSE: Duration = Duration::from_millis(20);
+
+/// Sends a datagram; an IPv4 peer is reached from an IPv6 socket by its mapped address.
+pub(crate) async fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> std::io::Result<()> {
+    let to = match (socket.local_addr()?, to.ip()) {
+        (SocketAddr::V6(_), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
+        _ => to,
+    };
+    socket.send_to(bytes, to).await.map(|_| ())
+}
 
 /// Reads until the endpoint is gone. A full queue drops: SIP over UDP repeats what matters.
 pub(crate) async fn read(socket: Arc<UdpSocket>, shared: Shared) {
@@ -25,6 +38,8 @@ pub(crate) async fn read(socket: Arc<UdpSocket>, shared: Shared) {
                 continue;
             }
         };
+        // One socket may serve both families: IPv4 then looks like ::ffff:192.0.2.1.
+        let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         let bytes = &buffer[..length];
         if !shared.passes(source.ip()) {
             continue;

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod certificates;
+pub mod kamailio;
+
 use std::{
     net::UdpSocket,
     path::PathBuf,
@@ -170,7 +173,7 @@ impl Sipp {
         let begun = Instant::now();
         let is_free = |port: u16| match transport {
             Transport::Udp => UdpSocket::bind(("127.0.0.1", port)).is_ok(),
-            Transport::Tcp => std::net::TcpListener::bind(("127.0.0.1", port)).is_ok(),
+            Transport::Tcp | Transport::Tls => std::net::TcpListener::bind(("127.0.0.1", port)).is_ok(),
         };
         while is_free(self.port) {
             assert!(begun.elapsed() < PATIENCE, "sipp does not bind its port; {}", self.complaint());

@@ -47,6 +47,8 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("webrtc", &["media/src/webrtc_leg.rs", "media/src/testing"]),
     ("rtc", &["media/src/webrtc_leg.rs", "media/src/srtp.rs", "media/src/testing"]),
     ("hound", &["recorder/src/wav.rs"]),
+    ("hickory_resolver", &["signaling/src/resolver.rs"]),
+    ("tokio_rustls", &["signaling/src/transport/tls.rs", "web/src/"]),
 ];
 
 /// Of the web crate only these may name the crates below the engine.
