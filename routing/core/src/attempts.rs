@@ -58,6 +58,22 @@ impl Core {
         self.deed(now, Deed::PlaceLeg { leg, attempt, contact: id, trunk, number, ring_timeout });
     }
 
+    pub(crate) fn leg_rerouted(&mut self, leg: LegId, trunk: TrunkId) -> Result<Receipt, Rejection> {
+        let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
+        let attempt = self.running(id).ok_or(Rejection::WrongState)?;
+        if attempt.state != AttemptState::Dialling || attempt.ringing_at.is_some() {
+            return Err(Rejection::WrongState);
+        }
+        attempt.trunk = trunk.clone();
+        if let Some(entry) = self.contacts.get_mut(&id)
+            && let ChannelHold::Held { trunk: held } = &mut entry.channel
+        {
+            *held = trunk;
+        }
+        self.save(id);
+        Ok(Receipt::Done)
+    }
+
     pub(crate) fn leg_ringing(&mut self, now: Timestamp, leg: LegId) -> Result<Receipt, Rejection> {
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let attempt = self.running(id).ok_or(Rejection::WrongState)?;

@@ -181,6 +181,7 @@ impl Core {
             Event::ChannelDenied { contact, reason, retry_after } => {
                 self.channel_denied(now, contact, reason, retry_after)
             }
+            Event::LegRerouted { leg, trunk } => self.leg_rerouted(leg, trunk),
             Event::LegRinging { leg } => self.leg_ringing(now, leg),
             Event::LegAnswered { leg } => self.leg_answered(now, leg),
             Event::LegFailed { leg, result, sip_status } => self.leg_failed(now, leg, result, sip_status),

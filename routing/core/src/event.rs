@@ -133,6 +133,11 @@ pub enum Event {
     },
 
     // The legs.
+    /// The trunk could not be reached, nothing has rung, and the call is being placed over another one.
+    LegRerouted {
+        leg: LegId,
+        trunk: TrunkId,
+    },
     LegRinging {
         leg: LegId,
     },

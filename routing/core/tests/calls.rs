@@ -463,3 +463,17 @@ fn the_recorder_reports_after_the_contact_has_closed() {
     assert!(world.had(contact, |fact| matches!(fact, Fact::Recorded { .. })));
     assert_eq!(world.take(Event::RecordingFinished { leg, recording }), Err(Rejection::NoSuchContact));
 }
+
+#[test]
+fn a_call_that_goes_over_another_trunk_remembers_which_until_it_rings() {
+    let mut world = World::with_anna();
+    let contact = world.dialling(1);
+    let leg = world.leg(contact);
+    let other = ringback_routing::ids::TrunkId::new("other");
+    world.ok(Event::LegRerouted { leg, trunk: other.clone() });
+    assert_eq!(world.row(contact).attempts[0].trunk, other);
+    world.ok(Event::LegRinging { leg });
+    let refused = world.take(Event::LegRerouted { leg, trunk: ringback_routing::ids::TrunkId::new("third") });
+    assert!(refused.is_err(), "what rings stays where it is");
+    assert_eq!(world.row(contact).attempts[0].trunk, other);
+}

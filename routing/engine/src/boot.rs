@@ -89,6 +89,7 @@ impl Engine {
             metrics: Arc::new(Metrics::default()),
             doors,
             chats,
+            trunk_tally: Default::default(),
         });
         chat::start(&plant, chat_tasks);
         tokio::spawn(listen::signaling(plant.clone(), signaling_events));

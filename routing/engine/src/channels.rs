@@ -22,6 +22,8 @@ struct Trunk {
 struct Grant {
     trunk: TrunkId,
     number_key: String,
+    /// Trunks that would also do, in order, should the granted one not be reached.
+    others: Vec<TrunkId>,
 }
 
 /// The book of granted channels.
@@ -62,18 +64,44 @@ impl Channels {
         if self.numbers.contains(number_key) || self.blocked.contains_key(number_key) {
             return Err(DenialReason::NumberInCall);
         }
+        let (trunk, others) = self.take(wanted)?;
+        self.numbers.insert(number_key.to_owned());
+        self.grants.insert(key, Grant { trunk: trunk.clone(), number_key: number_key.to_owned(), others });
+        Ok(trunk)
+    }
+
+    /// A channel of the first trunk that is up and has room, and the trunks behind it.
+    fn take(&mut self, wanted: &[TrunkId]) -> Result<(TrunkId, Vec<TrunkId>), DenialReason> {
         let mut any_up = false;
-        for id in wanted {
+        for (at, id) in wanted.iter().enumerate() {
             let Some(trunk) = self.trunks.get_mut(id).filter(|trunk| trunk.up) else { continue };
             any_up = true;
             if trunk.in_use < trunk.channels {
                 trunk.in_use += 1;
-                self.numbers.insert(number_key.to_owned());
-                self.grants.insert(key, Grant { trunk: id.clone(), number_key: number_key.to_owned() });
-                return Ok(id.clone());
+                return Ok((id.clone(), wanted[at + 1..].to_vec()));
             }
         }
         Err(if any_up { DenialReason::AllBusy } else { DenialReason::TrunksDown })
+    }
+
+    /// The granted trunk was not reached: the grant moves to the next one that is up and has room. `None`: there is none,
+    /// and the grant stays where it is.
+    pub fn move_on(&mut self, tenant: &TenantId, contact: ContactId) -> Option<TrunkId> {
+        let key = (tenant.clone(), contact);
+        let others = self.grants.get(&key)?.others.clone();
+        let (next, rest) = self.take(&others).ok()?;
+        let grant = self.grants.get_mut(&key)?;
+        grant.others = rest;
+        let left = std::mem::replace(&mut grant.trunk, next.clone());
+        if let Some(trunk) = self.trunks.get_mut(&left) {
+            trunk.in_use = trunk.in_use.saturating_sub(1);
+        }
+        Some(next)
+    }
+
+    /// The trunk a contact has a channel on.
+    pub fn trunk_of(&self, tenant: &TenantId, contact: ContactId) -> Option<TrunkId> {
+        self.grants.get(&(tenant.clone(), contact)).map(|grant| grant.trunk.clone())
     }
 
     /// Gives the contact's channel back; without one it does nothing.
@@ -131,6 +159,21 @@ mod tests {
         book.release(&tenant, ContactId(1));
         book.release(&tenant, ContactId(1));
         assert_eq!(book.reserve(&tenant, ContactId(3), "n3", &wanted(), NOW), Ok(TrunkId::new("a")));
+    }
+
+    #[test]
+    fn a_grant_moves_on_to_the_next_trunk_with_room_and_never_back() {
+        let (mut book, tenant) = (book(), TenantId::new("t"));
+        assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &wanted(), NOW), Ok(TrunkId::new("a")));
+        assert_eq!(book.move_on(&tenant, ContactId(1)), Some(TrunkId::new("b")));
+        assert_eq!(book.usage(), [(TrunkId::new("a"), 1, 0), (TrunkId::new("b"), 1, 1)]);
+        assert_eq!(book.move_on(&tenant, ContactId(1)), None, "both have been tried");
+        assert_eq!(book.reserve(&tenant, ContactId(2), "n2", &wanted(), NOW), Ok(TrunkId::new("a")));
+        assert_eq!(book.move_on(&tenant, ContactId(2)), None, "the other one is full");
+        book.release(&tenant, ContactId(1));
+        book.set_up(&TrunkId::new("b"), false);
+        assert_eq!(book.move_on(&tenant, ContactId(2)), None, "or down");
+        assert_eq!(book.usage(), [(TrunkId::new("a"), 1, 1), (TrunkId::new("b"), 1, 0)]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ impl Engine {
     /// Returns when every call and file is closed, at the latest a few seconds after `patience`.
     pub async fn drain(&self, patience: Duration) {
         self.plant.books.channels().drain();
+        self.plant.signaling.leave();
         self.plant.alarms.raise(Alarm::Draining, "the server is finishing its calls");
         let deadline = Instant::now() + patience;
         while self.calls() > 0 && Instant::now() < deadline {

@@ -204,6 +204,16 @@ impl Engine {
         self.plant.signaling.trunk_states()
     }
 
+    /// What became of a trunk's calls since the start.
+    pub fn trunk_calls(&self, trunk: &TrunkId) -> crate::trunk_tally::TrunkCalls {
+        self.plant.trunk_tally.of(trunk)
+    }
+
+    /// The SIP messages of a call, masked; empty when they are not kept (any more).
+    pub async fn sip_ladder(&self, leg: ringback_routing::ids::LegId) -> ringback_signaling::Ladder {
+        self.plant.signaling.ladder(ringback_signaling::CallKey(leg.0)).await
+    }
+
     /// What is wrong right now and why.
     pub fn alarms(&self) -> Vec<(Alarm, String)> {
         self.plant.alarms.raised()

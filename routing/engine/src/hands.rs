@@ -145,6 +145,8 @@ impl Hands {
             branch: names.branch,
             extra_headers: Vec::new(),
         };
+        let ring_until = std::time::Instant::now() + request.ring_timeout;
+        self.plant.books.legs().placed(leg, request.clone(), ring_until);
         if let Err(error) = self.plant.signaling.place_call(request) {
             tracing::error!(%leg, %error, "the call could not be handed to the SIP endpoint");
             self.plant.books.legs().remove(leg);
@@ -153,6 +155,7 @@ impl Hands {
             return;
         }
         self.plant.metrics.calls_placed.add(1);
+        self.plant.trunk_tally.placed(&trunk);
     }
 
     async fn place_failed(&self, leg: LegId) {

@@ -1,9 +1,10 @@
 //! The book of legs: which leg of the core is which dialog, which media leg and which recording.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use ringback_media::LegKey;
 use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId};
+use ringback_signaling::CallRequest;
 
 /// One leg as long as it lives.
 #[derive(Debug, Clone)]
@@ -49,12 +50,28 @@ pub(crate) struct Told {
     pub heard: String,
 }
 
+/// A call that has been placed and has not rung.
+#[derive(Clone)]
+pub(crate) struct Unheard {
+    pub request: CallRequest,
+    pub ring_until: Instant,
+}
+
+impl std::fmt::Debug for Unheard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The request holds the number.
+        write!(f, "Unheard({})", self.request.key)
+    }
+}
+
 /// All living legs of this process, and the prompts whose end somebody waits for.
 #[derive(Debug, Default)]
 pub(crate) struct LegBook {
     legs: HashMap<LegId, Leg>,
     tells: HashMap<u64, Told>,
     recordings: HashMap<u128, (TenantId, LegId)>,
+    /// What was asked of the SIP endpoint for legs that have not rung yet: another trunk may have to be asked the same.
+    unheard: HashMap<LegId, Unheard>,
     next_token: u64,
 }
 
@@ -73,7 +90,17 @@ impl LegBook {
 
     pub fn remove(&mut self, id: LegId) -> Option<Leg> {
         self.tells.retain(|_, told| told.leg != id);
+        self.unheard.remove(&id);
         self.legs.remove(&id)
+    }
+
+    pub fn placed(&mut self, id: LegId, request: CallRequest, ring_until: Instant) {
+        self.unheard.insert(id, Unheard { request, ring_until });
+    }
+
+    /// Takes what was asked for a leg; nothing once it has rung.
+    pub fn take_unheard(&mut self, id: LegId) -> Option<Unheard> {
+        self.unheard.remove(&id)
     }
 
     pub fn media_of(&self, id: LegId) -> Option<LegKey> {

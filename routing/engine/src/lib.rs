@@ -25,6 +25,8 @@ mod plant;
 mod playback;
 mod prompts;
 mod recordings;
+mod reroute;
+mod trunk_tally;
 mod turn;
 
 pub use alarms::{Alarm, Alarms};
@@ -35,11 +37,14 @@ pub use error::{EngineError, PhoneError, RecordingError};
 pub use face::Engine;
 pub use playback::{AudioFile, Peaks, PlacedMark, RecordingView};
 pub use prompts::{Prompt, PromptLibrary};
+pub use trunk_tally::TrunkCalls;
 pub use turn::digest;
 
 /// What [`EngineConfig`] is made of, for whoever reads it from a file.
 pub mod parts {
     pub use ringback_media::MediaConfig;
     pub use ringback_recorder::RecorderConfig;
-    pub use ringback_signaling::{IpNet, Secret, SignalingConfig, Transport, TrunkConfig};
+    pub use ringback_signaling::{
+        IpNet, Secret, SignalingConfig, SignalingLimits, TlsFiles, TlsListen, Transport, TrunkConfig,
+    };
 }

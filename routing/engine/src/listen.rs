@@ -9,14 +9,14 @@ use ringback_routing::{
     event::Event,
     ids::{LegId, TenantId, TrunkId},
 };
-use ringback_signaling::{CallKey, FailureCause, SignalingEvent};
+use ringback_signaling::{CallKey, FailureCause, SignalingEvent, TrunkState};
 use tokio::sync::mpsc;
 
 use crate::{
     alarms::Alarm,
     legs::{DialogStage, Leg, LegKind},
     plant::Plant,
-    recordings,
+    recordings, reroute,
 };
 
 pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<SignalingEvent>) {
@@ -32,7 +32,12 @@ pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<Sign
             }
             SignalingEvent::Answered { key, sdp } => answered(&plant, key, sdp).await,
             SignalingEvent::Failed { key, status, cause, .. } => {
-                failed(&plant, key, result_of(cause), status).await;
+                if let Some(trunk) = trunk_of(&plant, LegId(key.0)) {
+                    plant.trunk_tally.failed(&trunk, result_of(cause), status);
+                }
+                if !reroute::placed_elsewhere(&plant, LegId(key.0), cause, status).await {
+                    failed(&plant, key, result_of(cause), status).await;
+                }
             }
             SignalingEvent::Ended { key, .. } => ended(&plant, key).await,
             SignalingEvent::RemoteSdp { key, sdp } => remote_sdp(&plant, key, sdp).await,
@@ -42,14 +47,22 @@ pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<Sign
                 plant.books.channels().set_up(&TrunkId::new(&state.id), state.up);
                 let states = plant.signaling.trunk_states();
                 match states.iter().all(|trunk| !trunk.up) && !states.is_empty() {
-                    true => plant.alarms.raise(Alarm::TrunksDown, "no trunk answers OPTIONS"),
+                    true => plant.alarms.raise(Alarm::TrunksDown, causes(&states)),
                     false => plant.alarms.clear(Alarm::TrunksDown),
                 }
             }
+            // Nobody hands a call on by REFER yet.
+            SignalingEvent::Transfer { .. } => {}
             // No tenant has a number to be called at yet.
             SignalingEvent::Incoming { key, .. } => plant.signaling.reject(key, 404),
         }
     }
+}
+
+/// Why no trunk is up, in one line.
+fn causes(states: &[TrunkState]) -> String {
+    let told = |state: &TrunkState| format!("{}: {}", state.id, state.cause.as_deref().unwrap_or("down"));
+    states.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
 fn result_of(cause: FailureCause) -> AttemptResult {
@@ -73,10 +86,12 @@ fn advance(plant: &Plant, leg: LegId, to: DialogStage) -> Option<TenantId> {
         (DialogStage::Calling, DialogStage::Ringing)
             | (DialogStage::Calling | DialogStage::Ringing, DialogStage::Answered)
     );
-    forward.then(|| {
+    let tenant = forward.then(|| {
         *dialog = to;
         entry.tenant.clone()
-    })
+    });
+    book.take_unheard(leg);
+    tenant
 }
 
 async fn provisional(plant: &Plant, key: CallKey, status: u16, sdp: Option<String>) {
@@ -123,6 +138,9 @@ async fn answered(plant: &Plant, key: CallKey, sdp: String) {
     plant.media.apply_answer(LegKey(key.0), sdp);
     if let Some(tenant) = advance(plant, leg, DialogStage::Answered) {
         plant.metrics.calls_answered.add(1);
+        if let Some(trunk) = trunk_of(plant, leg) {
+            plant.trunk_tally.answered(&trunk);
+        }
         plant.tell(&tenant, Event::LegAnswered { leg }).await;
     }
 }
@@ -140,6 +158,11 @@ async fn ended(plant: &Plant, key: CallKey) {
     if let Some(gone) = close_books(plant, leg).await {
         plant.tell(&gone.tenant, Event::LegEnded { leg }).await;
     }
+}
+
+fn trunk_of(plant: &Plant, leg: LegId) -> Option<TrunkId> {
+    let (tenant, contact) = plant.books.legs().get(leg).map(|leg| (leg.tenant.clone(), leg.contact))?;
+    plant.books.channels().trunk_of(&tenant, contact)
 }
 
 /// The dialog is over: media, channel and stored dialog go with it.

@@ -20,6 +20,11 @@ impl SipNames {
             branch: format!("z9hG4bK{}", &derived("branch", leg)[..24]),
         }
     }
+
+    /// Branch of an INVITE that goes over another trunk than the first one.
+    pub fn branch_over(leg: LegId, trunk: &str) -> String {
+        format!("z9hG4bK{}", &derived(trunk, leg)[..24])
+    }
 }
 
 fn derived(purpose: &str, leg: LegId) -> String {

@@ -27,6 +27,7 @@ use crate::{
     owner::{Ask, Letter},
     phones::Phones,
     prompts::PromptLibrary,
+    trunk_tally::TrunkTally,
 };
 
 /// The ends that lead to one tenant's owner.
@@ -54,6 +55,7 @@ pub(crate) struct Plant {
     pub doors: BTreeMap<TenantId, Door>,
     pub books: Arc<Books>,
     pub chats: Chats,
+    pub trunk_tally: TrunkTally,
 }
 
 /// The books, each under its own short-lived lock; never two at once.
