@@ -19,6 +19,7 @@ pub mod run;
 pub mod server;
 pub mod start;
 pub mod state;
+mod telephony;
 pub mod tls;
 pub mod token;
 pub mod users;

@@ -9,15 +9,12 @@ use std::{
 
 use ringback_engine::{
     Engine, EngineConfig, EngineLimits, PromptLibrary, StartError, TenantSetup,
-    parts::{IpNet, MediaConfig, RecorderConfig, Secret, SignalingConfig, Transport, TrunkConfig},
+    parts::{MediaConfig, RecorderConfig},
 };
 use ringback_routing::time::Timestamp;
 use ringback_store::{Store, StoreConfig, StoreError};
 
-use crate::{
-    config::{ServerConfig, SipTransport, Trunk},
-    prompts,
-};
+use crate::{config::ServerConfig, prompts, telephony};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -61,10 +58,10 @@ pub async fn engine(config: &ServerConfig, store: Store, prompts: PromptLibrary)
     let engine = EngineConfig {
         node: config.file.server.node.clone(),
         recordings: config.recordings_dir.clone(),
-        signaling: signaling(config)?,
+        signaling: telephony::signaling(config)?,
         media: media(config)?,
         recorder: recorder(config),
-        trunk_channels: channels(config),
+        trunk_channels: telephony::channels(config),
         caller_ids: BTreeMap::new(),
         tenants,
         prompts,
@@ -83,42 +80,6 @@ pub fn library(config: &ServerConfig) -> Result<PromptLibrary, RunError> {
         }
     }
     Ok(library)
-}
-
-fn channels(config: &ServerConfig) -> BTreeMap<ringback_routing::ids::TrunkId, usize> {
-    config.trunks.iter().map(|trunk| (trunk.table.id.get_ref().clone(), trunk.table.channels)).collect()
-}
-
-fn signaling(config: &ServerConfig) -> Result<SignalingConfig, RunError> {
-    let sip = &config.file.sip;
-    let advertised = sip.advertised.as_ref().map(|host| host.parse()).transpose();
-    let ranges = sip.accept_from.iter().map(|range| range.as_str().parse::<IpNet>()).collect::<Result<_, _>>();
-    Ok(SignalingConfig {
-        udp_bind: sip.udp,
-        tcp_bind: sip.tcp,
-        advertised: advertised.map_err(|error| RunError::Config(format!("sip.advertised: {error}")))?,
-        user_agent: concat!("Ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
-        trunks: config.trunks.iter().map(trunk).collect(),
-        accept_inbound_from: ranges.map_err(|error| RunError::Config(format!("sip.accept_from: {error}")))?,
-        ..SignalingConfig::default()
-    })
-}
-
-fn trunk(trunk: &Trunk) -> TrunkConfig {
-    let table = &trunk.table;
-    let transport = match table.transport {
-        SipTransport::Udp => Transport::Udp,
-        SipTransport::Tcp => Transport::Tcp,
-    };
-    TrunkConfig {
-        username: table.username.clone(),
-        password: trunk.password.as_ref().map(|password| Secret::new(password.reveal())),
-        realm: table.realm.clone(),
-        from_user: table.caller_id.clone(),
-        from_domain: table.from_domain.clone(),
-        options_interval: (table.options_seconds > 0).then(|| seconds(table.options_seconds)),
-        ..TrunkConfig::new(table.id.get_ref().as_str(), transport, table.host.clone(), table.port)
-    }
 }
 
 fn media(config: &ServerConfig) -> Result<MediaConfig, RunError> {
@@ -150,7 +111,7 @@ fn media(config: &ServerConfig) -> Result<MediaConfig, RunError> {
 /// The address this machine reaches the carrier from: what the system would send from, without sending anything.
 fn own_address(config: &ServerConfig) -> Result<IpAddr, RunError> {
     let first =
-        config.trunks.first().map_or(("192.0.2.1", 5060), |trunk| (trunk.table.host.as_str(), trunk.table.port));
+        config.trunks.first().map_or(("192.0.2.1", 5060), |t| (t.table.host.as_str(), t.table.port.unwrap_or(5060)));
     let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
     let found = socket.connect(first).and_then(|()| socket.local_addr());
     found.map(|address| address.ip()).map_err(|_| {

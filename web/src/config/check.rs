@@ -20,7 +20,7 @@ use toml::Spanned;
 
 use super::{
     ChatFace, Face, Problem, ServerConfig, Tenant, Trunk,
-    file::{ConfigFile, LimitsTable, Secret, TrunkTable},
+    file::{ConfigFile, LimitsTable},
     tenant::{AftermathTable, AuthMode, PolicyTable, PortalAlgorithm, PortalKeyTable, TenantTable},
 };
 use crate::{phone::PhoneRules, portal::PortalKey};
@@ -44,7 +44,9 @@ pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Pr
     let trunks: Vec<Trunk> = file.trunk.iter().map(|table| check.trunk(table)).collect();
     check.unique("trunk", file.trunk.iter().map(|trunk| (trunk.id.get_ref().as_str(), trunk.id.span())));
     check.unique("tenant", file.tenant.iter().map(|tenant| (tenant.id.get_ref().as_str(), tenant.id.span())));
-    let known: Vec<TrunkId> = file.trunk.iter().map(|trunk| trunk.id.get_ref().clone()).collect();
+    let mut by_priority: Vec<_> = file.trunk.iter().collect();
+    by_priority.sort_by_key(|trunk| trunk.priority);
+    let known: Vec<TrunkId> = by_priority.iter().map(|trunk| trunk.id.get_ref().clone()).collect();
     let tenants: Vec<Tenant> = file.tenant.iter().map(|table| check.tenant(table, &known, &file.limits)).collect();
     if !check.problems.is_empty() {
         return Err(check.problems);
@@ -135,6 +137,19 @@ impl Check<'_> {
         if file.sip.udp.is_none() && file.sip.tcp.is_none() {
             self.about("sip.udp", "neither udp nor tcp has an address");
         }
+        let sip_files = [
+            ("sip.certificate", &file.sip.certificate),
+            ("sip.private_key", &file.sip.private_key),
+            ("sip.client_ca_file", &file.sip.client_ca_file),
+        ];
+        for (key, path) in sip_files {
+            if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
+                self.about(key, format!("{} is not a readable file", path.display()));
+            }
+        }
+        if file.sip.tls.is_some() && (file.sip.certificate.is_none() || file.sip.private_key.is_none()) {
+            self.about("sip.tls", "tls needs certificate and private_key");
+        }
         self.limits(&file.limits);
     }
 
@@ -172,27 +187,7 @@ impl Check<'_> {
         }
     }
 
-    fn trunk(&mut self, table: &TrunkTable) -> Trunk {
-        if table.channels == 0 {
-            self.says(table.id.span(), "a trunk needs at least one channel");
-        }
-        let typed = table.caller_id.strip_prefix('+').unwrap_or("");
-        if typed.len() < 7 || typed.len() > 15 || !typed.bytes().all(|byte| byte.is_ascii_digit()) {
-            self.says(table.id.span(), "caller_id must be E.164 like +19165550000");
-        }
-        let password = match (&table.password, &table.password_file) {
-            (Some(_), Some(path)) => {
-                self.says(path.span(), "give either password or password_file");
-                None
-            }
-            (Some(password), None) => Some(password.clone()),
-            (None, Some(path)) => self.secret_file(path).map(Secret::new),
-            (None, None) => None,
-        };
-        Trunk { table: table.clone(), password }
-    }
-
-    fn secret_file(&mut self, path: &Spanned<std::path::PathBuf>) -> Option<String> {
+    pub(super) fn secret_file(&mut self, path: &Spanned<std::path::PathBuf>) -> Option<String> {
         match std::fs::read_to_string(path.get_ref()) {
             Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => {

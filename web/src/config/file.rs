@@ -5,11 +5,9 @@ use std::{
     path::PathBuf,
 };
 
-use ringback_routing::ids::TrunkId;
 use serde::{Deserialize, Serialize, Serializer};
-use toml::Spanned;
 
-use super::tenant::TenantTable;
+use super::{tenant::TenantTable, trunk::TrunkTable};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -99,61 +97,76 @@ fn redact_url<S: Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Err
 pub struct SipTable {
     pub udp: Option<SocketAddr>,
     pub tcp: Option<SocketAddr>,
+    /// For carriers that call us over TLS; needs `certificate` and `private_key`.
+    pub tls: Option<SocketAddr>,
+    /// Chain, PEM; read again when the file has changed. So are the other two.
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
+    /// When given, only carriers with a certificate signed by one of these roots may connect by TLS.
+    pub client_ca_file: Option<PathBuf>,
+    /// Name servers to ask for carriers; empty = those of the system.
+    pub nameservers: Vec<SocketAddr>,
     /// Host or address that carriers can reach, when it is not the bound one.
     pub advertised: Option<String>,
     /// Addresses or ranges besides the trunks' own whose requests are looked at.
     pub accept_from: Vec<AddressRange>,
+    pub limits: SipLimitsTable,
+}
+
+impl SipTable {
+    fn bare() -> Self {
+        Self {
+            udp: None,
+            tcp: None,
+            tls: None,
+            certificate: None,
+            private_key: None,
+            client_ca_file: None,
+            nameservers: Vec::new(),
+            advertised: None,
+            accept_from: Vec::new(),
+            limits: SipLimitsTable::default(),
+        }
+    }
+}
+
+/// What the SIP ports take; reaching a limit refuses what is new and never touches calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SipLimitsTable {
+    /// Of one address; the rest is dropped unread.
+    pub messages_per_second: u32,
+    /// TCP and TLS together.
+    pub connections: usize,
+    pub connections_per_address: usize,
+    pub transactions: usize,
+    /// SIP calls, those being wound up included.
+    pub calls: usize,
+    /// A message on a connection must be complete after so long.
+    pub slow_sender_seconds: u32,
+    /// A connection without traffic is closed after so long.
+    pub idle_connection_seconds: u32,
+}
+
+impl Default for SipLimitsTable {
+    fn default() -> Self {
+        Self {
+            messages_per_second: 5_000,
+            connections: 1_000,
+            connections_per_address: 200,
+            transactions: 50_000,
+            calls: 10_000,
+            slow_sender_seconds: 5,
+            idle_connection_seconds: 900,
+        }
+    }
 }
 
 impl Default for SipTable {
     fn default() -> Self {
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060));
-        Self { udp: Some(any), tcp: Some(any), advertised: None, accept_from: Vec::new() }
+        Self { udp: Some(any), tcp: Some(any), ..Self::bare() }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrunkTable {
-    pub id: Spanned<TrunkId>,
-    #[serde(default)]
-    pub transport: SipTransport,
-    pub host: String,
-    #[serde(default = "default_sip_port")]
-    pub port: u16,
-    /// Calls at one time.
-    pub channels: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<Secret>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<Spanned<PathBuf>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub realm: Option<String>,
-    /// The number shown to the customer, E.164.
-    pub caller_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from_domain: Option<String>,
-    /// Seconds between OPTIONS that measure the trunk's health; 0 = never.
-    #[serde(default = "default_options_seconds")]
-    pub options_seconds: u32,
-}
-
-fn default_sip_port() -> u16 {
-    5060
-}
-
-fn default_options_seconds() -> u32 {
-    30
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SipTransport {
-    #[default]
-    Udp,
-    Tcp,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

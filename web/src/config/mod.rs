@@ -5,6 +5,7 @@ pub mod file;
 mod problem;
 pub mod subject;
 pub mod tenant;
+pub mod trunk;
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,10 @@ use phonenumber::country;
 use ringback_routing::{config::TenantConfig, ids::TenantId};
 
 pub use self::{
-    file::{ConfigFile, LimitsTable, LogFormat, Secret, SipTransport},
+    file::{ConfigFile, LimitsTable, LogFormat, Secret},
     problem::{ConfigError, Problem},
     tenant::AuthMode,
+    trunk::{SipTransport, Trunk},
 };
 use crate::{phone::PhoneRules, portal::PortalKey};
 
@@ -30,13 +32,6 @@ pub struct ServerConfig {
     pub rtp_ports: (u16, u16),
     pub trunks: Vec<Trunk>,
     pub tenants: Vec<Tenant>,
-}
-
-/// A carrier connection with its secret read.
-#[derive(Debug, Clone)]
-pub struct Trunk {
-    pub table: file::TrunkTable,
-    pub password: Option<Secret>,
 }
 
 /// One tenant: what the core decides by, and its face.

@@ -34,7 +34,10 @@ fn problems(text: &str) -> Vec<Problem> {
 fn the_example_parses_and_says_what_it_shows() {
     // The example names files of a real installation; those lines are left out here.
     let text: String = EXAMPLE.lines().filter(|line| !line.contains("/etc/ringback/")).collect::<Vec<_>>().join("\n");
-    let text = text.replace("https = [", "# https = [").replace("[[tenant.portal_key]]\nalg = \"ES256\"", "");
+    let text = text
+        .replace("https = [", "# https = [")
+        .replace("\ntls = ", "\n# tls = ")
+        .replace("[[tenant.portal_key]]\nalg = \"ES256\"", "");
     let config = ServerConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(config.tenants.len() >= 2 && !config.trunks.is_empty());
     assert!(!config.tenants[1].core.callback.enabled, "off unless opted in (C1)");
@@ -67,6 +70,18 @@ fn a_small_file_is_enough() {
     assert_eq!(tenant.core.callback.trunks, [ringback_routing::ids::TrunkId::new("carrier")]);
     assert_eq!(tenant.core.hours.week.len(), 2);
     assert_eq!(config.origin, "http://localhost:8080");
+}
+
+#[test]
+fn trunks_come_by_priority_and_a_tenants_own_order_counts_more() {
+    let second = "\n[[trunk]]\nid = \"first\"\nhost = \"sip.example.org\"\nchannels = 5\npriority = 1\ncaller_id = \"+19165550001\"\n";
+    let text = SMALL.replace("channels = 10", "channels = 10\npriority = 2") + second;
+    let trunks = |text: &str| ServerConfig::parse(text).unwrap().tenants[0].core.callback.trunks.clone();
+    let ids = |names: [&str; 2]| names.map(ringback_routing::ids::TrunkId::new);
+    assert_eq!(trunks(&text), ids(["first", "carrier"]));
+    let own =
+        text.replace("callback.enabled = true", "callback = { enabled = true, trunks = [\"carrier\", \"first\"] }");
+    assert_eq!(trunks(&own), ids(["carrier", "first"]));
 }
 
 #[test]
@@ -109,6 +124,15 @@ fn contradictions_are_found() {
         (SMALL.replace("callback.enabled = true", "callback = { enabled = true, trunks = [\"other\"] }"), "no trunk"),
         (format!("[server]\npublic_url = \"ftp://x\"\n{SMALL}"), "https://callback.example.gov"),
         (format!("[server]\nhttps = [\"0.0.0.0:443\"]\n{SMALL}"), "certificate"),
+        (format!("[sip]\ntls = \"0.0.0.0:5061\"\n{SMALL}"), "tls needs certificate"),
+        (SMALL.replace("channels = 10", "channels = 10\nsips = true"), "need transport = \"tls\""),
+        (
+            SMALL.replace("channels = 10", "channels = 10\nca_file = \"/none\"\ntransport = \"tls\""),
+            "not a readable file",
+        ),
+        (SMALL.replace("username = \"u\"", "register_seconds = 60"), "needs a username"),
+        (SMALL.replace("channels = 10", "channels = 10\nsession_seconds = 20"), "at least 90"),
+        (SMALL.replace("channels = 10", "channels = 10\nallow_from = [\"ten\"]"), "203.0.113.0/24"),
         (format!("[media]\nrtp_ports = \"5\"\n{SMALL}"), "30000-31999"),
         (SMALL.replace("auth = \"none\"", "auth = \"none\"\naccent = \"#ffff00\""), "too light"),
         (SMALL.replace("auth = \"none\"", "auth = \"none\"\norigins = [\"https://x; script-src *\"]"), "not an origin"),

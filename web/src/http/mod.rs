@@ -14,6 +14,7 @@ pub mod edge;
 pub mod error;
 pub mod guard;
 pub mod history;
+pub mod ladder;
 pub mod login;
 pub mod openapi;
 pub mod operations;

@@ -142,6 +142,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<contacts::ContactAnswer>(&mut found);
     add::<history::HistoryAnswer>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
+    add::<ladder::LadderAnswer>(&mut found);
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);

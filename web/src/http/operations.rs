@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use ringback_routing::ids::TrunkId;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -26,6 +27,28 @@ pub struct Trunk {
     pub up: bool,
     pub rtt_ms: Option<u64>,
     pub last_status: Option<u16>,
+    /// Why it is down.
+    pub cause: Option<String>,
+    /// Whether the registrar keeps our binding; null when the trunk does not register.
+    pub registered: Option<bool>,
+    /// Seconds since OPTIONS was answered last.
+    pub checked_seconds: Option<u64>,
+    /// Calls at one time.
+    pub channels: u64,
+    pub in_use: u64,
+    /// Since the server started.
+    pub placed: u64,
+    pub answered: u64,
+    pub failures: Vec<TrunkFailure>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrunkFailure {
+    /// busy, no_answer, rejected, unreachable, failed, cancelled
+    pub result: String,
+    /// What the carrier answered, when it did.
+    pub sip_status: Option<u16>,
+    pub count: u64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,17 +91,36 @@ pub async fn alarms(State(app): State<App>) -> Json<AlarmList> {
 }
 
 pub async fn trunks(State(app): State<App>) -> Result<Json<TrunkList>, ApiError> {
-    let trunks = app
-        .engine
-        .trunk_states()
-        .into_iter()
-        .map(|state| Trunk {
+    let usage = app.engine.trunk_usage();
+    let trunks = app.engine.trunk_states().into_iter().map(|state| {
+        let id = TrunkId::new(&state.id);
+        let calls = app.engine.trunk_calls(&id);
+        let (channels, in_use) =
+            usage.iter().find(|(known, ..)| *known == id).map_or((0, 0), |(_, all, used)| (*all, *used));
+        let failures = calls.failures.iter().map(|((result, sip_status), count)| TrunkFailure {
+            result: serde_json::to_value(result)
+                .ok()
+                .and_then(|word| word.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            sip_status: *sip_status,
+            count: *count,
+        });
+        Trunk {
             id: state.id,
             up: state.up,
             rtt_ms: state.rtt_ms.map(u64::from),
             last_status: state.last_status,
-        })
-        .collect();
+            cause: state.cause,
+            registered: state.registered,
+            checked_seconds: state.checked.map(|at| at.elapsed().as_secs()),
+            channels: channels as u64,
+            in_use: in_use as u64,
+            placed: calls.placed,
+            answered: calls.answered,
+            failures: failures.collect(),
+        }
+    });
+    let trunks = trunks.collect();
     Ok(Json(TrunkList { trunks }))
 }
 

@@ -14,7 +14,7 @@ use super::{
     audit, availability, board, callbacks, callme, chat, closure, contacts, edge,
     error::ApiError,
     guard::{self, Access, Guard, Rate},
-    history, login, openapi, operations, pages, playback, recordings, status,
+    history, ladder, login, openapi, operations, pages, playback, recordings, status,
 };
 use crate::{demo, state::App, ws};
 
@@ -218,6 +218,8 @@ fn supervision_routes() -> Vec<Route> {
         api(Method::GET, "/api/v1/recordings/{contact}/peaks", Staff(LISTEN), get(playback::peaks))
             .says("The call's waveform and marks", "PeaksAnswer")
             .asks(&["buckets"]),
+        api(Method::GET, "/api/v1/contacts/{contact}/sip", Staff(BOARD), get(ladder::read))
+            .says("The SIP messages of a contact's calls, masked", "LadderAnswer"),
         api(Method::GET, "/api/v1/audit", Staff(SUPERVISION), get(audit::read))
             .says("Who did and looked at what", "AuditList")
             .asks(&["before"]),

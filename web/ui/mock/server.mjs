@@ -101,7 +101,7 @@ function api(request, path, url, scene, now, streams, response) {
   if (path === '/api/v1/me') return json({ user: {}, tenant: data.staffTenant, can_reject: true })
   if (path === '/api/v1/board/events') return stream(response, streams, 'board', () => data.board(Date.now(), scene.board))
   if (path === '/api/v1/board') return json(data.board(now, scene.board))
-  if (path === '/api/v1/trunks') return json({ trunks: [{ id: 'carrier', up: true, rtt_ms: 2, last_status: 200 }, { id: 'backup', up: false, rtt_ms: null, last_status: 503 }] })
+  if (path === '/api/v1/trunks') return json({ trunks: [{ id: 'carrier', up: true, rtt_ms: 2, last_status: 200, cause: null, registered: true, checked_seconds: 12, channels: 30, in_use: 4, placed: 812, answered: 640, failures: [{ result: 'busy', sip_status: 486, count: 61 }, { result: 'no_answer', sip_status: null, count: 111 }] }, { id: 'backup', up: false, rtt_ms: null, last_status: 503, cause: 'TLS: the carrier’s certificate has expired', registered: null, checked_seconds: null, channels: 10, in_use: 0, placed: 0, answered: 0, failures: [] }] })
   if (path === '/api/v1/audit') return json({ items: data.audit(now), next: 'more' })
   if (path === '/api/v1/recordings') {
     if (scene.recordings === 'error') return problem(503, 'unavailable')
