@@ -7,6 +7,7 @@ pub mod fuzz;
 pub mod load;
 pub mod replay;
 pub mod sim;
+pub mod sipload;
 
 #[cfg(test)]
 mod tidy;

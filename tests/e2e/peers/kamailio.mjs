@@ -1,24 +1,39 @@
-// Kamailio as a carrier's border proxy: asks for a SHA-256 digest (RFC 8760), stays in the route, passes calls on.
+// Kamailio as a carrier's border proxy: asks for a SHA-256 digest (RFC 8760), stays in the route, passes calls on; by UDP or
+// TLS, and with a registrar.
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program, freePort } from './process.mjs';
 
 export class Kamailio {
-  /** Calls go on to `to` (a port of 127.0.0.1). `proxy`: challenge with 407 instead of 401. */
-  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true }) {
+  /**
+   * Calls go on to `to` (a port of 127.0.0.1). `proxy`: challenge with 407 instead of 401. `tls`: { certificate, key, clients }, files;
+   * clients must show a certificate of the roots in `clients`.
+   */
+  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true, tls }) {
     const border = new Kamailio();
     border.port = port ?? (await freePort());
     const folder = mkdtempSync(join(tmpdir(), 'ringback-kamailio-'));
+    if (tls) {
+      writeFileSync(join(folder, 'tls.cfg'), `[server:default]
+method = TLSv1.2+
+private_key = ${tls.key}
+certificate = ${tls.certificate}
+verify_certificate = yes
+require_certificate = yes
+ca_list = ${tls.clients}
+[client:default]
+`);
+    }
     const kind = proxy ? 'proxy' : 'www';
     writeFileSync(join(folder, 'kamailio.cfg'), `#!KAMAILIO
 debug=2
 log_stderror=yes
 fork=yes
 children=2
-disable_tcp=yes
 auto_aliases=no
 listen=udp:127.0.0.1:${border.port}
+${tls ? `tcp_children=2\nenable_tls=yes\nlisten=tls:127.0.0.1:${border.port}` : 'disable_tcp=yes'}
 mpath="${modulePath()}"
 loadmodule "tm.so"
 loadmodule "sl.so"
@@ -29,6 +44,9 @@ loadmodule "textops.so"
 loadmodule "siputils.so"
 loadmodule "xlog.so"
 loadmodule "auth.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+${tls ? `loadmodule "tls.so"\nmodparam("tls", "config", "${folder}/tls.cfg")` : ''}
 modparam("auth", "algorithm", "${algorithm}")
 modparam("auth", "nonce_expire", 60)
 
@@ -43,13 +61,20 @@ request_route {
   }
   if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
   t_check_trans();
+  if (is_method("REGISTER")) {
+    if (!pv_www_authenticate("${realm}", "${password}", "0") || $au != "${username}") { www_challenge("${realm}", "1"); exit; }
+    consume_credentials();
+    xlog("L_ALERT", "registers: $ct\\n");
+    save("location");
+    exit;
+  }
   if (is_method("INVITE")) {
     if (!pv_${kind}_authenticate("${realm}", "${password}", "0") || $au != "${username}") {
       xlog("L_ALERT", "challenged: $rm\\n");
       ${kind}_challenge("${realm}", "1");
       exit;
     }
-    xlog("L_ALERT", "let in: $au\\n");
+    xlog("L_ALERT", "let in: $au over $proto\\n");
     consume_credentials();
     record_route();
     $du = "sip:127.0.0.1:${to}";
