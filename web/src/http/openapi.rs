@@ -12,7 +12,7 @@ use utoipa::{
 use super::{
     audit, availability, body, callbacks, chat, closure, contacts,
     guard::Access,
-    history, login, operations, playback, recordings,
+    history, ladder, login, operations, playback, recordings,
     routes::{Route, table},
     schema, status,
 };
