@@ -304,7 +304,7 @@ mod tests {
         let now = Instant::now();
         let mut ladders = Ladders::new(10_000);
         for number in 0..500_u128 {
-            ladders.keep(now, CallKey(number), number % 2 == 0, Bytes::from(vec![b'x'; 100]));
+            ladders.keep(now, CallKey(number), number.is_multiple_of(2), Bytes::from(vec![b'x'; 100]));
             assert!(ladders.bytes <= 10_000 && ladders.calls.len() <= 100);
         }
         assert_eq!(ladders.of(CallKey(0)), Ladder::default());

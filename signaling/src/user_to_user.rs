@@ -78,7 +78,7 @@ impl UserToUser {
 
 fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let bytes = digits.as_bytes();
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

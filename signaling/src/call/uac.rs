@@ -338,10 +338,7 @@ impl Call {
                 self.give_up(ctx, Why::RingTimeout);
             }
             Progress::Calling if inviting.alternatives.deadline().is_some_and(|heard_by| ctx.now >= heard_by) => {
-                if !self.fail_over(ctx, None) {
-                    self.abandon(ctx);
-                    self.fail(ctx, None, FailureCause::Unreachable, Some("no response".into()));
-                }
+                self.on_silence(ctx);
             }
             // The far side answered CANCEL but never the INVITE.
             Progress::Cancelling { why, until } if ctx.now >= until => {
@@ -350,6 +347,14 @@ impl Call {
                 self.fail(ctx, None, cause, None);
             }
             _ => {}
+        }
+    }
+
+    /// The address being tried has not said a word in its time.
+    fn on_silence(&mut self, ctx: &mut Ctx<'_>) {
+        if !self.fail_over(ctx, None) {
+            self.abandon(ctx);
+            self.fail(ctx, None, FailureCause::Unreachable, Some("no response".into()));
         }
     }
 
