@@ -105,6 +105,11 @@ pub struct Exchange {
     next_call: u128,
 }
 
+/// The far side as a look-up finds it.
+fn located() -> ringback_signaling::trunk::Located {
+    ringback_signaling::trunk::Located { address: far(), priority: 0, weight: 0 }
+}
+
 fn far() -> SocketAddr {
     ([127, 0, 0, 1], 5062).into()
 }
@@ -187,8 +192,8 @@ impl Exchange {
                     outcome.push(word.chars().take_while(char::is_ascii_alphabetic).collect());
                     self.answer(*event);
                 }
-                Output::Resolve { trunk, .. } => self.stack.resolved(self.now, &trunk, vec![far()]),
-                Output::Admit(_) | Output::Dismiss(_) => {}
+                Output::Resolve { trunk, .. } => self.stack.resolved(self.now, &trunk, Ok(vec![located()])),
+                Output::Admit(_) | Output::Dismiss(_) | Output::Allow(_) => {}
             }
         }
         outcome
@@ -218,6 +223,6 @@ fn stack(now: Instant) -> Stack {
         ..TrunkConfig::new("carrier", Transport::Udp, "127.0.0.1".to_owned(), 5062)
     };
     stack.set_trunks(now, vec![trunk]);
-    stack.resolved(now, "carrier", vec![far()]);
+    stack.resolved(now, "carrier", Ok(vec![located()]));
     stack
 }
