@@ -284,7 +284,7 @@ mod tests {
     }
 
     fn param(request: &Request, name: &str) -> String {
-        let value = header(request, "Authorization").replace(',', ";").replace(' ', "").replace('"', "");
+        let value = header(request, "Authorization").replace(',', ";").replace([' ', '"'], "");
         params_of(&value).into_iter().find(|(known, _)| known == name).and_then(|p| p.1).unwrap_or_default()
     }
 
