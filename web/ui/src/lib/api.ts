@@ -4,6 +4,7 @@ export type Timestamp = number
 export type Millis = number
 export type Language = 'en' | 'es'
 export type * from './chat'
+export type * from './trunks'
 
 export interface Tenant {
   id: string
@@ -502,48 +503,6 @@ export interface AuditItem {
   what: string
   target: string | null
   detail: unknown
-}
-
-export interface Trunk {
-  id: string
-  up: boolean
-  rtt_ms: number | null
-  last_status: number | null
-  /** Why it is down. */
-  cause: string | null
-  registered: boolean | null
-  checked_seconds: number | null
-  channels: number
-  in_use: number
-  placed: number
-  answered: number
-  failures: TrunkFailure[]
-}
-
-/** The SIP messages of a contact's calls. */
-export interface SipLadder {
-  calls: SipCall[]
-}
-
-export interface SipCall {
-  leg: string
-  trunk: string
-  dialled_at: Timestamp
-  messages: SipMessage[]
-  left_out: number
-}
-
-export interface SipMessage {
-  at_ms: number
-  out: boolean
-  line: string
-  text: string
-}
-
-export interface TrunkFailure {
-  result: string
-  sip_status: number | null
-  count: number
 }
 
 // ── What the server writes into the page ────────────────────────────────────────────────────────────────────────────
