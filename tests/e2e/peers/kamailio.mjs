@@ -46,6 +46,7 @@ loadmodule "xlog.so"
 loadmodule "auth.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
+loadmodule "nathelper.so"
 ${tls ? `loadmodule "tls.so"\nmodparam("tls", "config", "${folder}/tls.cfg")` : ''}
 modparam("auth", "algorithm", "${algorithm}")
 modparam("auth", "nonce_expire", 60)
@@ -54,7 +55,7 @@ request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (is_method("OPTIONS") && !has_totag()) { sl_send_reply("200", "OK"); exit; }
   if (has_totag()) {
-    if (loose_route()) { t_relay(); exit; }
+    if (loose_route()) { handle_ruri_alias(); t_relay(); exit; }
     if (is_method("ACK") && t_check_trans()) { t_relay(); exit; }
     sl_send_reply("404", "Not Here");
     exit;
@@ -77,6 +78,8 @@ request_route {
     xlog("L_ALERT", "let in: $au over $proto\\n");
     consume_credentials();
     record_route();
+    # Who called over a connection is reached over that connection again: nobody listens at its address.
+    set_contact_alias();
     $du = "sip:127.0.0.1:${to}";
     t_relay();
     exit;
