@@ -89,6 +89,18 @@ fn next_callable(config: &TenantConfig, window: &Calendar<'_>, from: Timestamp) 
     None
 }
 
+/// When what is said of being closed may change while nobody opens: on another day, which may be a holiday, at the edges
+/// of a closure and of the hours.
+pub(crate) fn next_reason(config: &TenantConfig, now: Timestamp) -> Option<Timestamp> {
+    let calendar = Calendar { hours: &config.hours, zone: config.timezone };
+    let tomorrow = calendar.local_date(now).checked_add_days(Days::new(1));
+    let midnight = tomorrow.and_then(|date| calendar.instant(date, NaiveTime::MIN, Edge::Begin));
+    let closure = config.hours.closure.as_ref();
+    let hours = openness(config, now);
+    let edges = [midnight, closure.map(|closure| closure.since), closure.and_then(|closure| closure.until)];
+    edges.into_iter().chain([hours.closes_at, hours.next_open]).flatten().filter(|at| *at > now).min()
+}
+
 fn covers(closure: &Closure, at: Timestamp) -> bool {
     closure.since <= at && closure.until.is_none_or(|until| at < until)
 }

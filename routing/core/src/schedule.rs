@@ -5,7 +5,7 @@ use crate::{
     contact::*,
     core::Core,
     event::{Receipt, Rejection},
-    hours::callable,
+    hours::{callable, next_reason},
     ids::*,
     output::{Deed, Fact},
     reason::{ClosedReason, Reason},
@@ -33,7 +33,12 @@ impl Core {
     /// Opening or closing time has come, or the hours themselves have changed.
     pub(crate) fn hours_edge(&mut self, now: Timestamp) {
         let open = callable(&self.config, now);
-        let edge = if open.is_open() { open.closes_at } else { open.next_open };
+        let edge = if open.is_open() {
+            open.closes_at
+        } else {
+            // Those in line may be kept at night and told on the holiday that begins at midnight.
+            [open.next_open, next_reason(&self.config, now)].into_iter().flatten().min()
+        };
         match edge {
             Some(at) => self.timers.set(Timer::HoursEdge, at),
             None => self.timers.cancel(&Timer::HoursEdge),

@@ -275,3 +275,17 @@ fn who_was_told_a_time_is_left_to_it_where_others_are_kept_in_line() {
         "looked at the hours again, and nothing new to say"
     );
 }
+
+#[test]
+fn those_kept_at_night_are_told_when_the_day_becomes_a_holiday() {
+    let mut config = config();
+    config.hours.at_closing = AtClosing { hours: Waiting::Keep, holiday: Waiting::Tell, closure: Waiting::Keep };
+    let date = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap();
+    config.hours.holidays = vec![Holiday { date, name: "Day of rest".into(), open: vec![] }];
+    let mut world = World::new(config, &[]);
+    let contact = world.request(1);
+    world.pass(secs(13 * 3600));
+    assert!(world.is_queued(contact), "closed by hours since the evening, and kept");
+    world.pass(secs(2 * 3600));
+    assert!(world.outcome(contact).is_some(), "the holiday has begun at midnight");
+}
