@@ -473,7 +473,9 @@ impl Ledger {
         let skilled = seat.config.as_ref().ok_or_else(|| Fault(format!("{id}: offered to {agent}, who left")))?;
         let record = &seat.record;
         let ready = record.state == AgentState::Ready && matches!(record.next, None | Some(RequestedState::Ready));
-        insist!(ready, "{id}: offered to {agent}, who is not ready");
+        // Another offer to the same agent may lapse in the turn in which this one is made.
+        let since = record.since >= segment.offered_at;
+        insist!(ready || since, "{id}: offered to {agent}, who is not ready");
         let voice = contact.channel.medium() == Medium::Voice;
         let reached = if voice { record.health.can_talk() } else { record.health.tab };
         insist!(reached, "{id}: offered to {agent}, who cannot hear or read it");

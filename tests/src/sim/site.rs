@@ -63,6 +63,8 @@ pub struct Tenant {
 
 pub struct Site {
     pub now: Timestamp,
+    /// The latest time there has been: ahead of `now` after the clock was set back.
+    pub latest: Timestamp,
     pub dice: Dice,
     pub tenants: Vec<Tenant>,
     pub agenda: Agenda,
@@ -105,6 +107,7 @@ impl Site {
         let tenants = if large { 3 + dice.roll(3) } else { 1 + dice.roll(3) } as usize;
         let mut site = Self {
             now: MORNING + dice.span(0, 6 * 86_400_000),
+            latest: MORNING,
             numbers: if large { 4000 } else { 30 + dice.roll(300) },
             exchange: Exchange::default(),
             request: scene::request(),
