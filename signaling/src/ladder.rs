@@ -143,6 +143,10 @@ impl Ladders {
     }
 }
 
+/// The attributes of a description whose values are shown.
+const ATTRIBUTES: [&str; 11] =
+    ["rtpmap", "fmtp", "ptime", "maxptime", "minptime", "rtcp", "setup", "mid", "group", "label", "candidate"];
+
 /// A message without secrets and persons.
 fn masked(text: &str) -> String {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
@@ -230,6 +234,15 @@ fn without_proof(value: &str) -> String {
     format!("{scheme} {}", words.collect::<Vec<_>>().join(", "))
 }
 
+/// Of a description's attributes only those are shown whole whose values say nothing of keys or people: a telephone's `ssrc`
+/// names its user (RFC 5576).
+fn attribute(line: &str) -> String {
+    match line.strip_prefix("a=").and_then(|rest| rest.split_once(':')) {
+        Some((name, _)) if !ATTRIBUTES.contains(&name) => format!("a={name}:{MASK}"),
+        _ => line.to_owned(),
+    }
+}
+
 fn body(kind: &str, body: &str) -> String {
     if kind.starts_with("message/sipfrag") {
         return without_users(body.lines().next().unwrap_or_default());
@@ -241,10 +254,7 @@ fn body(kind: &str, body: &str) -> String {
     let line = |line: &str| match line.as_bytes().first() {
         Some(b'o') => line.split_once(' ').map_or(format!("o={MASK}"), |(_, rest)| format!("o={MASK} {rest}")),
         Some(b'v' | b'c' | b't' | b'm' | b'b') => line.to_owned(),
-        Some(b'a') if line.starts_with("a=crypto") || line.starts_with("a=ice-pwd") => {
-            format!("{}:{MASK}", line.split_once(':').map_or(line, |(name, _)| name))
-        }
-        Some(b'a') => line.to_owned(),
+        Some(b'a') => attribute(line),
         _ => format!("{}{MASK}", line.split_inclusive('=').next().filter(|head| head.len() == 2).unwrap_or_default()),
     };
     body.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -267,7 +277,8 @@ mod tests {
         Subject: call Rosa\r\n\
         Content-Type: application/sdp\r\n\r\n\
         v=0\r\no=rosa 1 1 IN IP4 192.0.2.1\r\ns=Rosa\r\nc=IN IP4 192.0.2.1\r\nm=audio 30000 RTP/SAVP 0\r\n\
-        a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0\r\na=rtpmap:0 PCMU/8000\r\n";
+        a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0\r\n\
+        a=ssrc:1 cname:sip:+19165550100@192.0.2.1\r\na=rtpmap:0 PCMU/8000\r\n";
 
     #[test]
     fn nothing_personal_or_secret_is_shown() {
