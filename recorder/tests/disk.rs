@@ -163,7 +163,8 @@ fn a_call_that_ends_on_a_full_disk_keeps_its_beginning() {
     let (recorder, mut events, _budget) = small(dir.path(), 20_000);
     let mut caller = Caller::new(recorder.open(spec(1, "rc_end")));
     caller.say(40);
-    until("the beginning is written", || recorder.stats().bytes_written > 0);
+    // 20 frames of 160 samples: the rest may still wait for packets that come late.
+    until("the beginning is written", || recorder.stats().bytes_written > 20 * 320);
     caller.say_slowly(260);
     wait_for(&mut events, |event| matches!(event, RecorderEvent::DiskFull { .. }));
     caller.sink.finish();
@@ -171,10 +172,11 @@ fn a_call_that_ends_on_a_full_disk_keeps_its_beginning() {
     let (_, _, samples) = read_all(&dir.path().join(&summary.path)).unwrap();
     let len = fs::metadata(dir.path().join(&summary.path)).unwrap().len();
     assert_eq!(len, summary.bytes, "half a write is cut off again");
-    assert!(samples.len() > 6_000 && samples.len() < 10_000, "{}", samples.len());
+    // The write that met the end of the disk is taken back as a whole; how much it held is up to the recorder's turns.
+    assert!(samples.len() >= 20 * 160 && samples.len() < 10_000, "{}", samples.len());
     assert_eq!(samples.len() as u64, summary.samples);
     let hole = summary.marks.iter().find(|mark| mark.name == LOSS).expect("a mark");
-    assert!(hole.begin_ms >= 780 && hole.begin_ms <= summary.duration_ms, "{hole:?}");
+    assert!(hole.begin_ms.abs_diff(samples.len() as u64 / 8) <= 20, "{hole:?}, {} samples", samples.len());
     assert!(hole.end_ms.unwrap().abs_diff(6_000) <= 20, "{hole:?}");
     recorder.shutdown();
 }
