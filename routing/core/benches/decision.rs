@@ -45,6 +45,7 @@ fn config() -> TenantConfig {
             window: vec![],
         },
         chat: ChatConfig::default(),
+        inbound: InboundConfig::default(),
         hours: Hours {
             week: [Mon, Tue, Wed, Thu, Fri, Sat, Sun]
                 .map(|day| OpenInterval { day, from: NaiveTime::MIN, to: NaiveTime::MIN })

@@ -36,7 +36,7 @@ impl Core {
             ordinal,
             leg,
             trunk: trunk.clone(),
-            segment,
+            segment: Some(segment),
             state: AttemptState::Dialling,
             dialled_at: now,
             ringing_at: None,
@@ -95,17 +95,21 @@ impl Core {
             return Ok(Receipt::Done);
         };
         let attempt = self.running(id).ok_or(Rejection::WrongState)?;
-        if attempt.state != AttemptState::Dialling {
+        if attempt.answered_at.is_some() {
             return Ok(Receipt::Done);
         }
         attempt.state = AttemptState::Live;
         attempt.answered_at = Some(now);
-        let attempt = attempt.id;
+        let (attempt, inbound) = (attempt.id, attempt.is_inbound());
         self.timers.cancel(&Timer::RingGuard(id));
         self.save(id);
         self.fact(id, now, Fact::Answered { attempt });
         self.start_recording(now, id, leg, Party::Customer);
-        self.proceed(now, id);
+        if inbound {
+            self.greet(now, id);
+        } else {
+            self.proceed(now, id);
+        }
         self.deed(now, Deed::NotifyCustomer { contact: id });
         Ok(Receipt::Done)
     }
@@ -115,7 +119,9 @@ impl Core {
         let Some(entry) = self.contacts.get(&id) else { return };
         let Some(attempt) = entry.contact.running_attempt() else { return };
         let leg = attempt.leg;
-        let confirm = self.config.callback.press_one && !entry.confirmed && attempt.bridged_at.is_none();
+        // Who called needs no proof of being a person.
+        let asks = self.config.callback.press_one && !attempt.is_inbound();
+        let confirm = asks && !entry.confirmed && attempt.bridged_at.is_none();
         if attempt.announcement.is_none() {
             self.timers.set(Timer::AnnouncementGuard(id), now + ANNOUNCEMENT_LIMIT);
             self.play(now, leg, id, PromptName::Announcement, false, true);
@@ -136,6 +142,10 @@ impl Core {
     ) -> Result<Receipt, Rejection> {
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
+        if matches!(entry.contact.state, ContactState::Arriving { .. }) {
+            self.arrival_heard(now, id, heard);
+            return Ok(Receipt::Done);
+        }
         let connecting = entry.contact.open_segment().map(|segment| segment.state.clone());
         match connecting {
             Some(SegmentState::Connecting { .. }) => {}
@@ -198,7 +208,7 @@ impl Core {
     ) -> Result<Receipt, Rejection> {
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let attempt = self.running(id).ok_or(Rejection::WrongState)?;
-        if attempt.state == AttemptState::Live {
+        if attempt.answered_at.is_some() {
             return self.leg_ended(now, leg);
         }
         // Whatever signalling calls it: an attempt that came to an end unanswered was no connection and no wish of ours.
@@ -233,21 +243,26 @@ impl Core {
         }
         let attempt = contact.running_attempt().ok_or(Rejection::WrongState)?;
         let (dialling, bridged) = (attempt.state == AttemptState::Dialling, attempt.bridged_at.is_some());
+        // Who called may hang up whenever they like: that is no attempt of ours that failed.
+        let dialled = !bridged && !attempt.is_inbound();
         let segment = contact.open_segment().map(|segment| (segment.id, segment.state.clone()));
         match segment {
             _ if dialling => self.attempt_failed(now, id, AttemptResult::Failed, None),
-            Some((_, SegmentState::Connecting { .. })) if !bridged => {
+            Some((_, SegmentState::Connecting { .. })) if dialled => {
                 self.attempt_failed(now, id, AttemptResult::NotConfirmed, None);
             }
-            Some((segment, SegmentState::AgentLost { .. })) if !bridged => {
+            Some((segment, SegmentState::AgentLost { .. })) if dialled => {
                 self.end_attempt(now, id, AttemptResult::NotConfirmed, None);
                 self.give_up_agent(now, id, segment);
                 self.retry_or_close(now, id, AttemptResult::NotConfirmed);
             }
             Some((segment, SegmentState::Connecting { .. })) => {
-                self.end_attempt(now, id, AttemptResult::Connected, None);
                 self.finish_segment(now, id, segment, SegmentEnd::AttemptFailed);
-                self.close(now, id, Outcome::Abandoned, Reason::CustomerHungUp);
+                self.abandon(now, id, bridged);
+            }
+            Some((segment, SegmentState::AgentLost { .. })) if !bridged => {
+                self.give_up_agent(now, id, segment);
+                self.abandon(now, id, bridged);
             }
             Some((segment, SegmentState::Offered { .. })) => {
                 self.revoke_offer(now, id, segment, RevokeReason::Withdrawn);
@@ -259,11 +274,20 @@ impl Core {
         Ok(Receipt::Done)
     }
 
-    /// The customer hung up while waiting on the line for another agent.
+    /// The customer hung up while waiting on the line for an agent.
     fn abandon(&mut self, now: Timestamp, id: ContactId, bridged: bool) {
+        let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
         let result = if bridged { AttemptResult::Connected } else { AttemptResult::NotConfirmed };
+        let after = now.since(contact.requested_at);
+        let soon = contact.channel == Channel::Call && !bridged && after < self.config.inbound.short_abandon;
+        let (outcome, reason) = match (&contact.state, &contact.reason) {
+            // It was the closing message that was hung up on.
+            (ContactState::Arriving { .. }, reason @ Reason::Closed { .. }) => (Outcome::Unsuccessful, reason.clone()),
+            _ if soon => (Outcome::Abandoned, Reason::CustomerHungUpSoon { after }),
+            _ => (Outcome::Abandoned, Reason::CustomerHungUp),
+        };
         self.end_attempt(now, id, result, None);
-        self.close(now, id, Outcome::Abandoned, Reason::CustomerHungUp);
+        self.close(now, id, outcome, reason);
     }
 
     /// Ends the running attempt with its leg, recording, timers and channel.

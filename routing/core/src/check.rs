@@ -103,6 +103,11 @@ impl Core {
                     self.check_segment(contact, segment);
                 }
             }
+            ContactState::Arriving { .. } => {
+                let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id)];
+                assert!(guarded.iter().any(|guard| self.timers.get(guard).is_some()), "an arrival ends: {contact:?}");
+                assert!(contact.channel == Channel::Call && contact.segments.is_empty(), "only calls arrive");
+            }
             ContactState::Closed { .. } => panic!("closed contacts leave memory"),
             _ => {
                 let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
@@ -299,8 +304,10 @@ impl Core {
         let mut live = BTreeSet::new();
         for entry in self.contacts.values() {
             let contact = &entry.contact;
-            if contact.channel == Channel::Chat {
-                assert!(!self.may_be_dialled(contact), "a chat holds no number");
+            if contact.channel != Channel::Callback {
+                assert!(!self.may_be_dialled(contact), "a chat and a call that came in hold no number");
+                let wraps = contact.segments.iter().any(|segment| !segment.is_done()) && contact.open_segment().is_some();
+                assert!(contact.is_on_line() || wraps, "who called is on the line until the conversation is over");
                 continue;
             }
             let over = matches!(contact.open_segment().map(|s| &s.state), Some(SegmentState::WrapUp { .. }));
@@ -358,7 +365,7 @@ impl Core {
                 contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Queued { .. }))
             }
             Timer::OfferLapse(id) => matches!(state(id), Some(SegmentState::Offered { .. })),
-            Timer::RingGuard(id) => attempt(id).is_some_and(|attempt| attempt.state == AttemptState::Dialling),
+            Timer::RingGuard(id) => attempt(id).is_some_and(|attempt| attempt.answered_at.is_none()),
             Timer::AnnouncementGuard(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_none()),
             Timer::PressOne(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_some()),
             Timer::CustomerGone(id) | Timer::ChatWait(id) | Timer::ChatIdle(id) => {

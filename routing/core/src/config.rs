@@ -28,6 +28,8 @@ pub struct TenantConfig {
     pub callback: CallbackConfig,
     #[serde(default)]
     pub chat: ChatConfig,
+    #[serde(default)]
+    pub inbound: InboundConfig,
     pub hours: Hours,
     pub queues: Vec<QueueConfig>,
     pub subjects: Vec<SubjectConfig>,
@@ -150,6 +152,25 @@ impl Default for ChatConfig {
             idle_timeout: Millis::from_secs(1800),
         }
     }
+}
+
+/// Calls that come in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InboundConfig {
+    /// The numbers customers can call; none: nobody can.
+    pub numbers: Vec<DialledNumber>,
+    /// Who hangs up sooner than this after the call came in counts apart from those who gave up waiting.
+    pub short_abandon: Millis,
+}
+
+/// A number that customers call (DNIS).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialledNumber {
+    /// E.164.
+    pub number: String,
+    pub subject: SubjectId,
+    /// BCP 47; none: the tenant's.
+    pub language: Option<String>,
 }
 
 /// When the tenant is open: weekly intervals in the tenant's zone, less holidays and closures.

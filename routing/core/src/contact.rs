@@ -1,6 +1,8 @@
 //! A contact: one matter of one customer, over all its attempts, legs and agents.
 //!
 //! ```text
+//!         Arriving (a call that comes in) ─┐
+//!                ▼                         │ closed, hung up
 //! Scheduled ⇄ Queued → Active → Closed(Outcome)
 //!     ▲          ▲        │
 //!     └──────────┴────────┘  failed attempt, RONA, lost agent: the original request time is kept
@@ -102,6 +104,7 @@ pub enum ChatEnd {
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     Callback,
+    /// The customer called us.
     Call,
     Chat,
 }
@@ -126,6 +129,10 @@ impl Channel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ContactState {
+    /// The caller is answered by the house itself, with greeting or closing message, and is in no line yet.
+    Arriving {
+        since: Timestamp,
+    },
     /// Waits for its time: a chosen slot, the next attempt, the next opening.
     Scheduled {
         due: Timestamp,
@@ -160,9 +167,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Customer {
     pub name: String,
-    /// E.164, the only form ever dialled.
+    /// E.164, the only form ever dialled; empty for a caller who withholds it.
     pub number: String,
-    /// Keyed digest of the number: equal numbers are found without being read.
+    /// Keyed digest of the number: equal numbers are found without being read. Empty without one.
     pub number_key: String,
     /// The portal's id for this person, when the portal vouched for it.
     pub customer_id: Option<String>,
@@ -240,7 +247,7 @@ pub enum SegmentEnd {
     Interrupted,
 }
 
-/// One try to reach the customer.
+/// One dialog with the customer: a try of ours to reach them, or their own call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub id: AttemptId,
@@ -248,8 +255,11 @@ pub struct Attempt {
     pub ordinal: u32,
     pub leg: LegId,
     pub trunk: TrunkId,
-    pub segment: SegmentId,
+    /// The agent's engagement it was dialled for; none: the customer called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentId>,
     pub state: AttemptState,
+    /// For a call of the customer's: when it came in.
     pub dialled_at: Timestamp,
     pub ringing_at: Option<Timestamp>,
     pub answered_at: Option<Timestamp>,
@@ -270,7 +280,7 @@ pub enum AttemptState {
     Unknown {
         until: Timestamp,
     },
-    /// Answered: announcement, confirmation or conversation.
+    /// Answered, or being answered when the customer called: announcement, confirmation or conversation.
     Live,
     Ended {
         result: AttemptResult,
@@ -343,6 +353,13 @@ impl Contact {
 impl Segment {
     pub fn is_done(&self) -> bool {
         matches!(self.state, SegmentState::Done { .. })
+    }
+}
+
+impl Attempt {
+    /// The customer called; such a call is never tried again by us.
+    pub fn is_inbound(&self) -> bool {
+        self.segment.is_none()
     }
 }
 

@@ -193,6 +193,11 @@ impl Core {
         let until = now + self.config.policy.agent_reconnect_grace.max(Millis(0));
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         let Some(customer) = entry.contact.live_leg() else { return };
+        // Only those we called are called back.
+        let words = match entry.contact.channel {
+            Channel::Call => PromptName::StayOnLine,
+            Channel::Callback | Channel::Chat => PromptName::AgentLost,
+        };
         let Some(found) = entry.contact.segment_mut(segment) else { return };
         let joined = matches!(found.state, SegmentState::Connected { .. }) && !held;
         let agent_leg = found.leg;
@@ -205,7 +210,7 @@ impl Core {
         if let Some(b) = agent_leg.filter(|_| joined) {
             self.deed(now, Deed::Unbridge { a: customer, b });
         }
-        self.play(now, customer, id, PromptName::AgentLost, false, true);
+        self.play(now, customer, id, words, false, true);
         self.deed(now, Deed::NotifyCustomer { contact: id });
     }
 

@@ -153,6 +153,7 @@ impl Core {
             Event::ClosureDeclared { closure } => self.closure_changed(now, Some(closure)),
             Event::ClosureLifted => self.closure_changed(now, None),
             Event::CallbackRequested { request } => self.callback_requested(now, request),
+            Event::CallArrived { call } => self.call_arrived(now, call),
             Event::CallbackCancelled { contact, by } => self.callback_cancelled(now, contact, by),
             Event::CallbackTimeChosen { contact, slot } => self.time_chosen(now, contact, slot),
             Event::CallbackNumberChanged { contact, number, number_key } => {

@@ -32,6 +32,10 @@ pub enum Event {
     CallbackRequested {
         request: CallbackRequest,
     },
+    /// A call comes in at one of the tenant's numbers. It is answered or refused by a deed.
+    CallArrived {
+        call: CallArrival,
+    },
     CallbackCancelled {
         contact: ContactId,
         by: CancelledBy,
@@ -192,6 +196,17 @@ pub struct CallbackRequest {
     /// The customer's own agent (O7); of no effect where the tenant has it off.
     #[serde(default)]
     pub preferred: Option<AgentId>,
+}
+
+/// A call that rings at one of the tenant's numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallArrival {
+    pub leg: LegId,
+    pub trunk: TrunkId,
+    /// The number called, as configured.
+    pub number: String,
+    /// An empty language is that of the number.
+    pub customer: Customer,
 }
 
 /// A chat asked for. The customer's question stays with the chat's messages.

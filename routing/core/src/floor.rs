@@ -85,6 +85,7 @@ impl Floor {
 pub(crate) struct QueueLine {
     pub(crate) line: Line,
     pub(crate) scheduled: u32,
+    /// With an agent, or arriving by telephone.
     pub(crate) active: u32,
     pub(crate) wait: WaitStats,
 }
@@ -193,7 +194,7 @@ impl Core {
                 self.leave_target(id, widen_at);
                 self.release_held();
             }
-            ContactState::Active { .. } => queue.active -= 1,
+            ContactState::Arriving { .. } | ContactState::Active { .. } => queue.active -= 1,
             ContactState::Closed { .. } => {}
         }
     }
@@ -227,7 +228,7 @@ impl Core {
                     self.timers.set(Timer::ChatWait(id), since + longest_wait);
                 }
             }
-            ContactState::Active { .. } => queue.active += 1,
+            ContactState::Arriving { .. } | ContactState::Active { .. } => queue.active += 1,
             ContactState::Closed { .. } => {}
         }
     }

@@ -76,6 +76,12 @@ pub enum Fact {
         segment: SegmentId,
         agent: AgentId,
     },
+    /// The customer called this number of ours.
+    Arrived {
+        attempt: AttemptId,
+        leg: LegId,
+        number: String,
+    },
     Dialled {
         attempt: AttemptId,
         leg: LegId,
@@ -219,6 +225,17 @@ pub enum Deed {
         number: String,
         ring_timeout: Millis,
     },
+    /// Take the call that rings; its sound is there when `LegAnswered` is told.
+    AnswerLeg {
+        leg: LegId,
+        contact: ContactId,
+        number_key: String,
+    },
+    /// Turn the call that rings away unanswered.
+    RefuseLeg {
+        leg: LegId,
+        why: RefusalReason,
+    },
     /// CANCEL before an answer, BYE after it. Releasing a leg that is gone does nothing.
     ReleaseLeg {
         leg: LegId,
@@ -233,7 +250,7 @@ pub enum Deed {
     DetachAgent {
         leg: LegId,
     },
-    /// `prompt` names a text ("announcement", "hold_music", "agent_lost", "press_one", "goodbye"); the language picks the file.
+    /// The language picks the file.
     PlayPrompt {
         leg: LegId,
         prompt: PromptName,
@@ -292,6 +309,15 @@ pub enum Deed {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// The number belongs to nobody, or no longer.
+    NoSuchNumber,
+    /// The tenant's limit of open contacts is reached.
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RevokeReason {
     Lapsed,
     CustomerCancelled,
@@ -311,6 +337,14 @@ pub enum PromptName {
     Ringback,
     AgentLost,
     Goodbye,
+    /// For those who call: who answers, and that the call is recorded.
+    Greeting,
+    /// For those who call outside the hours.
+    Closed,
+    /// For those who call during an emergency closure.
+    Closure,
+    /// For those who called, when the connection to their agent is lost.
+    StayOnLine,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,6 +62,10 @@ pub enum Reason {
     CustomerCancelled,
     AdministratorCancelled,
     CustomerHungUp,
+    /// So soon that it says nothing of the waiting; counted apart.
+    CustomerHungUpSoon {
+        after: Millis,
+    },
     CustomerLeft,
     NobodyFree {
         waited: Millis,

@@ -85,6 +85,9 @@ impl Core {
         }
         let id = contact.id;
         let spoken = self.settle_segments(now, &mut contact, None);
+        if contact.channel == Channel::Call {
+            return self.settle_call(now, contact, spoken);
+        }
         let guard = self.settle_attempts(now, &mut contact);
         let over = spoken && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
         if over {
@@ -108,6 +111,20 @@ impl Core {
             _ => {}
         }
         self.admit(now, contact);
+    }
+
+    /// Who called was cut off with the server and is the only one who can call again: the contact is over.
+    fn settle_call(&mut self, now: Timestamp, mut contact: Contact, spoken: bool) {
+        let id = contact.id;
+        let cut = contact.live_leg().is_some();
+        self.settle_attempts(now, &mut contact);
+        contact.state = ContactState::Active { since: now };
+        self.admit(now, contact);
+        let (outcome, reason) = match spoken && !cut {
+            true => (Outcome::Successful, Reason::Completed),
+            false => (Outcome::Unsuccessful, Reason::Interrupted),
+        };
+        self.close(now, id, outcome, reason);
     }
 
     /// Ends every open segment but the one to keep. True if the conversation itself was over and only wrap-up was open.

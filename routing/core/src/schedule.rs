@@ -108,7 +108,7 @@ impl Core {
                 ContactState::Scheduled { due } => {
                     planned += u32::from(due >= closure.since && closure.until.is_none_or(|until| due < until));
                 }
-                ContactState::Active { .. } => under_way += 1,
+                ContactState::Arriving { .. } | ContactState::Active { .. } => under_way += 1,
                 ContactState::Closed { .. } => {}
             }
         }
@@ -174,9 +174,10 @@ impl Core {
 
     /// After a failed attempt: another one after the spacing of its result and within hours, or the end.
     pub(crate) fn retry_or_close(&mut self, now: Timestamp, id: ContactId, result: AttemptResult) {
-        let Some(attempts) = self.contacts.get(&id).map(|entry| entry.contact.failed_attempts()) else { return };
+        let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
+        let (attempts, called_us) = (contact.failed_attempts(), contact.channel == Channel::Call);
         let callback = &self.config.callback;
-        if attempts >= callback.max_attempts.max(1) {
+        if called_us || attempts >= callback.max_attempts.max(1) {
             self.close(now, id, Outcome::Unsuccessful, Reason::AttemptsExhausted { result });
             return;
         }

@@ -148,6 +148,7 @@ pub fn stage(contact: &Contact) -> Stage {
     match &contact.state {
         ContactState::Scheduled { .. } if contact.attempts.is_empty() => Stage::Scheduled,
         ContactState::Scheduled { .. } => Stage::Retrying,
+        ContactState::Arriving { .. } => Stage::Waiting,
         ContactState::Queued { .. } if on_line => Stage::Talking,
         ContactState::Queued { .. } => Stage::Waiting,
         ContactState::Closed { outcome: Outcome::Successful } => Stage::Successful,

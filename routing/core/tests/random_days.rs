@@ -170,7 +170,14 @@ impl Day {
 
     fn customers_event(&mut self) -> Event {
         let contact = self.contact();
-        match self.roll(8) {
+        match self.roll(10) {
+            8 | 9 => {
+                let fresh = LegId(1000 + u128::from(self.roll(1 << 40)));
+                let known: Vec<_> = self.engine.legs.keys().copied().collect();
+                let leg = if self.roll(20) == 0 { self.pick(&known).unwrap_or(fresh) } else { fresh };
+                let number = if self.roll(20) == 0 { "+19165559999" } else { OUR_NUMBER };
+                arrived(leg, number, self.roll(12) as u32)
+            }
             0 => Event::CallbackCancelled { contact, by: CancelledBy::Customer },
             1 if self.roll(2) == 0 => {
                 let number = self.roll(12);

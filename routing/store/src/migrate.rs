@@ -41,6 +41,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0003_guards.sqlite.sql"),
         postgres: include_str!("../migrations/0003_guards.postgres.sql"),
     },
+    Migration {
+        version: 4,
+        name: "calls_that_come_in",
+        common: include_str!("../migrations/0004_calls_that_come_in.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {
@@ -105,7 +112,9 @@ async fn apply_missing(conn: &mut Conn, dialect: Dialect, target: i64) -> Result
     }
     for migration in MIGRATIONS.iter().filter(|m| m.version > present && m.version <= target) {
         conn.script(migration.common).await?;
-        conn.script(migration.own(dialect)).await?;
+        if !migration.own(dialect).is_empty() {
+            conn.script(migration.own(dialect)).await?;
+        }
         sql("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)")
             .int(migration.version)
             .text(migration.name)

@@ -103,6 +103,7 @@ async fn write_change(conn: &mut Conn, tenant: &TenantId, change: &Change) -> Re
 
 async fn save_contact(conn: &mut Conn, tenant: &TenantId, contact: &Contact) -> Result<(), StoreError> {
     let (state, outcome) = match &contact.state {
+        ContactState::Arriving { .. } => ("arriving", None),
         ContactState::Scheduled { .. } => ("scheduled", None),
         ContactState::Queued { .. } => ("queued", None),
         ContactState::Active { .. } => ("active", None),
@@ -139,7 +140,8 @@ async fn save_contact(conn: &mut Conn, tenant: &TenantId, contact: &Contact) -> 
     Ok(())
 }
 
-/// The number of a row is the one that was dialled; a later change of the customer's number leaves it.
+/// The number of a row is the one that was dialled; a later change of the customer's number leaves it. A customer's own call
+/// dials none of ours and has none.
 async fn save_attempt(
     conn: &mut Conn,
     tenant: &TenantId,
@@ -166,8 +168,8 @@ async fn save_attempt(
         .id(attempt.id)
         .id(attempt.leg)
         .id(&attempt.trunk)
-        .id(attempt.segment)
-        .text(&contact.customer.number_key)
+        .text(attempt.segment.map(|segment| segment.to_string()).unwrap_or_default())
+        .text(if attempt.is_inbound() { "" } else { &contact.customer.number_key })
         .text(state)
         .opt_text(result)
         .int(attempt.dialled_at.as_millis())

@@ -77,6 +77,9 @@ impl Exchange {
                 insist!(self.legs.insert(leg, placed).is_none(), "{leg}: placed twice");
                 ring(now, tenant, leg, ring_timeout, dice, agenda);
             }
+            Deed::AnswerLeg { .. } | Deed::RefuseLeg { .. } => {
+                return Err(super::Fault("a call came in that nobody placed".to_owned()));
+            }
             Deed::ReleaseLeg { leg } => {
                 self.legs.remove(&leg);
                 self.bridges.remove(&leg);

@@ -26,7 +26,7 @@ pub fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> 
 
 /// The number whose dialog lives or, after a crash, may live.
 pub fn live_number(contact: &Contact) -> Option<u64> {
-    let last = contact.attempts.last()?;
+    let last = contact.attempts.last().filter(|attempt| !attempt.is_inbound())?;
     let live = matches!(last.state, AttemptState::Dialling | AttemptState::Live | AttemptState::Unknown { .. });
     live.then(|| fingerprint(&contact.customer.number_key))
 }
@@ -81,6 +81,7 @@ pub fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Opt
         ContactState::Scheduled { due } => Some(due),
         ContactState::Queued { since } => contact.chat.as_ref().map(|_| since + LONGEST_CHAT_WAIT),
         ContactState::Closed { .. } => None,
+        ContactState::Arriving { .. } => Some(now + STEP_LIMIT),
         ContactState::Active { .. } => Some(match contact.open_segment()?.state {
             SegmentState::Offered { until } | SegmentState::AgentLost { until } | SegmentState::WrapUp { until } => {
                 until

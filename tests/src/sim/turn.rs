@@ -141,6 +141,7 @@ fn digest_contact(digest: &mut Digest, contact: &Contact) {
         ContactState::Queued { since } => (2, since.as_millis() as u64),
         ContactState::Active { since } => (3, since.as_millis() as u64),
         ContactState::Closed { outcome } => (4, outcome as u64),
+        ContactState::Arriving { since } => (5, since.as_millis() as u64),
     };
     digest.mix(kind);
     digest.mix(at);

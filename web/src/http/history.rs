@@ -110,6 +110,10 @@ async fn opened(app: &App, caller: &Caller, word: &str) -> Result<Contact, ApiEr
 }
 
 async fn earlier(app: &App, tenant: &TenantId, present: &Contact) -> Result<Vec<Contact>, ApiError> {
+    if present.customer.number_key.is_empty() {
+        // All who withhold their number have that in common and nothing else.
+        return Ok(Vec::new());
+    }
     let search = ContactSearch {
         to: Some(present.requested_at),
         number_key: Some(present.customer.number_key.clone()),

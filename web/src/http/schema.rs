@@ -120,6 +120,7 @@ mirrored! {
         CustomerCancelled,
         AdministratorCancelled,
         CustomerHungUp,
+        CustomerHungUpSoon { after: i64 },
         CustomerLeft,
         NobodyFree { waited: i64 },
         AttemptsExhausted { result: AttemptResult },
@@ -130,6 +131,7 @@ mirrored! {
 
     #[serde(tag = "state", rename_all = "snake_case")]
     enum ContactState {
+        Arriving { since: i64 },
         Scheduled { due: i64 },
         Queued { since: i64 },
         Active { since: i64 },
@@ -193,13 +195,15 @@ mirrored! {
         Ended { result: AttemptResult },
     }
 
-    /// One try to reach the customer.
+    /// One dialog with the customer: a try of ours, or their own call.
     struct Attempt {
         pub id: String,
         pub ordinal: u32,
         pub leg: String,
         pub trunk: String,
-        pub segment: String,
+        /// Absent: the customer called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub segment: Option<String>,
         pub state: AttemptState,
         pub dialled_at: i64,
         pub ringing_at: Option<i64>,

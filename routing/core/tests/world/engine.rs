@@ -54,6 +54,10 @@ impl Engine {
                 assert!(self.channels.contains(contact), "nobody is dialled without a channel");
                 assert!(self.legs.insert(*leg, *contact).is_none());
             }
+            Deed::AnswerLeg { leg, contact, .. } => {
+                assert!(self.channels.insert(*contact) && self.legs.insert(*leg, *contact).is_none());
+            }
+            Deed::RefuseLeg { leg, .. } => assert!(!self.legs.contains_key(leg), "refused what was answered"),
             Deed::ReleaseLeg { leg } => {
                 self.legs.remove(leg);
                 self.prompts.remove(leg);
@@ -112,7 +116,8 @@ impl Engine {
         let open = |id: &ContactId| world.core.contact(*id);
         for id in &self.channels {
             let contact = open(id).unwrap_or_else(|| panic!("{id}: a channel outlived its contact"));
-            let wants = matches!(contact.state, ContactState::Queued { .. }) || contact.open_segment().is_some();
+            let waits = matches!(contact.state, ContactState::Queued { .. } | ContactState::Arriving { .. });
+            let wants = waits || contact.open_segment().is_some();
             assert!(wants, "{id} holds a channel for nothing");
         }
         for (leg, id) in &self.legs {

@@ -23,6 +23,9 @@ use ringback_routing::{
 /// Tuesday, 2026-03-03, 10:00 in Los Angeles.
 pub const MORNING: Timestamp = Timestamp::from_millis(1_772_560_800_000);
 
+/// The number customers call.
+pub const OUR_NUMBER: &str = "+19165550000";
+
 pub fn secs(count: i64) -> Millis {
     Millis::from_secs(count)
 }
@@ -55,6 +58,10 @@ pub fn config() -> TenantConfig {
             window: vec![],
         },
         chat: ChatConfig { reconnect_grace: secs(30), ..ChatConfig::default() },
+        inbound: InboundConfig {
+            numbers: vec![DialledNumber { number: OUR_NUMBER.into(), subject: "benefits".into(), language: None }],
+            short_abandon: secs(5),
+        },
         hours: Hours { week: [Mon, Tue, Wed, Thu, Fri].map(day).to_vec(), ..Hours::default() },
         queues: vec![QueueConfig { id: "general".into(), name: "General".into() }],
         subjects: vec![SubjectConfig {
@@ -343,6 +350,24 @@ impl World {
         }
     }
 
+    /// A call that rings, its answer commanded.
+    pub fn arriving(&mut self, number: u32) -> ContactId {
+        self.ok(arrived(LegId(u128::from(number) + 500), OUR_NUMBER, number));
+        let answered = self.deeds.iter().find_map(|deed| match deed {
+            Deed::AnswerLeg { contact, .. } => Some(*contact),
+            _ => None,
+        });
+        answered.expect("the call is answered")
+    }
+
+    /// A caller who has heard the greeting.
+    pub fn called(&mut self, number: u32) -> ContactId {
+        let contact = self.arriving(number);
+        self.ok(Event::LegAnswered { leg: self.leg(contact) });
+        self.ok(Event::PromptFinished { leg: self.leg(contact), heard: Some("greeting en 1".into()) });
+        contact
+    }
+
     pub fn chat(&mut self, number: u32) -> ContactId {
         match self.ok(chat_requested(number)) {
             Receipt::ChatQueued { contact, .. } => contact,
@@ -459,6 +484,12 @@ pub fn requested(number: u32) -> Event {
             preferred: None,
         },
     }
+}
+
+pub fn arrived(leg: LegId, dialled: &str, number: u32) -> Event {
+    let call =
+        CallArrival { leg, trunk: "carrier".into(), number: dialled.into(), customer: customer(number) };
+    Event::CallArrived { call }
 }
 
 pub fn chat_requested(number: u32) -> Event {

@@ -85,7 +85,7 @@ pub fn attempt(contact: u128, ordinal: u32, state: AttemptState) -> Attempt {
         ordinal,
         leg: LegId(unique),
         trunk: TrunkId::new("main"),
-        segment: SegmentId(unique),
+        segment: Some(SegmentId(unique)),
         state,
         dialled_at: at(10),
         ringing_at: None,

@@ -52,6 +52,7 @@ fn reasons() -> Vec<Reason> {
         Reason::CustomerCancelled,
         Reason::AdministratorCancelled,
         Reason::CustomerHungUp,
+        Reason::CustomerHungUpSoon { after: Millis(1) },
         Reason::AttemptsExhausted { result: AttemptResult::NoAnswer },
     ]
 }
@@ -104,7 +105,7 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
             ordinal: 1,
             leg: LegId(6),
             trunk: TrunkId::new("t"),
-            segment: SegmentId(2),
+            segment: Some(SegmentId(2)),
             state: attempt,
             dialled_at: AT,
             ringing_at: None,
@@ -153,6 +154,7 @@ fn availability() -> Availability {
 #[test]
 fn contacts_in_every_state() {
     let states = [
+        ContactState::Arriving { since: AT },
         ContactState::Scheduled { due: AT },
         ContactState::Queued { since: AT },
         ContactState::Active { since: AT },

@@ -1,0 +1,160 @@
+//! Calls that come in: answered by the house, greeted, told that we are closed or put in line. From there on a caller is a
+//! customer who waits on the telephone, like one whose agent was lost.
+
+use crate::{
+    config::DialledNumber,
+    contact::*,
+    core::{ChannelHold, Core, LegOwner, Side},
+    event::{CallArrival, Receipt, Rejection},
+    hours::openness,
+    ids::*,
+    output::{Deed, Fact, MarkKind, PromptName, RefusalReason},
+    reason::{ClosedReason, Reason},
+    time::{Millis, Timestamp},
+    timers::Timer,
+};
+
+/// How long signalling may take to say that our answer has arrived, or that it has not: 32 s for the acknowledgement
+/// (RFC 3261, 13.3.1.4) and some for the way.
+const ANSWER_LIMIT: Millis = Millis::from_secs(40);
+/// No greeting and no message is longer than this.
+const GREETING_LIMIT: Millis = Millis::from_secs(120);
+
+impl Core {
+    pub(crate) fn call_arrived(&mut self, now: Timestamp, call: CallArrival) -> Result<Receipt, Rejection> {
+        let leg = call.leg;
+        if self.legs.contains_key(&leg) {
+            return Err(Rejection::WrongState);
+        }
+        let number = self.config.inbound.numbers.iter().find(|number| number.number == call.number).cloned();
+        let Some(number) = number else {
+            self.deed(now, Deed::RefuseLeg { leg, why: RefusalReason::NoSuchNumber });
+            return Ok(Receipt::Done);
+        };
+        if self.contacts.len() >= self.config.limits.max_open_contacts {
+            self.deed(now, Deed::RefuseLeg { leg, why: RefusalReason::Full });
+            return Ok(Receipt::Done);
+        }
+        let Ok((subject, queue, priority)) = self.subject_asked(Some(&number.subject)) else {
+            self.deed(now, Deed::RefuseLeg { leg, why: RefusalReason::NoSuchNumber });
+            return Ok(Receipt::Done);
+        };
+        let open = openness(&self.config, now);
+        let reason = match open.closed {
+            Some(closed) => Reason::Closed { closed, next_open: open.next_open },
+            None => Reason::JustRequested,
+        };
+        let (id, attempt) = (ContactId(self.ids.mint(now)), AttemptId(self.ids.mint(now)));
+        let (trunk, number_key) = (call.trunk.clone(), call.customer.number_key.clone());
+        let contact = Contact {
+            id,
+            channel: Channel::Call,
+            state: ContactState::Arriving { since: now },
+            customer: spoken_to(call.customer, &number),
+            queue,
+            subject,
+            priority,
+            target: 1,
+            widen_at: None,
+            preferred: None,
+            requested_at: now,
+            status_token_digest: None,
+            segments: Vec::new(),
+            attempts: vec![incoming(now, attempt, leg, call.trunk)],
+            cool_off: Default::default(),
+            position_when_requested: 0,
+            ewt_when_requested: None,
+            first_wait: None,
+            config_version: self.config.version,
+            reason,
+            closed_at: None,
+            chat: None,
+        };
+        self.legs.insert(leg, LegOwner { contact: id, side: Side::Customer });
+        self.admit(now, contact);
+        if let Some(entry) = self.contacts.get_mut(&id) {
+            entry.channel = ChannelHold::Held { trunk };
+        }
+        self.timers.set(Timer::RingGuard(id), now + ANSWER_LIMIT);
+        let (position, _) = self.capture_place(id);
+        let config_version = self.config.version;
+        self.fact(id, now, Fact::Requested { position, ewt: None, ewt_p90: None, config_version });
+        self.fact(id, now, Fact::Arrived { attempt, leg, number: number.number });
+        self.deed(now, Deed::AnswerLeg { leg, contact: id, number_key });
+        Ok(Receipt::Done)
+    }
+
+    /// The caller hears us: the greeting with the notice that the call is recorded, or why nobody can take it.
+    pub(crate) fn greet(&mut self, now: Timestamp, id: ContactId) {
+        let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
+        let Some(leg) = contact.live_leg() else { return };
+        let words = match &contact.reason {
+            Reason::Closed { closed: ClosedReason::Closure { .. }, .. } => PromptName::Closure,
+            Reason::Closed { .. } => PromptName::Closed,
+            _ => PromptName::Greeting,
+        };
+        self.timers.set(Timer::AnnouncementGuard(id), now + GREETING_LIMIT);
+        self.play(now, leg, id, words, false, true);
+        self.deed(now, Deed::Mark { leg, mark: MarkKind::Announcement, begin: true });
+    }
+
+    /// What an arriving caller was told has been heard to its end.
+    pub(crate) fn arrival_heard(&mut self, now: Timestamp, id: ContactId, heard: Option<String>) {
+        if self.timers.get(&Timer::AnnouncementGuard(id)).is_none() {
+            return;
+        }
+        self.timers.cancel(&Timer::AnnouncementGuard(id));
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        let reason = entry.contact.reason.clone();
+        let Some(attempt) = entry.contact.running_attempt_mut() else { return };
+        let prompt = heard.unwrap_or_else(|| "greeting".to_owned());
+        attempt.announcement = Some((prompt.clone(), now));
+        let (leg, attempt) = (attempt.leg, attempt.id);
+        self.save(id);
+        self.fact(id, now, Fact::Announced { attempt, prompt });
+        self.deed(now, Deed::Mark { leg, mark: MarkKind::Announcement, begin: false });
+        if matches!(reason, Reason::Closed { .. }) {
+            self.end_attempt(now, id, AttemptResult::Cancelled, None);
+            self.close(now, id, Outcome::Unsuccessful, reason);
+            return;
+        }
+        self.join_line(now, id);
+    }
+
+    /// From the greeting into the line, at the place of the moment the call came in.
+    fn join_line(&mut self, now: Timestamp, id: ContactId) {
+        let Some(leg) = self.contacts.get(&id).and_then(|entry| entry.contact.live_leg()) else { return };
+        self.requeue(now, id, Reason::JustRequested);
+        self.capture_place(id);
+        self.play(now, leg, id, PromptName::HoldMusic, true, false);
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+}
+
+fn spoken_to(customer: Customer, number: &DialledNumber) -> Customer {
+    let language = match &number.language {
+        Some(language) if customer.language.is_empty() => language.clone(),
+        _ => customer.language.clone(),
+    };
+    Customer { language, ..customer }
+}
+
+/// The caller's own dialog, as the only attempt there is.
+fn incoming(now: Timestamp, id: AttemptId, leg: LegId, trunk: TrunkId) -> Attempt {
+    Attempt {
+        id,
+        ordinal: 1,
+        leg,
+        trunk,
+        segment: None,
+        state: AttemptState::Live,
+        dialled_at: now,
+        ringing_at: None,
+        answered_at: None,
+        bridged_at: None,
+        ended_at: None,
+        announcement: None,
+        position_when_dialled: 0,
+        ewt_when_dialled: None,
+    }
+}
