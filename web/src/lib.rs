@@ -15,6 +15,7 @@ pub mod phone;
 pub mod portal;
 pub mod prompts;
 pub mod rate;
+mod reception;
 pub mod run;
 pub mod server;
 pub mod start;

@@ -9,12 +9,16 @@ use ringback_routing::{ids::TenantId, output::PromptName};
 const VERSION: &str = "1";
 
 /// Every prompt that is spoken, with its file's name.
-const SPOKEN: [(PromptName, &str); 5] = [
+const SPOKEN: [(PromptName, &str); 9] = [
     (PromptName::Announcement, "announcement"),
     (PromptName::PressOne, "press_one"),
     (PromptName::PleaseHold, "please_hold"),
     (PromptName::AgentLost, "agent_lost"),
     (PromptName::Goodbye, "goodbye"),
+    (PromptName::Greeting, "greeting"),
+    (PromptName::Closed, "closed"),
+    (PromptName::Closure, "closure"),
+    (PromptName::StayOnLine, "stay_on_line"),
 ];
 
 macro_rules! built_in {
@@ -34,6 +38,14 @@ const BUILT_IN: &[(PromptName, &str, &[u8])] = built_in! {
     AgentLost "es" "es/agent_lost.wav"
     Goodbye "en" "en/goodbye.wav"
     Goodbye "es" "es/goodbye.wav"
+    Greeting "en" "en/greeting.wav"
+    Greeting "es" "es/greeting.wav"
+    Closed "en" "en/closed.wav"
+    Closed "es" "es/closed.wav"
+    Closure "en" "en/closure.wav"
+    Closure "es" "es/closure.wav"
+    StayOnLine "en" "en/stay_on_line.wav"
+    StayOnLine "es" "es/stay_on_line.wav"
     HoldMusic "" "hold_music.wav"
     Ringback "" "ringback.wav"
 };

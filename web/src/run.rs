@@ -72,6 +72,11 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
 }
 
 impl Running {
+    /// Where the SIP server listens (UDP).
+    pub fn sip_udp(&self) -> Option<SocketAddr> {
+        self.app.engine.sip_udp()
+    }
+
     async fn listen(
         &mut self,
         listening: &Listening,

@@ -14,7 +14,7 @@ use ringback_engine::{
 use ringback_routing::time::Timestamp;
 use ringback_store::{Store, StoreConfig, StoreError};
 
-use crate::{config::ServerConfig, prompts, telephony};
+use crate::{config::ServerConfig, prompts, reception::Switchboard, state, telephony};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -63,6 +63,7 @@ pub async fn engine(config: &ServerConfig, store: Store, prompts: PromptLibrary)
         recorder: recorder(config),
         trunk_channels: telephony::channels(config),
         caller_ids: BTreeMap::new(),
+        reception: Switchboard::new(config, state::installation_key(&store).await?),
         tenants,
         prompts,
         limits: EngineLimits::default(),

@@ -84,6 +84,7 @@ impl Engine {
             recordings_root: config.recordings,
             prompts: config.prompts,
             caller_ids: config.caller_ids,
+            reception: config.reception,
             limits: config.limits,
             alarms: Arc::new(Alarms::default()),
             metrics: Arc::new(Metrics::default()),
@@ -192,7 +193,7 @@ async fn take_down_the_past(
         }
         let (contacts, _) = store.load_open(&tenant.id).await?;
         for contact in &contacts {
-            for attempt in &contact.attempts {
+            for attempt in contact.attempts.iter().filter(|attempt| !attempt.is_inbound()) {
                 let until = match attempt.state {
                     AttemptState::Dialling | AttemptState::Live => config.now + tenant.callback.guard_time,
                     AttemptState::Unknown { until } => until,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ringback_routing::{
     event::DenialReason,
-    ids::{ContactId, TenantId, TrunkId},
+    ids::{ContactId, LegId, TenantId, TrunkId},
     time::Timestamp,
 };
 
@@ -21,7 +21,8 @@ struct Trunk {
 #[derive(Debug)]
 struct Grant {
     trunk: TrunkId,
-    number_key: String,
+    /// None: the caller brought it, and withholds the number or is in another call of ours.
+    number_key: Option<String>,
     /// Trunks that would also do, in order, should the granted one not be reached.
     others: Vec<TrunkId>,
 }
@@ -32,6 +33,8 @@ pub struct Channels {
     trunks: BTreeMap<TrunkId, Trunk>,
     grants: HashMap<(TenantId, ContactId), Grant>,
     numbers: HashSet<String>,
+    /// Calls that ring here and of which no core has said anything yet.
+    arriving: HashMap<LegId, TrunkId>,
     /// Numbers that a former life may still have in a dialog, and until when.
     blocked: HashMap<String, Timestamp>,
     draining: bool,
@@ -66,8 +69,41 @@ impl Channels {
         }
         let (trunk, others) = self.take(wanted)?;
         self.numbers.insert(number_key.to_owned());
-        self.grants.insert(key, Grant { trunk: trunk.clone(), number_key: number_key.to_owned(), others });
+        self.grants.insert(key, Grant { trunk: trunk.clone(), number_key: Some(number_key.to_owned()), others });
         Ok(trunk)
+    }
+
+    /// A channel for a call that comes in on the trunk; false when there is none or the server is draining. Given back by
+    /// [`Channels::depart`], or [`Channels::settle`]d as a contact's.
+    pub fn arrive(&mut self, leg: LegId, trunk: &TrunkId) -> bool {
+        let draining = self.draining;
+        let Some(book) = self.trunks.get_mut(trunk).filter(|book| !draining && book.in_use < book.channels) else {
+            return false;
+        };
+        book.in_use += 1;
+        self.arriving.insert(leg, trunk.clone());
+        true
+    }
+
+    /// The call that came in is this contact's. Nobody dials its number while it stands.
+    pub fn settle(&mut self, leg: LegId, tenant: &TenantId, contact: ContactId, number_key: &str) {
+        let Some(trunk) = self.arriving.remove(&leg) else { return };
+        let holds = !number_key.is_empty() && self.numbers.insert(number_key.to_owned());
+        let number_key = holds.then(|| number_key.to_owned());
+        self.grants.insert((tenant.clone(), contact), Grant { trunk, number_key, others: Vec::new() });
+    }
+
+    /// The call that came in is nobody's.
+    pub fn depart(&mut self, leg: LegId) {
+        if let Some(trunk) = self.arriving.remove(&leg) {
+            self.free(&trunk);
+        }
+    }
+
+    fn free(&mut self, trunk: &TrunkId) {
+        if let Some(trunk) = self.trunks.get_mut(trunk) {
+            trunk.in_use = trunk.in_use.saturating_sub(1);
+        }
     }
 
     /// A channel of the first trunk that is up and has room, and the trunks behind it.
@@ -93,9 +129,7 @@ impl Channels {
         let grant = self.grants.get_mut(&key)?;
         grant.others = rest;
         let left = std::mem::replace(&mut grant.trunk, next.clone());
-        if let Some(trunk) = self.trunks.get_mut(&left) {
-            trunk.in_use = trunk.in_use.saturating_sub(1);
-        }
+        self.free(&left);
         Some(next)
     }
 
@@ -107,10 +141,10 @@ impl Channels {
     /// Gives the contact's channel back; without one it does nothing.
     pub fn release(&mut self, tenant: &TenantId, contact: ContactId) {
         if let Some(grant) = self.grants.remove(&(tenant.clone(), contact)) {
-            self.numbers.remove(&grant.number_key);
-            if let Some(trunk) = self.trunks.get_mut(&grant.trunk) {
-                trunk.in_use = trunk.in_use.saturating_sub(1);
+            if let Some(number_key) = &grant.number_key {
+                self.numbers.remove(number_key);
             }
+            self.free(&grant.trunk);
         }
     }
 
@@ -199,6 +233,29 @@ mod tests {
             assert_eq!(book.reserve(&tenant, ContactId(1), "n", &wanted(), NOW), Ok(TrunkId::new("a")));
         }
         assert_eq!(book.usage().iter().map(|(_, _, in_use)| in_use).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn a_call_that_comes_in_takes_a_channel_and_keeps_its_number_from_being_dialled() {
+        let (mut book, tenant, trunk) = (book(), TenantId::new("t"), TrunkId::new("a"));
+        assert!(book.arrive(LegId(1), &trunk));
+        assert!(!book.arrive(LegId(2), &trunk), "the trunk is full");
+        assert!(!book.arrive(LegId(2), &TrunkId::new("none")));
+        book.settle(LegId(1), &tenant, ContactId(1), "n");
+        let other = book.reserve(&tenant, ContactId(2), "n", &wanted(), NOW);
+        assert_eq!(other, Err(DenialReason::NumberInCall));
+        book.release(&tenant, ContactId(1));
+        assert_eq!(book.reserve(&tenant, ContactId(2), "n", &wanted(), NOW), Ok(trunk));
+        assert!(book.arrive(LegId(3), &TrunkId::new("b")));
+        book.settle(LegId(3), &tenant, ContactId(3), "n");
+        book.release(&tenant, ContactId(3));
+        let third = book.reserve(&tenant, ContactId(4), "n", &wanted(), NOW);
+        assert_eq!(third, Err(DenialReason::NumberInCall), "the call that was dialled still stands");
+        assert!(book.arrive(LegId(4), &TrunkId::new("b")));
+        book.depart(LegId(4));
+        book.drain();
+        assert!(!book.arrive(LegId(5), &TrunkId::new("b")), "a server that stops takes no calls");
+        assert_eq!(book.usage()[1], (TrunkId::new("b"), 1, 0));
     }
 
     #[test]

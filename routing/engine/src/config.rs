@@ -1,6 +1,6 @@
 //! What the engine is started with.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use ringback_media::MediaConfig;
 use ringback_recorder::RecorderConfig;
@@ -10,7 +10,7 @@ use ringback_routing::{
 };
 use ringback_signaling::SignalingConfig;
 
-use crate::prompts::PromptLibrary;
+use crate::{arrivals::Reception, prompts::PromptLibrary};
 
 pub struct EngineConfig {
     /// Names this process in leases, legs and recordings; also the host part of its Call-IDs.
@@ -24,6 +24,8 @@ pub struct EngineConfig {
     pub trunk_channels: BTreeMap<TrunkId, usize>,
     /// The trunk's caller id shown to customers of a tenant, if it differs from the trunk's own.
     pub caller_ids: BTreeMap<TenantId, String>,
+    /// Whose numbers are called, and who calls.
+    pub reception: Arc<dyn Reception>,
     pub tenants: Vec<TenantSetup>,
     pub prompts: PromptLibrary,
     pub limits: EngineLimits,

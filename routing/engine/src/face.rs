@@ -200,6 +200,11 @@ impl Engine {
         &self.plant.store
     }
 
+    /// Where carriers send UDP.
+    pub fn sip_udp(&self) -> Option<std::net::SocketAddr> {
+        self.plant.signaling.udp_addr()
+    }
+
     pub fn trunk_states(&self) -> Vec<ringback_signaling::TrunkState> {
         self.plant.signaling.trunk_states()
     }

@@ -50,6 +50,8 @@ impl Hands {
             Deed::PlaceLeg { leg, contact, trunk, number, ring_timeout, .. } => {
                 self.place(leg, contact, trunk, number, ring_timeout).await;
             }
+            Deed::AnswerLeg { leg, contact, number_key } => self.answer(leg, contact, &number_key).await,
+            Deed::RefuseLeg { leg, why } => self.refuse(leg, why),
             Deed::ReleaseLeg { leg } => self.release_leg(leg),
             Deed::AttachAgent { leg, contact, agent, session } => self.attach(leg, contact, agent, session),
             Deed::DetachAgent { leg } => self.detach(leg),
@@ -301,6 +303,8 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::PresentOffer { .. } => "present_offer",
         Deed::RevokeOffer { .. } => "revoke_offer",
         Deed::PlaceLeg { .. } => "place_leg",
+        Deed::AnswerLeg { .. } => "answer_leg",
+        Deed::RefuseLeg { .. } => "refuse_leg",
         Deed::ReleaseLeg { .. } => "release_leg",
         Deed::AttachAgent { .. } => "attach_agent",
         Deed::DetachAgent { .. } => "detach_agent",

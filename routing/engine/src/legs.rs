@@ -36,6 +36,10 @@ pub(crate) enum LegKind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DialogStage {
+    /// The customer calls, and we answer; `offered`: to a description of theirs.
+    Arriving {
+        offered: bool,
+    },
     Calling,
     Ringing,
     Answered,
@@ -64,6 +68,19 @@ impl std::fmt::Debug for Unheard {
     }
 }
 
+/// A call that rings here, and of which the core has said nothing yet.
+pub(crate) struct Arriving {
+    pub tenant: TenantId,
+    /// The caller's offer, if there is one.
+    pub sdp: Option<String>,
+}
+
+impl std::fmt::Debug for Arriving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Arriving({})", self.tenant)
+    }
+}
+
 /// All living legs of this process, and the prompts whose end somebody waits for.
 #[derive(Debug, Default)]
 pub(crate) struct LegBook {
@@ -72,6 +89,7 @@ pub(crate) struct LegBook {
     recordings: HashMap<u128, (TenantId, LegId)>,
     /// What was asked of the SIP endpoint for legs that have not rung yet: another trunk may have to be asked the same.
     unheard: HashMap<LegId, Unheard>,
+    arriving: HashMap<LegId, Arriving>,
     next_token: u64,
 }
 
@@ -92,6 +110,15 @@ impl LegBook {
         self.tells.retain(|_, told| told.leg != id);
         self.unheard.remove(&id);
         self.legs.remove(&id)
+    }
+
+    /// Bounded by the trunks' channels.
+    pub fn arriving(&mut self, id: LegId, arriving: Arriving) {
+        self.arriving.insert(id, arriving);
+    }
+
+    pub fn take_arriving(&mut self, id: LegId) -> Option<Arriving> {
+        self.arriving.remove(&id)
     }
 
     pub fn placed(&mut self, id: LegId, request: CallRequest, ring_until: Instant) {

@@ -5,6 +5,7 @@
 //! reaches it through [`Engine`], a cheap handle.
 
 mod alarms;
+mod arrivals;
 mod boot;
 mod channels;
 mod chat;
@@ -30,6 +31,7 @@ mod trunk_tally;
 mod turn;
 
 pub use alarms::{Alarm, Alarms};
+pub use arrivals::Reception;
 pub use boot::StartError;
 pub use chat::{ChatRoom, Here, Standing};
 pub use config::{EngineConfig, EngineLimits, TenantSetup};

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     alarms::Alarm,
+    arrivals::{self, Ringing},
     legs::{DialogStage, Leg, LegKind},
     plant::Plant,
     recordings, reroute,
@@ -53,8 +54,10 @@ pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<Sign
             }
             // Nobody hands a call on by REFER yet.
             SignalingEvent::Transfer { .. } => {}
-            // No tenant has a number to be called at yet.
-            SignalingEvent::Incoming { key, .. } => plant.signaling.reject(key, 404),
+            SignalingEvent::Incoming { key, trunk, to_user, from_user, from_display, private, sdp, .. } => {
+                let (called, caller, name) = (to_user, from_user, from_display);
+                arrivals::rings(&plant, Ringing { key, trunk, called, caller, name, private, sdp }).await;
+            }
         }
     }
 }
@@ -84,7 +87,7 @@ fn advance(plant: &Plant, leg: LegId, to: DialogStage) -> Option<TenantId> {
     let forward = matches!(
         (*dialog, to),
         (DialogStage::Calling, DialogStage::Ringing)
-            | (DialogStage::Calling | DialogStage::Ringing, DialogStage::Answered)
+            | (DialogStage::Calling | DialogStage::Ringing | DialogStage::Arriving { .. }, DialogStage::Answered)
     );
     let tenant = forward.then(|| {
         *dialog = to;
@@ -134,11 +137,21 @@ fn early_media(plant: &Plant, leg: LegId, on: bool) {
 
 async fn answered(plant: &Plant, key: CallKey, sdp: String) {
     let leg = LegId(key.0);
+    let arrived = match plant.books.legs().get(leg).map(|leg| &leg.kind) {
+        Some(LegKind::Customer { dialog: DialogStage::Arriving { offered }, .. }) => Some(*offered),
+        _ => None,
+    };
     early_media(plant, leg, false);
-    plant.media.apply_answer(LegKey(key.0), sdp);
+    // A caller's offer has been answered before; this is the same one again.
+    if arrived != Some(true) {
+        plant.media.apply_answer(LegKey(key.0), sdp);
+    }
     if let Some(tenant) = advance(plant, leg, DialogStage::Answered) {
-        plant.metrics.calls_answered.add(1);
-        if let Some(trunk) = trunk_of(plant, leg) {
+        if arrived.is_none() {
+            plant.metrics.calls_answered.add(1);
+        }
+        if arrived.is_none()
+            && let Some(trunk) = trunk_of(plant, leg) {
             plant.trunk_tally.answered(&trunk);
         }
         plant.tell(&tenant, Event::LegAnswered { leg }).await;
@@ -155,8 +168,9 @@ async fn failed(plant: &Plant, key: CallKey, result: AttemptResult, sip_status: 
 
 async fn ended(plant: &Plant, key: CallKey) {
     let leg = LegId(key.0);
-    if let Some(gone) = close_books(plant, leg).await {
-        plant.tell(&gone.tenant, Event::LegEnded { leg }).await;
+    let gone = close_books(plant, leg).await.map(|gone| gone.tenant);
+    if let Some(tenant) = gone.or_else(|| arrivals::gave_up(plant, leg)) {
+        plant.tell(&tenant, Event::LegEnded { leg }).await;
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Metrics {
     pub calls_placed: Counter,
     pub calls_answered: Counter,
     pub calls_failed: Counter,
+    pub calls_taken: Counter,
+    pub calls_refused: Counter,
     pub bridges: Counter,
     pub recordings_finished: Counter,
     pub recordings_failed: Counter,
@@ -45,7 +47,7 @@ impl Metrics {
 
     /// Every counter with its help line.
     fn render(&self, out: &mut String) {
-        let counters: [(&str, &str, &Counter); 13] = [
+        let counters: [(&str, &str, &Counter); 15] = [
             ("ringback_turns_total", "Turns committed to the ledger.", &self.turns),
             ("ringback_turn_microseconds_total", "Time spent committing turns.", &self.turn_micros),
             ("ringback_commit_failures_total", "Turns that did not commit.", &self.commit_failures),
@@ -53,6 +55,8 @@ impl Metrics {
             ("ringback_calls_placed_total", "Calls placed on trunks.", &self.calls_placed),
             ("ringback_calls_answered_total", "Placed calls that were answered.", &self.calls_answered),
             ("ringback_calls_failed_total", "Placed calls that came to nothing.", &self.calls_failed),
+            ("ringback_calls_taken_total", "Calls of customers that were answered.", &self.calls_taken),
+            ("ringback_calls_refused_total", "Calls of customers for which there was no room.", &self.calls_refused),
             ("ringback_bridges_total", "Customer and agent connected.", &self.bridges),
             ("ringback_recordings_finished_total", "Recorded legs closed whole.", &self.recordings_finished),
             ("ringback_recordings_failed_total", "Recorded legs that could not be kept.", &self.recordings_failed),

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     alarms::Alarms,
+    arrivals::Reception,
     channels::Channels,
     chat::Chats,
     clock::Clock,
@@ -48,6 +49,7 @@ pub(crate) struct Plant {
     pub recordings_root: std::path::PathBuf,
     pub prompts: PromptLibrary,
     pub caller_ids: BTreeMap<TenantId, String>,
+    pub reception: Arc<dyn Reception>,
     pub limits: EngineLimits,
     pub alarms: Arc<Alarms>,
     pub metrics: Arc<Metrics>,

@@ -15,6 +15,8 @@ const MOST_KINDS: usize = 40;
 pub struct TrunkCalls {
     pub placed: u64,
     pub answered: u64,
+    /// Calls of customers.
+    pub came_in: u64,
     /// By result and by the carrier's status, when it gave one.
     pub failures: BTreeMap<(AttemptResult, Option<u16>), u64>,
 }
@@ -29,6 +31,10 @@ impl TrunkTally {
 
     pub fn answered(&self, trunk: &TrunkId) {
         self.book().entry(trunk.clone()).or_default().answered += 1;
+    }
+
+    pub fn came_in(&self, trunk: &TrunkId) {
+        self.book().entry(trunk.clone()).or_default().came_in += 1;
     }
 
     pub fn failed(&self, trunk: &TrunkId, result: AttemptResult, status: Option<u16>) {

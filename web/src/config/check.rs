@@ -48,6 +48,7 @@ pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Pr
     by_priority.sort_by_key(|trunk| trunk.priority);
     let known: Vec<TrunkId> = by_priority.iter().map(|trunk| trunk.id.get_ref().clone()).collect();
     let tenants: Vec<Tenant> = file.tenant.iter().map(|table| check.tenant(table, &known, &file.limits)).collect();
+    check.numbers_apart(&file.tenant);
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
@@ -255,6 +256,7 @@ impl Check<'_> {
             language_skills: self.language_skills(table),
             callback: self.callback(table, trunks),
             chat: self.chat(table),
+            inbound: self.inbound(table, &subjects),
             hours: hours(table),
             queues,
             subjects,

@@ -2,6 +2,7 @@
 
 mod check;
 pub mod file;
+pub mod inbound;
 mod problem;
 pub mod subject;
 pub mod tenant;

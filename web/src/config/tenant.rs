@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use super::{
     file::Secret,
+    inbound::{InboundTable, NumberTable},
     subject::{LanguageSkillTable, SubjectTable},
 };
 use crate::phone::NumberKind;
@@ -62,6 +63,11 @@ pub struct TenantTable {
     pub callback: CallbackTable,
     #[serde(default)]
     pub chat: ChatTable,
+    #[serde(default)]
+    pub inbound: InboundTable,
+    /// Numbers customers call.
+    #[serde(default)]
+    pub number: Vec<NumberTable>,
     /// Answers agents insert by typing `/` and the word.
     #[serde(default)]
     pub canned: Vec<CannedTable>,

@@ -19,6 +19,8 @@ use crate::{
 
 /// The county that opted in.
 pub const COUNTY: &str = "sacramento";
+/// The number it is called at.
+pub const COUNTY_NUMBER: &str = "+19168743100";
 /// Everybody's password in the demo.
 const PASSWORD: &str = "demo";
 
@@ -53,7 +55,7 @@ pub async fn run(data_dir: &Path, http: SocketAddr) -> Result<(), RunError> {
     store.close().await;
     let running = run::up(config, Some(portal::DemoPortal::new(secret))).await?;
     let port = running.addresses.first().map_or(http.port(), SocketAddr::port);
-    say(&banner(port, data_dir));
+    say(&banner(port, running.sip_udp(), data_dir));
     running.until_told().await
 }
 
@@ -86,13 +88,14 @@ pub async fn seed(config: &ServerConfig, store: &Store) -> Result<(), RunError> 
 /// The common prompts, and the county introducing itself by name.
 pub fn prompts() -> Result<PromptLibrary, RunError> {
     let mut library = common::built_in().map_err(RunError::Prompts)?;
-    let own: [(&str, &[u8]); 2] = [
-        ("en", include_bytes!("../../prompts/demo/en/announcement.wav")),
-        ("es", include_bytes!("../../prompts/demo/es/announcement.wav")),
+    let own: [(PromptName, &str, &[u8]); 4] = [
+        (PromptName::Announcement, "en", include_bytes!("../../prompts/demo/en/announcement.wav")),
+        (PromptName::Announcement, "es", include_bytes!("../../prompts/demo/es/announcement.wav")),
+        (PromptName::Greeting, "en", include_bytes!("../../prompts/demo/en/greeting.wav")),
+        (PromptName::Greeting, "es", include_bytes!("../../prompts/demo/es/greeting.wav")),
     ];
-    for (language, wav) in own {
-        let county = Some(TenantId::new(COUNTY));
-        library.insert_wav(county, PromptName::Announcement, language, "1", wav).map_err(RunError::Prompts)?;
+    for (name, language, wav) in own {
+        library.insert_wav(Some(TenantId::new(COUNTY)), name, language, "1", wav).map_err(RunError::Prompts)?;
     }
     Ok(library)
 }
@@ -103,7 +106,7 @@ pub fn loopback_origins(config: &ServerConfig) -> Vec<String> {
     ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("http://{host}:{port}")).to_vec()
 }
 
-fn banner(port: u16, data_dir: &Path) -> String {
+fn banner(port: u16, sip: Option<SocketAddr>, data_dir: &Path) -> String {
     let mut text = format!(
         "\n  Ringback demo, on this machine only. Data in {}.\n\n\
          \x20 1. Agent        http://localhost:{port}/agent          sign in as  maria / {PASSWORD}   then \"Go available\"\n\
@@ -115,6 +118,12 @@ fn banner(port: u16, data_dir: &Path) -> String {
     for (number, what) in NUMBERS {
         let shown = crate::phone::display(number, phonenumber::country::US);
         text += &format!("     {shown}   {what}\n");
+    }
+    if let Some(sip) = sip {
+        text += &format!(
+            "\n  To call the county yourself, with any SIP telephone on this machine (docs/inbound.md):\n\
+             \x20    baresip -e \"/dial sip:{COUNTY_NUMBER}@{sip}\"\n"
+        );
     }
     text + &format!(
         "\n  More people: agent2 (agent), ana (admin), audrey (auditor), root (operator); password {PASSWORD}.\n\

@@ -39,6 +39,8 @@ pub struct Trunk {
     /// Since the server started.
     pub placed: u64,
     pub answered: u64,
+    /// Calls of customers since the server started.
+    pub came_in: u64,
     pub failures: Vec<TrunkFailure>,
 }
 
@@ -117,6 +119,7 @@ pub async fn trunks(State(app): State<App>) -> Result<Json<TrunkList>, ApiError>
             in_use: in_use as u64,
             placed: calls.placed,
             answered: calls.answered,
+            came_in: calls.came_in,
             failures: failures.collect(),
         }
     });
