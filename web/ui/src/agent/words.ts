@@ -63,10 +63,13 @@ export function mine(contact: Contact, agent: AgentView): Segment | null {
   return contact.segments.findLast((segment) => segment.agent === agent.id && segment.state.state !== 'done') ?? null
 }
 
+/** The customer called us. */
+export const calledUs = ({ contact }: { contact: Contact }): boolean => contact.channel === 'call'
+
 export const isChat = ({ contact }: { contact: Contact }): boolean => contact.channel === 'chat'
 
 export const attemptOf = (contact: Contact, segment: Segment): Attempt | null =>
-  contact.attempts.findLast((attempt) => attempt.segment === segment.id) ?? null
+  contact.attempts.findLast(({ segment: of, state }) => of === segment.id || (of === undefined && state.state === 'live')) ?? null
 
 /** Where the dialling stands, in words. */
 export function progress(attempt: Attempt | null): { text: string; icon: IconName } {

@@ -220,6 +220,7 @@ export type Channel = 'callback' | 'call' | 'chat'
 export type Outcome = 'successful' | 'unsuccessful' | 'cancelled' | 'abandoned'
 
 export type ContactState =
+  | { state: 'arriving'; since: Timestamp }
   | { state: 'scheduled'; due: Timestamp }
   | { state: 'queued'; since: Timestamp }
   | { state: 'active'; since: Timestamp }
@@ -292,7 +293,8 @@ export type AttemptResult =
 export interface Attempt {
   id: string
   ordinal: number
-  segment: string
+  /** Absent: the customer called. */
+  segment?: string
   state:
     | { state: 'dialling' }
     | { state: 'unknown'; until: Timestamp }
@@ -329,6 +331,7 @@ export type Reason =
   | { why: 'customer_cancelled' }
   | { why: 'administrator_cancelled' }
   | { why: 'customer_hung_up' }
+  | { why: 'customer_hung_up_soon'; after: Millis }
   | { why: 'attempts_exhausted'; result: AttemptResult }
 
 // ── The agent's desk ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,8 @@ export interface Trunk {
   in_use: number
   placed: number
   answered: number
+  /** Calls of customers. */
+  came_in: number
   failures: TrunkFailure[]
 }
 

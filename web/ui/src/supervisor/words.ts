@@ -69,6 +69,8 @@ export function reason(why: Reason, told: Told): string {
       return 'cancelled here'
     case 'customer_hung_up':
       return 'the customer hung up'
+    case 'customer_hung_up_soon':
+      return `the customer hung up after ${duration(why.after)}`
     case 'attempts_exhausted':
       return `all calls failed, last one: ${RESULTS[why.result as AttemptResult]}`
   }
