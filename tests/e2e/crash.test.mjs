@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pause, until } from './peers/process.mjs';
+import { Caller, calls } from './peers/caller.mjs';
+import { Earpiece } from './peers/earpiece.mjs';
 import { far } from './peers/sipp.mjs';
-import { CUSTOMER, PHONE_TONE, Stage } from './stage.mjs';
+import { OUR_NUMBER } from './server.mjs';
+import { CUSTOMER, CUSTOMER_E164, PHONE_TONE, Stage } from './stage.mjs';
 import { readWav, stretchOf } from './tone.mjs';
 
 async function on(options, play) {
@@ -118,6 +121,53 @@ test('bridged: hung up, called again, and the recording of the first call is the
     assert.ok(heard[0].seconds >= seconds - 1, `all but the last second: ${heard[0].seconds} s of more than ${seconds} s`);
     assert.deepEqual(heard[0].weak, []);
     assert.ok(stage.server.recordingFiles().every((file) => !file.endsWith('.part')), 'nothing is left half-written');
+  }));
+
+test('a customer who called: hung up, not called back, closed as interrupted, the recording is there', () =>
+  on({ inbound: {} }, async (stage) => {
+    const desk = await stage.desk();
+    await desk.goAvailable();
+    const ear = await Earpiece.open({ frequency: PHONE_TONE });
+    const caller = await Caller.call(calls.stays(ear.port), { server: stage.server, number: OUR_NUMBER, from: CUSTOMER_E164 });
+    await desk.accept();
+    await stage.bothHear(desk, ear);
+    const talked = Date.now();
+    await pause(3000);
+    const seconds = (Date.now() - talked) / 1000;
+    await powerCut(stage);
+    assert.equal(await caller.ends(), 0, `hung up after the restart: ${caller.report()}`);
+    ear.close();
+    const [{ contact: id, outcome, legs }] = await until(async () => {
+      const items = await stage.recordings();
+      return items.length > 0 && items;
+    }, 'the recording to be listed');
+    const { contact } = (await stage.server.api(`/api/v1/contacts/${id}`, { cookie: stage.supervisorCookie })).json;
+    assert.deepEqual([outcome, contact.reason.why, contact.attempts.length], ['unsuccessful', 'interrupted', 1]);
+    const leg = legs.find(({ party }) => party === 'customer');
+    const { channels: [samples] } = readWav(await stage.wav(id, `?leg=${leg.recording}`));
+    assert.ok(stretchOf(samples, PHONE_TONE, { floor: 0.05 }).seconds >= seconds - 1, 'all but the last second');
+    assert.equal((await stage.board()).waiting.length, 0);
+  }));
+
+test('SIGTERM with a customer who called: the call goes on, a new one is turned away', () =>
+  on({ inbound: {} }, async (stage) => {
+    const desk = await stage.desk();
+    await desk.goAvailable();
+    const ear = await Earpiece.open({ frequency: PHONE_TONE });
+    const caller = await Caller.call(calls.stays(ear.port), { server: stage.server, number: OUR_NUMBER, from: CUSTOMER_E164 });
+    await desk.accept();
+    await stage.bothHear(desk, ear);
+    stage.server.program.child.kill('SIGTERM');
+    const ready = () => fetch(`${stage.server.direct}/readyz`).then((answer) => answer.ok, () => false);
+    await until(async () => !(await ready()), 'the server to drain', { within: 5000 });
+    const late = await Caller.call(calls.isRefused(1, 503), { server: stage.server, number: OUR_NUMBER, from: '+19165550118' });
+    assert.equal(await late.ends(), 0, late.report());
+    assert.ok(stage.server.program.running && ear.hears(desk.tone) > 0.1, 'the call goes on');
+    await desk.button('End call').click();
+    assert.equal(await caller.ends(), 0, caller.report());
+    ear.close();
+    await until(() => !stage.server.program.running, 'the server to end', { within: 25_000 });
+    assert.ok(stage.server.recordingFiles().every((file) => !file.endsWith('.part')), 'all files are closed');
   }));
 
 test('SIGTERM: no new dialling, the live call goes on to its end, files are closed, the server ends', () =>

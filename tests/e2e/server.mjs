@@ -16,6 +16,10 @@ export const PASSWORD = 'correct horse battery';
 export const TENANT = 'sacramento';
 export const ANNOUNCEMENT_TONE = 440;
 export const PRESS_ONE_TONE = 550;
+/** The county's own number, and what those who call it hear first. */
+export const OUR_NUMBER = '+19165550001';
+export const GREETING_TONE = 480;
+export const CLOSED_TONE = 620;
 
 const STAFF = [
   { id: 'maria', role: 'agent', name: 'Maria Vega' },
@@ -67,13 +71,14 @@ export function writeCertificate(folder) {
 export class Server {
   /**
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `limits` change single keys of the
-   * configuration's tables; `trunks` are further ones. `chat`: switched on, with these keys changed. `origins`: of pages that may show ours.
+   * configuration's tables; `trunks` are further ones. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
+   * keys changed. `origins`: of pages that may show ours.
    * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
    * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
@@ -101,6 +106,11 @@ export class Server {
     const prompt = (name, tone, seconds) => writeFileSync(join(self.folder, 'prompts', 'en', `${name}.wav`), writeWav(sine(tone, 8000 * seconds)));
     if (announcement !== null) prompt('announcement', ANNOUNCEMENT_TONE, announcement);
     if (pressOne) prompt('press_one', PRESS_ONE_TONE, pressOne);
+    if (inbound) {
+      prompt('greeting', GREETING_TONE, 1.5);
+      prompt('closed', CLOSED_TONE, 1.5);
+      prompt('closure', CLOSED_TONE, 1.5);
+    }
     const tenant = (id, county, rest) => `
 [[tenant]]
 id = "${id}"
@@ -126,6 +136,13 @@ public = true
 question = "Where is the office?"
 answer = "At 2007 Scenario Street."
 `;
+    const calls = (changes) => `
+[tenant.inbound]
+${table(changes)}
+[[tenant.number]]
+number = "${OUR_NUMBER}"
+subject = "calfresh"
+`;
     writeFileSync(
       self.config,
       `[server]
@@ -145,7 +162,7 @@ ${table({ logins_per_minute: 6000, callbacks_per_minute: 6000, callbacks_per_num
 [[trunk]]
 ${table({ id: 'carrier', host: '127.0.0.1', port: carrierPort, channels: 30, caller_id: '+19165550000', options_seconds: 1, ...trunk })}
 ${trunks.map((more) => `[[trunk]]\n${table({ host: '127.0.0.1', channels: 30, caller_id: '+19165550001', options_seconds: 1, ...more })}`).join('\n')}
-${tenant(TENANT, 'Sacramento', `auth = "none"\nprompts = "${self.folder}/prompts"\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}
+${tenant(TENANT, 'Sacramento', `auth = "none"\nprompts = "${self.folder}/prompts"\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}${inbound ? calls(inbound) : ''}
 [tenant.policy]
 ${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
 ${ALL_DAY}
