@@ -31,7 +31,8 @@ impl Called {
         let digits = number.strip_prefix('+')?;
         let parsed = phonenumber::parse(None, number).ok()?;
         let canonical = parsed.format().mode(Mode::E164).to_string();
-        (canonical == number).then(|| Self { international: digits.to_owned(), national: parsed.national().to_string() })
+        (canonical == number)
+            .then(|| Self { international: digits.to_owned(), national: parsed.national().to_string() })
     }
 
     /// Digits only.
@@ -123,6 +124,7 @@ mod tests {
 id = "carrier"
 host = "127.0.0.1"
 port = 5060
+channels = 2
 [[tenant]]
 id = "one"
 name = "One"

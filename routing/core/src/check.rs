@@ -306,7 +306,8 @@ impl Core {
             let contact = &entry.contact;
             if contact.channel != Channel::Callback {
                 assert!(!self.may_be_dialled(contact), "a chat and a call that came in hold no number");
-                let wraps = contact.segments.iter().any(|segment| !segment.is_done()) && contact.open_segment().is_some();
+                let wraps =
+                    contact.segments.iter().any(|segment| !segment.is_done()) && contact.open_segment().is_some();
                 assert!(contact.is_on_line() || wraps, "who called is on the line until the conversation is over");
                 continue;
             }

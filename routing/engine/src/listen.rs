@@ -151,7 +151,8 @@ async fn answered(plant: &Plant, key: CallKey, sdp: String) {
             plant.metrics.calls_answered.add(1);
         }
         if arrived.is_none()
-            && let Some(trunk) = trunk_of(plant, leg) {
+            && let Some(trunk) = trunk_of(plant, leg)
+        {
             plant.trunk_tally.answered(&trunk);
         }
         plant.tell(&tenant, Event::LegAnswered { leg }).await;

@@ -487,8 +487,7 @@ pub fn requested(number: u32) -> Event {
 }
 
 pub fn arrived(leg: LegId, dialled: &str, number: u32) -> Event {
-    let call =
-        CallArrival { leg, trunk: "carrier".into(), number: dialled.into(), customer: customer(number) };
+    let call = CallArrival { leg, trunk: "carrier".into(), number: dialled.into(), customer: customer(number) };
     Event::CallArrived { call }
 }
 

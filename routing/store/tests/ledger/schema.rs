@@ -32,6 +32,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "94208d6dc7208b04bce79700a9b0a930a2270a988b4c420c1f10670a15751b6b",
         "5450963678581e3d2141953351fd15293a70706df94ae88530a3df10d771ada6",
     ),
+    (
+        4,
+        "ec17aca198055925edebd3f5799f5d3ed5c64db127371fd1b9539729abc98777",
+        "ec17aca198055925edebd3f5799f5d3ed5c64db127371fd1b9539729abc98777",
+    ),
 ];
 
 #[test]

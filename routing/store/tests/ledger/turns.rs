@@ -18,6 +18,7 @@ on_both! {
     a_turn_is_kept_and_loaded
     a_stale_owner_is_refused
     one_dialog_per_number
+    callers_hold_no_number
     a_number_let_go_may_be_dialled_in_the_same_turn
     a_refused_turn_leaves_nothing
     attempts_are_unique_within_the_callback
@@ -68,6 +69,22 @@ async fn a_stale_owner_is_refused(database: Database) {
     assert_eq!(store.commit(turn(&a, old, vec![saved(&one)])).await, Err(StoreError::Fenced));
     assert_eq!(store.contact(&a, one.id).await, Ok(None));
     assert_eq!(store.commit(turn(&a, new, vec![saved(&one)])).await, Ok(()));
+}
+
+async fn callers_hold_no_number(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let mut dialled = contact(1, "+19165550101");
+    dialled.attempts.push(attempt(1, 1, AttemptState::Live));
+    store.commit(turn(&a, epoch, vec![saved(&dialled)])).await.expect("commit");
+    for number in ["+19165550101", "+19165550101", ""] {
+        let mut caller = contact(10 + store.load_open(&a).await.expect("load").0.len() as u128, number);
+        caller.channel = Channel::Call;
+        caller.attempts.push(Attempt { segment: None, ..attempt(caller.id.0, 1, AttemptState::Live) });
+        store.commit(turn(&a, epoch, vec![saved(&caller)])).await.expect("two dialogs of one number, when they called");
+        assert!(store.load_open(&a).await.expect("load").0.contains(&caller));
+    }
 }
 
 async fn one_dialog_per_number(database: Database) {
