@@ -71,14 +71,15 @@ export function writeCertificate(folder) {
 export class Server {
   /**
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `limits` change single keys of the
-   * configuration's tables; `trunks` are further ones. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
+   * configuration's tables; `trunks` are further ones. `closing`: what becomes of those in line then. `ladder`: the
+   * subject's targets. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
    * keys changed. `origins`: of pages that may show ours.
    * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
    * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
@@ -165,7 +166,7 @@ ${trunks.map((more) => `[[trunk]]\n${table({ host: '127.0.0.1', channels: 30, ca
 ${tenant(TENANT, 'Sacramento', `auth = "none"\nprompts = "${self.folder}/prompts"\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}${inbound ? calls(inbound) : ''}
 [tenant.policy]
 ${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
-${ALL_DAY}
+${ALL_DAY}${closing ? `[tenant.at_closing]\n${table(closing)}` : ''}
 [[tenant.queue]]
 id = "benefits"
 name = "Benefits"
@@ -174,6 +175,7 @@ ${chat ? '[[tenant.queue]]\nid = "housing"\nname = "Housing"' : ''}
 id = "calfresh"
 name = "CalFresh"
 queue = "benefits"
+${ladder.map((target) => `[[tenant.subject.target]]\n${table(target)}`).join('\n')}
 [[tenant.disposition]]
 id = "resolved"
 name = "Resolved"
