@@ -46,11 +46,13 @@ impl Core {
             signed_in: false,
             effective: false,
             buckets: Vec::new(),
+            own: Vec::new(),
             shown: (Presence::Offline, None),
             shown_since: now,
             leaving: false,
         };
         self.agents.insert(id.clone(), desk);
+        self.note_skills(&id, true);
         self.find_buckets(&id);
         self.save_agent(&id);
     }
@@ -66,9 +68,11 @@ impl Core {
         }
         self.unlist_agent(&id);
         self.doubt_preferred(&id);
+        self.note_skills(&id, false);
         if let Some(desk) = self.agents.get_mut(&id) {
             (desk.config, desk.leaving) = (config, false);
         }
+        self.note_skills(&id, true);
         self.find_buckets(&id);
         self.save_agent(&id);
         Ok(Receipt::Done)
@@ -390,10 +394,11 @@ impl Core {
         self.doubt_preferred(id);
         self.timers.cancel(&Timer::AgentGrace(id.clone()));
         self.timers.cancel(&Timer::OfferGrace(id.clone()));
+        self.note_skills(id, false);
         let Some(mut desk) = self.agents.remove(id) else { return };
         (desk.record.session, desk.record.health) = (None, Health::default());
         if desk.shown.0 != Presence::Offline {
-            self.outbox.changes.push(crate::output::Change::PresenceChanged {
+            self.outbox.changes.push_back(crate::output::Change::PresenceChanged {
                 agent: id.clone(),
                 at: now,
                 presence: Presence::Offline,

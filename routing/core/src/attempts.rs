@@ -361,7 +361,8 @@ impl Core {
     ) {
         let Some(entry) = self.contacts.get(&id) else { return };
         let spoken = &entry.contact.customer.language;
-        let language = if spoken.is_empty() { self.config.language.clone() } else { spoken.clone() };
+        let spoken = if spoken.as_str().is_empty() { self.config.language.as_str() } else { spoken.as_str() };
+        let language = spoken.to_owned();
         self.deed(now, Deed::PlayPrompt { leg, prompt, language, repeat, then_tell });
     }
 

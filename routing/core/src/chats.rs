@@ -39,7 +39,7 @@ impl Core {
             id,
             channel: Channel::Chat,
             state: ContactState::Queued { since: now },
-            customer: request.customer,
+            customer: request.customer.into(),
             queue,
             subject,
             priority,

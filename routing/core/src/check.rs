@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     agent::AgentState,
     contact::*,
-    core::{ChannelHold, Core, Entry, Side},
+    core::{ChannelHold, Core, Desk, Entry, Side},
     ids::*,
     matcher::is_listed,
     time::Timestamp,
@@ -32,8 +32,7 @@ impl Core {
         }
     }
 
-    /// Whether it takes itself to be open exactly when it is. A clock that is set back across an edge of the hours is noticed
-    /// at the next edge only; a restart notices it at once.
+    /// Whether it takes itself to be open exactly when it is.
     pub fn knows_the_hours(&self, now: Timestamp) -> bool {
         crate::hours::callable(&self.config, now).is_open() == self.floor.open
     }
@@ -43,8 +42,8 @@ impl Core {
         self.floor.blocked.is_some()
     }
 
-    /// Forgets what a restart from rows forgets: waits and handling times seen, recordings still to come, numbers guarded
-    /// after their contact was closed, the state of the ids. A core in which nobody is being served and everybody has
+    /// Forgets what a restart from rows forgets: waits and handling times seen, recordings still to come, the state
+    /// of the ids. A core in which nobody is being served and everybody has
     /// signed off is afterwards what `restore` makes of its rows and the same seed.
     pub fn lose_what_no_row_holds(&mut self, seed: u64) {
         self.ids = IdSource::new(seed);
@@ -52,7 +51,7 @@ impl Core {
             queue.wait = crate::wait::WaitStats::default();
         }
         self.recordings.clear();
-        let lost = |timer: &&Timer| matches!(timer, Timer::RecordingForgotten(_) | Timer::NumberGuard(_));
+        let lost = |timer: &&Timer| matches!(timer, Timer::RecordingForgotten(_));
         let lost: Vec<_> = self.timers.iter().map(|(timer, _)| timer).filter(lost).cloned().collect();
         lost.iter().for_each(|timer| self.timers.cancel(timer));
     }
@@ -63,7 +62,7 @@ impl Core {
     }
 
     pub(crate) fn check_all(&self) {
-        for (id, entry) in &self.contacts {
+        for (id, entry) in self.contacts.iter() {
             self.check_contact(*id, entry);
         }
         self.check_lines();
@@ -216,7 +215,7 @@ impl Core {
     /// The incremental counters and indexes say what a count from scratch says.
     fn check_lines(&self) {
         let mut counts: BTreeMap<&QueueId, (usize, u32, u32)> = BTreeMap::new();
-        for entry in self.contacts.values() {
+        for entry in self.contacts.any_order() {
             let count = counts.entry(&entry.contact.queue).or_default();
             match entry.contact.state {
                 ContactState::Queued { .. } => count.0 += 1,
@@ -229,7 +228,7 @@ impl Core {
             assert_eq!(found, counts.get(id).copied().unwrap_or_default(), "counters of {id}");
         }
         for bucket in &self.floor.buckets {
-            let effective = self.agents.values().filter(|desk| {
+            let effective = self.agents.any_order().filter(|desk| {
                 desk.record.state == AgentState::Ready
                     && desk.record.session.is_some()
                     && bucket.is_served_by(&desk.config)
@@ -238,18 +237,18 @@ impl Core {
             assert_eq!(bucket.slots, slots, "effective agents of {}", bucket.queue);
         }
         let listed: usize = self.floor.buckets.iter().map(|bucket| bucket.waiting.len() + bucket.on_line.len()).sum();
-        let should = self.contacts.values().filter(|entry| is_listed(&entry.contact, &entry.channel)).count();
+        let should = self.contacts.any_order().filter(|entry| is_listed(&entry.contact, &entry.channel)).count();
         assert_eq!(listed, should, "no stale place in any bucket");
         let first = self.floor.widening.first().map(|(at, _)| *at);
         assert_eq!(self.timers.get(&Timer::Widen), first, "the next stage to end has the timer");
         assert!(self.floor.doubted.is_empty(), "nobody waits for an agent who has gone");
-        let scheduled = self.contacts.values().filter(|e| matches!(e.contact.state, ContactState::Scheduled { .. }));
+        let scheduled = self.contacts.any_order().filter(|e| matches!(e.contact.state, ContactState::Scheduled { .. }));
         assert_eq!(self.floor.scheduled.len(), scheduled.count());
     }
 
     fn check_agents(&self) {
         let mut free = BTreeSet::new();
-        for (id, desk) in &self.agents {
+        for (id, desk) in self.agents.iter() {
             assert_eq!(desk.record.id, *id);
             for (contact, segment) in &desk.hand {
                 let found = self.contacts.get(contact).and_then(|entry| entry.contact.segment(*segment));
@@ -286,12 +285,18 @@ impl Core {
         for bucket in &self.floor.buckets {
             let should = free.iter().filter(|(_, _, id)| {
                 let desk = &self.agents[id];
-                let open = desk.listed.is_some_and(|listing| bucket.takes(desk.earmark.is_some(), &listing));
+                let open = desk.listed.is_some_and(|listing| bucket.takes(&listing));
                 open && bucket.is_served_by(&desk.config)
             });
             assert!(bucket.free.iter().eq(should), "the free of a bucket are those who can serve it");
         }
-        let signed_in = self.agents.values().filter(|desk| desk.record.state != AgentState::Offline).count();
+        for (skill, agents) in &self.skilled {
+            let has = |desk: &&Desk| desk.config.skills.contains_key(skill);
+            let known = |desk: &Desk| agents.contains(&desk.record.id);
+            assert!(self.agents.any_order().filter(has).all(known), "those who can do {skill}");
+            assert_eq!(self.agents.any_order().filter(has).count(), agents.len(), "nobody else can do {skill}");
+        }
+        let signed_in = self.agents.any_order().filter(|desk| desk.record.state != AgentState::Offline).count();
         assert_eq!(self.floor.signed_in as usize, signed_in);
     }
 
@@ -302,7 +307,7 @@ impl Core {
             assert!(self.may_be_dialled(contact), "filed under the number it has");
         }
         let mut live = BTreeSet::new();
-        for entry in self.contacts.values() {
+        for entry in self.contacts.any_order() {
             let contact = &entry.contact;
             if contact.channel != Channel::Callback {
                 assert!(!self.may_be_dialled(contact), "a chat and a call that came in hold no number");
@@ -333,7 +338,7 @@ impl Core {
                 }
             }
         }
-        for entry in self.contacts.values() {
+        for entry in self.contacts.any_order() {
             if let Some(attempt) = entry.contact.running_attempt() {
                 assert!(self.legs.contains_key(&attempt.leg), "a running attempt's leg is known");
             }
@@ -387,11 +392,11 @@ impl Core {
         let open = !self.floor.shut && self.floor.blocked.is_none();
         for bucket in self.floor.buckets.iter().filter(|bucket| !bucket.free.is_empty()) {
             for place in bucket.on_line.iter().take(50).chain(bucket.waiting.iter().take(if open { 50 } else { 0 })) {
-                let contact = &self.contacts[&place.2].contact;
+                let contact = &self.contacts[&place.contact].contact;
                 // A cool-off that ran out this instant wakes the contact by its timer.
                 let free = self.free_for(bucket, place, |agent| contact.cool_off.contains_key(agent));
                 let free = free.unwrap_or(None);
-                assert!(free.is_none(), "{:?} waits although {free:?} is free", place.2);
+                assert!(free.is_none(), "{:?} waits although {free:?} is free", place.contact);
             }
         }
     }

@@ -10,7 +10,7 @@
 //!
 //! The record is what the ledger keeps and what a restart restores: everything the core knows of the contact is in it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,8 @@ pub struct Contact {
     pub id: ContactId,
     pub channel: Channel,
     pub state: ContactState,
-    pub customer: Customer,
+    /// Shared: a contact is copied with every change of it, the customer hardly ever changes.
+    pub customer: Arc<Customer>,
     pub queue: QueueId,
     pub subject: SubjectId,
     /// Lower is sooner.
@@ -164,7 +165,7 @@ pub enum Outcome {
 }
 
 /// What is known of the customer. Personal data: shown by role, never logged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     pub name: String,
     /// E.164, the only form ever dialled; empty for a caller who withholds it.
@@ -174,8 +175,7 @@ pub struct Customer {
     /// The portal's id for this person, when the portal vouched for it.
     pub customer_id: Option<String>,
     pub verified: bool,
-    /// BCP 47.
-    pub language: String,
+    pub language: Language,
     /// The page the request came from.
     pub page: Option<String>,
     /// What the portal or the page told besides, in its own words.

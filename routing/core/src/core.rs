@@ -1,12 +1,13 @@
 //! The owner of all contacts and agents of one tenant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     agent::{AgentRecord, Presence},
     config::{AgentConfig, Closure, TenantConfig},
     contact::{ChatEnd, Contact},
     event::{Event, Receipt, Rejection},
+    filing::Filing,
     floor::{BucketId, Floor},
     ids::*,
     numbers::Numbers,
@@ -34,20 +35,36 @@ pub struct Start {
     /// The latest waits and handling times, oldest first: what may be said about waiting survives a restart.
     #[serde(default)]
     pub past_waits: Vec<PastWait>,
+    /// Numbers whose last call may still live although its contact is closed.
+    #[serde(default)]
+    pub guards: Vec<NumberGuard>,
+}
+
+/// A number that may not be dialled before then.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct NumberGuard {
+    pub number_key: String,
+    pub until: Timestamp,
 }
 
 pub struct Core {
     pub(crate) config: TenantConfig,
     pub(crate) ids: IdSource,
-    pub(crate) contacts: BTreeMap<ContactId, Box<Entry>>,
-    pub(crate) agents: BTreeMap<AgentId, Desk>,
+    pub(crate) contacts: Filing<ContactId, Box<Entry>, 64>,
+    pub(crate) agents: Filing<AgentId, Desk, 1>,
+    /// Agents by the skills they are configured with, at whatever level.
+    pub(crate) skilled: BTreeMap<SkillId, BTreeSet<AgentId>>,
     pub(crate) by_number: Numbers,
     pub(crate) legs: BTreeMap<LegId, LegOwner>,
     /// Legs whose recording is not known to be complete; outlives the contact by a bounded time.
     pub(crate) recordings: BTreeMap<LegId, ContactId>,
+    /// Words of languages, shared by those who speak them.
+    pub(crate) languages: BTreeSet<Language>,
     pub(crate) floor: Floor,
     pub(crate) timers: Timers,
     pub(crate) outbox: Outbox,
+    /// The time it was told last.
+    latest: Timestamp,
 }
 
 /// A contact and what is known of it only while this core runs.
@@ -87,6 +104,8 @@ pub(crate) struct Desk {
     pub(crate) signed_in: bool,
     pub(crate) effective: bool,
     pub(crate) buckets: Vec<BucketId>,
+    /// Those of contacts that wait for this agent alone.
+    pub(crate) own: Vec<BucketId>,
     pub(crate) shown: (Presence, Option<ReasonCode>),
     pub(crate) shown_since: Timestamp,
     /// Taken out of the configuration with contacts still in hand.
@@ -101,6 +120,8 @@ pub(crate) struct Listing {
     /// Whether a call may come, and whether a chat may.
     pub(crate) voice: bool,
     pub(crate) text: bool,
+    /// For a reservation, and thus for no other call.
+    pub(crate) kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,14 +145,20 @@ impl Core {
             floor: Floor::default(),
             ids: IdSource::new(start.seed),
             config: start.config,
-            contacts: BTreeMap::new(),
-            agents: BTreeMap::new(),
+            contacts: Filing::default(),
+            agents: Filing::default(),
+            skilled: BTreeMap::new(),
             by_number: Numbers::default(),
             legs: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            languages: BTreeSet::new(),
             timers: Timers::default(),
             outbox: Outbox::default(),
+            latest: now,
         };
+        for guard in start.guards.into_iter().filter(|guard| guard.until > now) {
+            core.timers.set(Timer::NumberGuard(guard.number_key), guard.until);
+        }
         core.settle_start(now, start.agent_configs, start.agents, start.contacts);
         core.remember_waits(start.past_waits);
         core.settle(now);
@@ -140,6 +167,7 @@ impl Core {
 
     /// Takes one event. Refused events change nothing.
     pub fn handle(&mut self, now: Timestamp, event: Event) -> Result<Receipt, Rejection> {
+        self.note_time(now);
         let receipt = self.take(now, event);
         self.settle(now);
         receipt
@@ -195,9 +223,18 @@ impl Core {
 
     /// Fires what is due at `now`. When more is due than one turn takes, `next_deadline` stays in the past.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.note_time(now);
         for _ in 0..TIMERS_PER_TURN {
             let Some(timer) = self.timers.pop_due(now) else { break };
             self.fire(now, timer);
+            self.settle(now);
+        }
+    }
+
+    /// A clock that was set back may have passed an edge of the hours, for which there is no timer in that direction.
+    fn note_time(&mut self, now: Timestamp) {
+        if std::mem::replace(&mut self.latest, now) > now {
+            self.hours_edge(now);
             self.settle(now);
         }
     }

@@ -15,7 +15,7 @@ impl Core {
     pub fn explain(&self, now: Timestamp, id: ContactId, limit: usize) -> Option<WhyView> {
         let entry = self.contacts.get(&id)?;
         let signed_in = self.agents.values().filter(|desk| desk.record.state != AgentState::Offline);
-        let agents = signed_in.clone().take(limit).map(|desk| AgentWhy {
+        let agents = signed_in.take(limit).map(|desk| AgentWhy {
             agent: desk.record.id.clone(),
             name: desk.config.name.clone(),
             obstacles: self.obstacles(now, entry, desk),
@@ -28,7 +28,7 @@ impl Core {
             waiting: self.why_waits(now, entry),
             chosen: chosen(&entry.contact),
             agents: agents.collect(),
-            signed_in: signed_in.count() as u32,
+            signed_in: self.floor.signed_in,
         })
     }
 
@@ -36,7 +36,7 @@ impl Core {
         let contact = &entry.contact;
         let ContactState::Queued { since } = contact.state else { return None };
         let able = |desk: &&Desk| desk.buckets.contains(&entry.bucket) && desk.record.session.is_some();
-        let effective = self.agents.values().filter(|desk| desk.record.state == AgentState::Ready).filter(able);
+        let effective = self.agents.any_order().filter(|desk| desk.record.state == AgentState::Ready).filter(able);
         let need = match self.need_of(contact) {
             Need::Only(agent) => Needed::Agent { agent },
             Need::AnyOf(any) => Needed::Skills { any: any.into_iter().map(|all| all.into_iter().collect()).collect() },

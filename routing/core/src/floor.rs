@@ -8,9 +8,11 @@ use crate::{
     contact::{Channel, Contact, ContactState, Medium},
     core::{ChannelHold, Core, Desk, Listing},
     event::DenialReason,
+    filing::Filing,
     ids::*,
-    ladder::Need,
+    ladder::{Need, Standing},
     line::{self, Line, NO_AGEING, Place},
+    outbox::Noted,
     output::Fact,
     reason::Reason,
     runs::Runs,
@@ -30,6 +32,8 @@ pub(crate) struct Floor {
     /// Those of chats.
     pub(crate) text_buckets: Vec<BucketId>,
     bucket_ids: BTreeMap<(QueueId, Medium, Need), BucketId>,
+    /// The same, by what the needs follow from.
+    pub(crate) standings: Filing<Standing, BucketId, 1>,
     pub(crate) scheduled: BTreeSet<(Timestamp, ContactId)>,
     /// In line with a target still to open, by the moment it does.
     pub(crate) widening: Runs<(Timestamp, ContactId)>,
@@ -40,7 +44,7 @@ pub(crate) struct Floor {
     /// Buckets in which a match may have become possible.
     pub(crate) touched_buckets: BTreeSet<BucketId>,
     /// Agents whose standing may have changed.
-    pub(crate) touched_agents: BTreeSet<AgentId>,
+    pub(crate) touched_agents: Noted<AgentId>,
     /// Agents kept free for a reservation.
     pub(crate) earmarked: BTreeSet<Free>,
     pub(crate) signed_in: u32,
@@ -59,12 +63,13 @@ impl Default for Floor {
             buckets: Vec::new(),
             text_buckets: Vec::new(),
             bucket_ids: BTreeMap::new(),
+            standings: Filing::default(),
             scheduled: BTreeSet::new(),
             widening: Runs::default(),
             doubted: BTreeSet::new(),
             step: NO_AGEING,
             touched_buckets: BTreeSet::new(),
-            touched_agents: BTreeSet::new(),
+            touched_agents: Noted::default(),
             earmarked: BTreeSet::new(),
             signed_in: 0,
             open: false,
@@ -115,7 +120,7 @@ impl Bucket {
         if desk.effective {
             self.staff(desk);
         }
-        if let Some(listing) = desk.listed.filter(|listing| self.takes(desk.earmark.is_some(), listing)) {
+        if let Some(listing) = desk.listed.filter(|listing| self.takes(listing)) {
             self.free.insert((listing.load, listing.idle, agent.clone()));
         }
     }
@@ -125,8 +130,8 @@ impl Bucket {
     }
 
     /// Whether an agent who stands like this is free for it. Who is kept for a call is free for no other call.
-    pub(crate) fn takes(&self, kept: bool, listing: &Listing) -> bool {
-        listing.open(self.medium) && !(kept && self.medium == Medium::Voice)
+    pub(crate) fn takes(&self, listing: &Listing) -> bool {
+        listing.open(self.medium) && !(listing.kept && self.medium == Medium::Voice)
     }
 
     fn staff(&mut self, desk: &Desk) {
@@ -135,30 +140,6 @@ impl Bucket {
 
     fn unstaff(&mut self, desk: &Desk) {
         self.slots -= u32::from(desk.slots(self.medium));
-    }
-}
-
-impl Floor {
-    /// Free agents who serve the need, and contacts of the channel that all of them can have in hand.
-    pub(crate) fn capacity(
-        &self,
-        desks: &BTreeMap<AgentId, Desk>,
-        queue: &QueueId,
-        need: &Need,
-        channel: Channel,
-    ) -> (u32, u32) {
-        if let Some(&known) = self.bucket_ids.get(&(queue.clone(), channel.medium(), need.clone())) {
-            let bucket = &self.buckets[known];
-            return (bucket.free.len() as u32, bucket.slots);
-        }
-        // Nobody ever asked for it: counted by hand.
-        let mut bucket = Bucket::new(queue.clone(), channel.medium(), need.clone());
-        for (agent, desk) in desks {
-            if bucket.is_served_by(&desk.config) {
-                bucket.enlist(agent, desk);
-            }
-        }
-        (bucket.free.len() as u32, bucket.slots)
     }
 }
 
@@ -203,17 +184,13 @@ impl Core {
         if self.contacts.get(&id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Queued { .. })) {
             self.stand_at_target(now, id);
         }
-        let Some(need) = self.contacts.get(&id).map(|entry| self.need_of(&entry.contact)) else { return };
-        let (queue_id, channel) = match self.contacts.get(&id) {
-            Some(entry) => (entry.contact.queue.clone(), entry.contact.channel),
-            None => return,
-        };
-        let bucket = self.bucket_for(queue_id.clone(), channel.medium(), need);
+        let Some(bucket) = self.bucket_of(id) else { return };
         let longest_wait = self.config.chat.longest_wait;
         let step = self.floor.step;
-        let queue = self.floor.queues.entry(queue_id).or_default();
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         entry.bucket = bucket;
+        let channel = entry.contact.channel;
+        let queue = self.floor.queues.entry(entry.contact.queue.clone()).or_default();
         match entry.contact.state {
             ContactState::Scheduled { due } => {
                 queue.scheduled += 1;
@@ -263,6 +240,53 @@ impl Core {
         self.release_held();
     }
 
+    /// Free agents who serve the need, and contacts of the channel that all of them can have in hand.
+    pub(crate) fn capacity(&self, queue: &QueueId, need: &Need, channel: Channel) -> (u32, u32) {
+        if let Some(&known) = self.floor.bucket_ids.get(&(queue.clone(), channel.medium(), need.clone())) {
+            let bucket = &self.floor.buckets[known];
+            return (bucket.free.len() as u32, bucket.slots);
+        }
+        // Nobody ever asked for it: counted by hand.
+        let mut bucket = Bucket::new(queue.clone(), channel.medium(), need.clone());
+        for agent in self.perhaps_able(need) {
+            if let Some(desk) = self.agents.get(&agent).filter(|desk| bucket.is_served_by(&desk.config)) {
+                bucket.enlist(&agent, desk);
+            }
+        }
+        (bucket.free.len() as u32, bucket.slots)
+    }
+
+    /// Everybody who meets the need, and some who do not: those with the rarest skill of each alternative.
+    fn perhaps_able(&self, need: &Need) -> BTreeSet<AgentId> {
+        let any = match need {
+            Need::Only(agent) => return BTreeSet::from([agent.clone()]),
+            Need::AnyOf(any) => any,
+        };
+        let nobody = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        for all in any {
+            let skilled = all.iter().map(|(skill, _)| self.skilled.get(skill).unwrap_or(&nobody));
+            match skilled.min_by_key(|agents| agents.len()) {
+                Some(agents) => found.extend(agents.iter().cloned()),
+                None => return self.agents.keys().cloned().collect(),
+            }
+        }
+        found
+    }
+
+    /// The index of agents by skill, before (`false`) and after (`true`) an agent's configuration changes.
+    pub(crate) fn note_skills(&mut self, id: &AgentId, has: bool) {
+        let Some(desk) = self.agents.get(id) else { return };
+        for skill in desk.config.skills.keys() {
+            let agents = self.skilled.entry(skill.clone()).or_default();
+            if has {
+                agents.insert(id.clone())
+            } else {
+                agents.remove(id)
+            };
+        }
+    }
+
     pub(crate) fn bucket_for(&mut self, queue: QueueId, medium: Medium, need: Need) -> BucketId {
         let key = (queue, medium, need);
         if let Some(&known) = self.floor.bucket_ids.get(&key) {
@@ -271,19 +295,15 @@ impl Core {
         let id = self.floor.buckets.len();
         let (queue, medium, need) = key.clone();
         let mut bucket = Bucket::new(queue, medium, need);
-        let join = |bucket: &mut Bucket, agent: &AgentId, desk: &mut Desk| {
-            if bucket.is_served_by(&desk.config) {
-                desk.buckets.push(id);
-                bucket.enlist(agent, desk);
+        for agent in self.perhaps_able(&bucket.need) {
+            let Some(desk) = self.agents.get_mut(&agent).filter(|desk| bucket.is_served_by(&desk.config)) else {
+                continue;
+            };
+            desk.buckets.push(id);
+            if matches!(bucket.need, Need::Only(_)) {
+                desk.own.push(id);
             }
-        };
-        match key.2.clone() {
-            Need::Only(agent) => {
-                if let Some(desk) = self.agents.get_mut(&agent) {
-                    join(&mut bucket, &agent, desk);
-                }
-            }
-            Need::AnyOf(_) => self.agents.iter_mut().for_each(|(agent, desk)| join(&mut bucket, agent, desk)),
+            bucket.enlist(&agent, desk);
         }
         if bucket.medium == Medium::Text {
             self.floor.text_buckets.push(id);
@@ -300,52 +320,58 @@ impl Core {
         let Some(desk) = self.agents.get(id) else { return };
         let signed_in = desk.record.state != crate::agent::AgentState::Offline;
         let effective = desk.record.state == crate::agent::AgentState::Ready && desk.record.session.is_some();
-        // Most of what touches an agent moves nothing, and a dozen lists are dear. What else listings depend on
-        // (queues, skills, being kept for a reservation) is changed only off the lists.
-        if (desk.listed, desk.signed_in, desk.effective) == (listing, signed_in, effective) {
-            return;
-        }
-        self.unlist_agent(id);
-        let Some(desk) = self.agents.get_mut(id) else { return };
-        (desk.signed_in, desk.effective) = (signed_in, effective);
-        self.floor.signed_in += u32::from(desk.signed_in);
-        if desk.effective {
-            for &bucket in &desk.buckets {
-                self.floor.buckets[bucket].staff(desk);
-            }
-        }
-        desk.listed = listing;
-        let Some(listing) = listing else { return };
-        let (key, kept) = ((listing.load, listing.idle, id.clone()), desk.earmark.is_some());
-        for &bucket in &desk.buckets {
-            if self.floor.buckets[bucket].takes(kept, &listing) {
-                self.floor.buckets[bucket].free.insert(key.clone());
-                self.floor.touched_buckets.insert(bucket);
-            }
-        }
-        if kept && listing.voice {
-            self.floor.earmarked.insert(key);
-        }
+        self.count_agent(id, signed_in, effective);
+        self.list_agent(id, listing);
     }
 
     pub(crate) fn unlist_agent(&mut self, id: &AgentId) {
+        self.count_agent(id, false, false);
+        self.list_agent(id, None);
+    }
+
+    fn count_agent(&mut self, id: &AgentId, signed_in: bool, effective: bool) {
         let Some(desk) = self.agents.get_mut(id) else { return };
-        self.floor.signed_in -= u32::from(std::mem::take(&mut desk.signed_in));
-        if std::mem::take(&mut desk.effective) {
-            for &bucket in &desk.buckets {
-                self.floor.buckets[bucket].unstaff(desk);
+        let was = std::mem::replace(&mut desk.signed_in, signed_in);
+        self.floor.signed_in = self.floor.signed_in + u32::from(signed_in) - u32::from(was);
+        if std::mem::replace(&mut desk.effective, effective) == effective {
+            return;
+        }
+        for &bucket in &desk.buckets {
+            let bucket = &mut self.floor.buckets[bucket];
+            if effective { bucket.staff(desk) } else { bucket.unstaff(desk) }
+        }
+    }
+
+    /// To another standing among the free. Most of what touches an agent moves nothing or half, and a dozen lists are dear.
+    fn list_agent(&mut self, id: &AgentId, new: Option<Listing>) {
+        let Some(desk) = self.agents.get_mut(id) else { return };
+        let old = std::mem::replace(&mut desk.listed, new);
+        if old == new {
+            return;
+        }
+        let key = |listing: Listing| (listing.load, listing.idle, id.clone());
+        let (was, is) = (old.map(key), new.map(key));
+        for &id in &desk.buckets {
+            let bucket = &mut self.floor.buckets[id];
+            let leaves = was.as_ref().filter(|_| old.is_some_and(|old| bucket.takes(&old)));
+            let enters = is.as_ref().filter(|_| new.is_some_and(|new| bucket.takes(&new)));
+            if leaves == enters {
+                continue;
+            }
+            // One held back for a call less: the next one may not be.
+            let gone = leaves.is_some_and(|key| bucket.free.remove(key));
+            let freed = gone && bucket.medium == Medium::Text && !bucket.on_line.is_empty();
+            let came = enters.is_some_and(|key| bucket.free.insert(key.clone()));
+            if freed || came {
+                self.floor.touched_buckets.insert(id);
             }
         }
-        if let Some(listing) = desk.listed.take() {
-            let key = (listing.load, listing.idle, id.clone());
+        let kept = |listing: Option<Listing>| listing.is_some_and(|listing| listing.kept && listing.voice);
+        if let Some(key) = was.filter(|_| kept(old)) {
             self.floor.earmarked.remove(&key);
-            for &id in &desk.buckets {
-                let bucket = &mut self.floor.buckets[id];
-                // One held back for a call less: the next one may not be.
-                if bucket.free.remove(&key) && bucket.medium == Medium::Text && !bucket.on_line.is_empty() {
-                    self.floor.touched_buckets.insert(id);
-                }
-            }
+        }
+        if let Some(key) = is.filter(|_| kept(new)) {
+            self.floor.earmarked.insert(key);
         }
     }
 
@@ -356,15 +382,16 @@ impl Core {
         (self.floor.open, self.floor.shut) = (old.open, old.shut);
         self.floor.touched_agents = old.touched_agents;
         let mut stats: BTreeMap<_, _> = old.queues.into_iter().map(|(id, queue)| (id, queue.wait)).collect();
-        let step = self.config.policy.ageing.filter(|step| *step > Millis(0)).unwrap_or(NO_AGEING);
+        let step = self.config.policy.ageing.filter(|step| *step > Millis(0)).unwrap_or(NO_AGEING).min(NO_AGEING);
         self.floor.step = step;
         for queue in &self.config.queues {
             let (wait, line) = (stats.remove(&queue.id).unwrap_or_default(), Line::with_step(step));
             self.floor.queues.insert(queue.id.clone(), QueueLine { wait, line, ..QueueLine::default() });
         }
-        for desk in self.agents.values_mut() {
+        for (_, desk) in self.agents.iter_mut() {
             (desk.listed, desk.signed_in, desk.effective) = (None, false, false);
             desk.buckets.clear();
+            desk.own.clear();
         }
         let contacts: Vec<_> = self.contacts.keys().copied().collect();
         for id in contacts {
@@ -396,7 +423,10 @@ impl Core {
     pub(crate) fn find_buckets(&mut self, id: &AgentId) {
         if let Some(desk) = self.agents.get_mut(id) {
             let served = |(_, bucket): &(usize, &Bucket)| bucket.is_served_by(&desk.config);
-            desk.buckets = self.floor.buckets.iter().enumerate().filter(served).map(|(id, _)| id).collect();
+            let buckets = &self.floor.buckets;
+            desk.buckets = buckets.iter().enumerate().filter(served).map(|(id, _)| id).collect();
+            let own = |(_, bucket): &(usize, &Bucket)| matches!(&bucket.need, Need::Only(only) if only == id);
+            desk.own = buckets.iter().enumerate().filter(own).map(|(id, _)| id).collect();
         }
     }
 

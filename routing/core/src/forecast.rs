@@ -22,7 +22,7 @@ impl Core {
         let config = self.config.subject(subject)?;
         let line = &self.floor.queues.get(&config.queue)?.line;
         let need = first_need(config);
-        let (free, effective) = self.floor.capacity(&self.agents, &config.queue, &need, channel);
+        let (free, effective) = self.capacity(&config.queue, &need, channel);
         let position = line.len() as u32 + 1;
         let asked = Asked { now, subject, channel, position, free, effective };
         self.forecast(&config.queue, asked).map(|forecast| forecast.range)

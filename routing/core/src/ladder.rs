@@ -5,8 +5,9 @@
 
 use crate::{
     config::{SubjectConfig, Target},
-    contact::{Contact, ContactState},
+    contact::{Contact, ContactState, Medium},
     core::{Core, Desk},
+    floor::BucketId,
     ids::*,
     output::Fact,
     time::Timestamp,
@@ -33,6 +34,16 @@ impl Need {
             Self::AnyOf(any) => any.iter().any(|all| all.iter().all(has)),
         }
     }
+}
+
+/// All that the need of a contact follows from, its own agent aside.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Standing {
+    queue: QueueId,
+    subject: SubjectId,
+    medium: Medium,
+    target: u8,
+    language: Option<(SkillId, u8)>,
 }
 
 /// What a subject asks for at first, whoever the customer is.
@@ -64,7 +75,7 @@ impl Core {
         if let (0, Some(agent)) = (contact.target, &contact.preferred) {
             return Need::Only(agent.clone());
         }
-        let language = self.config.language_skill(&contact.customer.language);
+        let language = self.config.language_skill(contact.customer.language.as_str());
         let mut any: Vec<Skills> = Vec::new();
         let targets = self.targets(contact);
         for target in targets.iter().take(usize::from(contact.target).max(1)) {
@@ -80,6 +91,25 @@ impl Core {
         }
         any.sort_unstable();
         Need::AnyOf(any)
+    }
+
+    /// The bucket of those who wait like this contact; working its need out every time would be the dearest part of a step.
+    pub(crate) fn bucket_of(&mut self, id: ContactId) -> Option<BucketId> {
+        let contact = &self.contacts.get(&id)?.contact;
+        let (queue, medium) = (contact.queue.clone(), contact.channel.medium());
+        if contact.target == 0 && contact.preferred.is_some() {
+            let need = self.need_of(contact);
+            return Some(self.bucket_for(queue, medium, need));
+        }
+        let language = self.config.language_skill(contact.customer.language.as_str()).cloned();
+        let standing = Standing { queue, subject: contact.subject.clone(), medium, target: contact.target, language };
+        if let Some(known) = self.floor.standings.get(&standing) {
+            return Some(*known);
+        }
+        let need = self.need_of(contact);
+        let bucket = self.bucket_for(standing.queue.clone(), medium, need);
+        self.floor.standings.insert(standing, bucket);
+        Some(bucket)
     }
 
     /// Before the contact's indexes are entered: which target it stands at, and until when.
@@ -170,11 +200,9 @@ impl Core {
     /// Those who wait for this agent alone must hear if that is in vain.
     pub(crate) fn doubt_preferred(&mut self, agent: &AgentId) {
         let Some(desk) = self.agents.get(agent) else { return };
-        for &bucket in &desk.buckets {
+        for &bucket in &desk.own {
             let bucket = &self.floor.buckets[bucket];
-            if matches!(bucket.need, Need::Only(_)) {
-                self.floor.doubted.extend(bucket.waiting.iter().chain(&bucket.on_line).map(|place| place.2));
-            }
+            self.floor.doubted.extend(bucket.waiting.iter().chain(&bucket.on_line).map(|place| place.contact));
         }
     }
 

@@ -38,6 +38,7 @@ mod booking;
 mod chats;
 mod check;
 mod conversation;
+mod filing;
 mod floor;
 mod forecast;
 mod ladder;

@@ -14,14 +14,37 @@ use crate::{
     time::{Millis, Timestamp},
 };
 
-/// The moment a contact is ranked by, its priority, its id.
-pub(crate) type Place = (Timestamp, u8, ContactId);
+/// Where a contact stands: by the moment it is ranked by, its priority, its id. Moment and priority are kept as one number,
+/// because a line may have a hundred thousand places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    rank: i64,
+    pub(crate) contact: ContactId,
+}
+
+/// Moments further from 1970 than half a million years do not count.
+const LATEST_MOMENT: i64 = i64::MAX >> 9;
+
+impl Place {
+    fn new(moment: Timestamp, priority: u8, contact: ContactId) -> Self {
+        let moment = moment.as_millis().clamp(-LATEST_MOMENT, LATEST_MOMENT);
+        Self { rank: moment << 8 | i64::from(priority), contact }
+    }
+
+    fn moment(self) -> Timestamp {
+        Timestamp::from_millis(self.rank >> 8)
+    }
+
+    fn priority(self) -> u8 {
+        (self.rank & 0xff) as u8
+    }
+}
 
 /// Without ageing: no request is a hundred years older than another.
 pub(crate) const NO_AGEING: Millis = Millis(100 * 365 * 86_400_000);
 
 pub(crate) fn place_of(contact: &Contact, step: Millis) -> Place {
-    (contact.requested_at + worth(contact.priority, step), contact.priority, contact.id)
+    Place::new(contact.requested_at + worth(contact.priority, step), contact.priority, contact.id)
 }
 
 fn worth(priority: u8, step: Millis) -> Millis {
@@ -51,33 +74,33 @@ impl Line {
     }
 
     fn asked(&self, place: &Place) -> Asked {
-        (place.0 - worth(place.1, self.step), place.2)
+        (place.moment() - worth(place.priority(), self.step), place.contact)
     }
 
     /// False if it was there already.
     pub(crate) fn insert(&mut self, place: Place) -> bool {
         let asked = self.asked(&place);
-        self.by_priority.entry(place.1).or_default().insert(asked)
+        self.by_priority.entry(place.priority()).or_default().insert(asked)
     }
 
     pub(crate) fn remove(&mut self, place: &Place) -> bool {
         let asked = self.asked(place);
-        let Some(runs) = self.by_priority.get_mut(&place.1) else { return false };
+        let Some(runs) = self.by_priority.get_mut(&place.priority()) else { return false };
         let removed = runs.remove(&asked);
         if runs.is_empty() {
-            self.by_priority.remove(&place.1);
+            self.by_priority.remove(&place.priority());
         }
         removed
     }
 
     /// How many stand before it; None if it is not in line.
     pub(crate) fn rank(&self, place: &Place) -> Option<usize> {
-        let own = self.by_priority.get(&place.1)?.rank(&self.asked(place))?;
-        let others = self.by_priority.iter().filter(|(priority, _)| **priority != place.1);
+        let own = self.by_priority.get(&place.priority())?.rank(&self.asked(place))?;
+        let others = self.by_priority.iter().filter(|(priority, _)| **priority != place.priority());
         let before = others.map(|(priority, runs)| {
-            let same_moment = place.0 - worth(*priority, self.step);
+            let same_moment = place.moment() - worth(*priority, self.step);
             // At the same moment the lower priority number comes first.
-            let up_to = if *priority < place.1 { ContactId(u128::MAX) } else { ContactId(0) };
+            let up_to = if *priority < place.priority() { ContactId(u128::MAX) } else { ContactId(0) };
             runs.before(&(same_moment, up_to))
         });
         Some(own + before.sum::<usize>())
@@ -89,7 +112,7 @@ impl Line {
         let mut heads: Vec<_> = lines
             .map(|(&priority, runs)| {
                 let later = worth(priority, self.step);
-                runs.iter().map(move |(at, id)| (*at + later, priority, *id)).peekable()
+                runs.iter().map(move |(at, id)| Place::new(*at + later, priority, *id)).peekable()
             })
             .collect();
         std::iter::from_fn(move || {
@@ -126,7 +149,7 @@ mod tests {
                 let noise = ids.mint(at(0)) as u64;
                 let priority = (noise % 3) as u8;
                 let asked = at((noise >> 8) % 700);
-                let place = (asked + worth(priority, step), priority, ContactId(u128::from(noise >> 20 & 3)));
+                let place = Place::new(asked + worth(priority, step), priority, ContactId(u128::from(noise >> 20 & 3)));
                 if noise >> 40 & 3 != 0 || turn < 2000 {
                     assert_eq!(line.insert(place), model.insert(place));
                 } else {
@@ -137,7 +160,7 @@ mod tests {
                 assert_eq!(line.rank(&place), rank);
             }
             assert!(line.iter().eq(model.iter().copied()));
-            let asked = model.iter().map(|place| place.0 - worth(place.1, step));
+            let asked = model.iter().map(|place| place.moment() - worth(place.priority(), step));
             assert_eq!(line.oldest(), asked.min());
             for place in model {
                 assert!(line.remove(&place));

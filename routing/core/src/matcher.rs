@@ -35,7 +35,7 @@ impl Core {
     /// Brings listings, presences and matches up to date; ends every mutation.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         loop {
-            while let Some(agent) = self.floor.touched_agents.pop_first() {
+            while let Some(agent) = self.floor.touched_agents.take_first() {
                 self.relist_agent(&agent);
                 self.show_presence(now, &agent);
             }
@@ -79,7 +79,7 @@ impl Core {
             self.floor.touched_buckets.clear();
             return false;
         };
-        self.engage(now, place.2, agent);
+        self.engage(now, place.contact, agent);
         true
     }
 
@@ -94,7 +94,7 @@ impl Core {
                 (Some(_), _) => lines.next(),
                 (None, None) => return None,
             }?;
-            let contact = &self.contacts.get(&place.2)?.contact;
+            let contact = &self.contacts.get(&place.contact)?.contact;
             if let Some((_, _, agent)) = self.free_for(bucket, place, |agent| cooling(contact, agent, now)).ok()? {
                 return Some((*place, agent.clone()));
             }
@@ -141,7 +141,7 @@ impl Core {
         }
         let sooner = |at: &Place| {
             let cooling = |entry: &Entry| entry.contact.cool_off.contains_key(&desk.record.id);
-            at < place && self.contacts.get(&at.2).is_some_and(|entry| !cooling(entry))
+            at < place && self.contacts.get(&at.contact).is_some_and(|entry| !cooling(entry))
         };
         desk.buckets.iter().map(|&bucket| &self.floor.buckets[bucket]).any(|bucket| {
             let waiting = bucket.waiting.first().filter(|_| calls_come);
@@ -174,7 +174,6 @@ impl Core {
     }
 
     fn earmark(&mut self, agent: &AgentId, contact: Option<ContactId>) {
-        self.unlist_agent(agent);
         if let Some(desk) = self.agents.get_mut(agent) {
             desk.earmark = contact;
         }
@@ -219,7 +218,14 @@ impl Core {
         };
         self.timers.cancel(&Timer::ChannelReply(id));
         let chosen = self.choose_at_grant(now, id, &asked);
-        self.earmark(&asked, None);
+        match self.agents.get_mut(&asked) {
+            // The offer takes it out of all lists at once; on the way there it need not enter those of calls.
+            Some(desk) if chosen.as_ref().is_some_and(|chosen| *chosen == (asked.clone(), None)) => {
+                desk.earmark = None;
+                self.floor.touched_agents.insert(asked.clone());
+            }
+            _ => self.earmark(&asked, None),
+        }
         let Some(entry) = self.contacts.get_mut(&id) else { return Ok(Receipt::Done) };
         entry.channel = ChannelHold::Held { trunk };
         let Some((agent, bumped)) = chosen else {
@@ -340,7 +346,7 @@ impl Core {
         if desk.shown != (presence, reason.clone()) {
             desk.shown = (presence, reason.clone());
             desk.shown_since = now;
-            self.outbox.changes.push(Change::PresenceChanged { agent: agent.clone(), at: now, presence, reason });
+            self.outbox.changes.push_back(Change::PresenceChanged { agent: agent.clone(), at: now, presence, reason });
         }
     }
 

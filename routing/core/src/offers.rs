@@ -26,7 +26,9 @@ impl Core {
         let Some(entry) = self.contacts.get(&id) else { return };
         let Some(desk) = self.agents.get(&agent) else { return };
         let Some(session) = desk.record.session.clone() else { return };
-        let considered = self.floor.buckets[entry.bucket].free.len() as u32;
+        // Kept free for it until now, the agent is in no list of calls.
+        let kept = desk.listed.is_some_and(|listing| listing.kept);
+        let considered = self.floor.buckets[entry.bucket].free.len() as u32 + u32::from(kept);
         let in_hand = desk.hand.len() as u32;
         let why = match in_hand {
             _ if entry.contact.target == 0 => Reason::Preferred,

@@ -19,19 +19,18 @@ pub(crate) struct Outbox {
     /// Changed since the last drain and out of memory.
     pub(crate) closed: BTreeMap<ContactId, Box<Contact>>,
     pub(crate) removed: BTreeMap<AgentId, AgentRecord>,
-    pub(crate) changes: Vec<Change>,
-    pub(crate) commands: Vec<Command>,
-    sealed: VecDeque<Output>,
+    pub(crate) changes: VecDeque<Change>,
+    pub(crate) commands: VecDeque<Command>,
 }
 
 impl Core {
     pub(crate) fn fact(&mut self, contact: ContactId, at: Timestamp, fact: Fact) {
-        self.outbox.changes.push(Change::ContactFact { contact, at, fact });
+        self.outbox.changes.push_back(Change::ContactFact { contact, at, fact });
     }
 
     pub(crate) fn deed(&mut self, now: Timestamp, deed: Deed) {
         let id = CommandId(self.ids.mint(now));
-        self.outbox.commands.push(Command { id, deed });
+        self.outbox.commands.push_back(Command { id, deed });
     }
 
     /// The contact's record has changed: it is saved with the next drain.
@@ -46,45 +45,43 @@ impl Core {
     }
 
     pub(crate) fn next_output(&mut self) -> Option<Output> {
-        if self.outbox.sealed.is_empty() {
-            self.seal();
-        }
-        self.outbox.sealed.pop_front()
+        self.next_record()
+            .or_else(|| self.outbox.changes.pop_front())
+            .map(Output::Change)
+            .or_else(|| self.outbox.commands.pop_front().map(Output::Command))
     }
 
-    fn seal(&mut self) {
-        let mut sealed = std::mem::take(&mut self.outbox.sealed);
-        for id in self.outbox.contacts.0.drain(..) {
+    /// Records as they are now: open contacts, closed ones, agents, those who have gone.
+    fn next_record(&mut self) -> Option<Change> {
+        while let Some(id) = self.outbox.contacts.take_first() {
             if let Some(entry) = self.contacts.get(&id) {
-                sealed.push_back(Output::Change(Change::ContactSaved { contact: Box::new(entry.contact.clone()) }));
+                return Some(Change::ContactSaved { contact: Box::new(entry.contact.clone()) });
             }
         }
-        for (_, contact) in std::mem::take(&mut self.outbox.closed) {
-            sealed.push_back(Output::Change(Change::ContactSaved { contact }));
+        if let Some((_, contact)) = self.outbox.closed.pop_first() {
+            return Some(Change::ContactSaved { contact });
         }
-        for id in self.outbox.agents.0.drain(..) {
+        while let Some(id) = self.outbox.agents.take_first() {
             if let Some(desk) = self.agents.get(&id) {
-                sealed.push_back(Output::Change(Change::AgentSaved { agent: desk.record.clone() }));
+                return Some(Change::AgentSaved { agent: desk.record.clone() });
             }
         }
-        for (id, agent) in std::mem::take(&mut self.outbox.removed) {
+        while let Some((id, agent)) = self.outbox.removed.pop_first() {
             if !self.agents.contains_key(&id) {
-                sealed.push_back(Output::Change(Change::AgentSaved { agent }));
+                return Some(Change::AgentSaved { agent });
             }
         }
-        sealed.extend(self.outbox.changes.drain(..).map(Output::Change));
-        sealed.extend(self.outbox.commands.drain(..).map(Output::Command));
-        self.outbox.sealed = sealed;
+        None
     }
 }
 
 /// A few things in order, each once; a list, because its room is used again drain after drain.
 #[derive(Debug)]
-pub(crate) struct Noted<T>(Vec<T>);
+pub(crate) struct Noted<T>(VecDeque<T>);
 
 impl<T> Default for Noted<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(VecDeque::new())
     }
 }
 
@@ -93,6 +90,14 @@ impl<T: Ord> Noted<T> {
         if let Err(at) = self.0.binary_search(&item) {
             self.0.insert(at, item);
         }
+    }
+
+    pub(crate) fn take_first(&mut self) -> Option<T> {
+        self.0.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(crate) fn remove(&mut self, item: &T) {

@@ -162,6 +162,10 @@ pub enum Fact {
         by_timeout: bool,
     },
     NumberChanged,
+    /// Closed while its last call may still live: its number is not dialled before then.
+    NumberGuarded {
+        until: Timestamp,
+    },
     Recorded {
         leg: LegId,
         recording: RecordingId,

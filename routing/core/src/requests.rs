@@ -1,5 +1,7 @@
 //! What the customer asks for: a callback, another number, never mind.
 
+use std::sync::Arc;
+
 use crate::{
     contact::*,
     core::{ChannelHold, Core, Entry},
@@ -11,6 +13,9 @@ use crate::{
     time::Timestamp,
     wait::WaitRange,
 };
+
+/// More languages than this have their words one by one.
+const LANGUAGES_KEPT: usize = 256;
 
 impl Core {
     pub(crate) fn callback_requested(
@@ -36,7 +41,7 @@ impl Core {
             id,
             channel: Channel::Callback,
             state: state.clone(),
-            customer: request.customer,
+            customer: Arc::new(request.customer),
             queue,
             subject,
             priority,
@@ -106,8 +111,16 @@ impl Core {
     }
 
     /// Takes a contact into memory and its indexes.
-    pub(crate) fn admit(&mut self, now: Timestamp, contact: Contact) {
+    pub(crate) fn admit(&mut self, now: Timestamp, mut contact: Contact) {
         let id = contact.id;
+        // Thousands speak the same few languages: one word for all of them.
+        match self.languages.get(&contact.customer.language) {
+            Some(known) => Arc::make_mut(&mut contact.customer).language = known.clone(),
+            None if self.languages.len() < LANGUAGES_KEPT => {
+                self.languages.insert(contact.customer.language.clone());
+            }
+            None => {}
+        }
         let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false };
         self.contacts.insert(id, Box::new(entry));
         self.enter_state(now, id);
@@ -194,8 +207,9 @@ impl Core {
         if self.by_number.get(&number_key).is_some_and(|other| other != id) {
             return Err(Rejection::WrongState);
         }
-        let old = std::mem::replace(&mut entry.contact.customer.number_key, number_key.clone());
-        entry.contact.customer.number = number;
+        let customer = Arc::make_mut(&mut entry.contact.customer);
+        let old = std::mem::replace(&mut customer.number_key, number_key.clone());
+        customer.number = number;
         self.by_number.remove(&old);
         self.by_number.insert(&number_key, id);
         // A channel was asked for under the old number.

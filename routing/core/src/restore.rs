@@ -7,7 +7,7 @@ use crate::{
     agent::{AgentRecord, AgentState, Health, Presence},
     config::AgentConfig,
     contact::*,
-    core::Core,
+    core::{Core, NumberGuard},
     ids::SegmentId,
     output::{Change, Deed, Fact, RevokeReason},
     reason::Reason,
@@ -43,7 +43,7 @@ impl Core {
                 self.outbox.removed.insert(agent.clone(), settled_agent(now, record));
             }
             let presence = Presence::Offline;
-            self.outbox.changes.push(Change::PresenceChanged { agent, at: now, presence, reason: None });
+            self.outbox.changes.push_back(Change::PresenceChanged { agent, at: now, presence, reason: None });
         }
         for contact in contacts {
             if !matches!(contact.state, ContactState::Closed { .. }) {
@@ -192,7 +192,17 @@ impl Core {
         if until > now {
             let key = contact.customer.number_key.clone();
             self.timers.set(Timer::NumberGuard(key), until);
+            self.fact(id, now, Fact::NumberGuarded { until });
         }
+    }
+
+    /// Numbers that may still be in a call of a contact that is closed, by key.
+    pub fn guards(&self) -> Vec<NumberGuard> {
+        let guard = |(timer, until): (&Timer, Timestamp)| match timer {
+            Timer::NumberGuard(number_key) => Some(NumberGuard { number_key: number_key.clone(), until }),
+            _ => None,
+        };
+        self.timers.iter().filter_map(guard).collect()
     }
 
     /// Until when the number may not be dialled, if so.

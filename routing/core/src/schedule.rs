@@ -62,7 +62,7 @@ impl Core {
     fn sweep_line(&mut self, now: Timestamp, then: Waiting) {
         let lines = self.floor.queues.values().flat_map(|queue| queue.line.iter());
         let waiting = lines
-            .map(|place| place.2)
+            .map(|place| place.contact)
             .filter(|id| self.contacts.get(id).is_some_and(|entry| !entry.contact.is_on_line()));
         let waiting: Vec<_> = waiting.take(SWEEP_PER_TURN + 1).collect();
         for &id in waiting.iter().take(SWEEP_PER_TURN) {
@@ -101,7 +101,7 @@ impl Core {
         let mut config = self.config.clone();
         config.hours.closure = Some(closure.clone());
         let (mut waiting, mut planned, mut under_way) = (0, 0, 0);
-        for contact in self.contacts.values().map(|entry| &entry.contact) {
+        for contact in self.contacts.any_order().map(|entry| &entry.contact) {
             match contact.state {
                 _ if contact.live_leg().is_some() => under_way += 1,
                 ContactState::Queued { .. } => waiting += 1,

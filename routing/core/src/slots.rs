@@ -78,7 +78,8 @@ impl Core {
         let voice = desk.reaches(Medium::Voice) && self.fits(desk, load, Medium::Voice);
         let text = desk.reaches(Medium::Text) && self.fits(desk, kept, Medium::Text);
         let load = load.voice.saturating_add(load.text);
-        (voice || text).then_some(Listing { load, idle: desk.record.idle_since, voice, text })
+        let kept = desk.earmark.is_some();
+        (voice || text).then_some(Listing { load, idle: desk.record.idle_since, voice, text, kept })
     }
 
     /// Ready and within reach of something the tenant offers and the agent's profile has.

@@ -1,14 +1,15 @@
 //! Every timer of the core, in one place. A timer belongs to the thing it names and ends with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{
+    filing::Filing,
     ids::{AgentId, ContactId, LegId, SegmentId},
     time::Timestamp,
 };
 
 /// What a timer is for. Due timers fire by (time, kind, id), so the same day runs the same way twice.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Timer {
     /// The tenant opens or closes: those in line are rescheduled at closing. Owner: the tenant.
     HoursEdge,
@@ -54,25 +55,29 @@ pub(crate) enum Timer {
     NumberGuard(String),
 }
 
-/// The set of running timers, each kind at most once per owner.
+/// The set of running timers, each kind at most once per owner. Most are cancelled long before they are due: that only
+/// strikes them off the list; the heap forgets them when they come to its top, or when half of it is such.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    by_time: BTreeSet<(Timestamp, Timer)>,
-    by_timer: BTreeMap<Timer, Timestamp>,
+    by_time: BinaryHeap<Reverse<(Timestamp, Timer)>>,
+    by_timer: Filing<Timer, Timestamp, 16>,
 }
+
+/// A heap smaller than this is not swept.
+const SWEPT_FROM: usize = 256;
 
 impl Timers {
     /// Starts it, or moves it when it runs already.
     pub(crate) fn set(&mut self, timer: Timer, at: Timestamp) {
-        if let Some(old) = self.by_timer.insert(timer.clone(), at) {
-            self.by_time.remove(&(old, timer.clone()));
+        if self.by_timer.insert(timer.clone(), at) != Some(at) {
+            self.by_time.push(Reverse((at, timer)));
+            self.forget();
         }
-        self.by_time.insert((at, timer));
     }
 
     pub(crate) fn cancel(&mut self, timer: &Timer) {
-        if let Some(at) = self.by_timer.remove(timer) {
-            self.by_time.remove(&(at, timer.clone()));
+        if self.by_timer.remove(timer).is_some() {
+            self.forget();
         }
     }
 
@@ -81,7 +86,7 @@ impl Timers {
     }
 
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.by_time.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes the first timer that is due at `now`.
@@ -89,9 +94,21 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        let (_, timer) = self.by_time.pop_first()?;
+        let Reverse((_, timer)) = self.by_time.pop()?;
         self.by_timer.remove(&timer);
+        self.forget();
         Some(timer)
+    }
+
+    /// What is at the top of the heap runs.
+    fn forget(&mut self) {
+        let runs = |Reverse((at, timer)): &Reverse<(Timestamp, Timer)>| self.by_timer.get(timer) == Some(at);
+        if self.by_time.len() > SWEPT_FROM.max(2 * self.by_timer.len()) {
+            self.by_time.retain(runs);
+        }
+        while self.by_time.peek().is_some_and(|top| !runs(top)) {
+            self.by_time.pop();
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Timer, Timestamp)> {
@@ -116,5 +133,32 @@ mod tests {
         assert_eq!(timers.pop_due(at(9)), Some(Timer::ChannelsRetry));
         assert_eq!(timers.pop_due(at(9)), Some(Timer::HoursEdge));
         assert_eq!((timers.pop_due(at(99)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn a_timer_moved_away_and_back_fires_once() {
+        let at = Timestamp::from_millis;
+        let mut timers = Timers::default();
+        for when in [5, 9, 5, 9, 5] {
+            timers.set(Timer::HoursEdge, at(when));
+        }
+        assert_eq!(timers.pop_due(at(9)), Some(Timer::HoursEdge));
+        assert_eq!((timers.pop_due(at(99)), timers.next()), (None, None));
+    }
+
+    #[test]
+    fn what_was_cancelled_does_not_pile_up() {
+        let at = Timestamp::from_millis;
+        let mut timers = Timers::default();
+        for turn in 0..100_000 {
+            timers.set(Timer::ContactDue(ContactId(turn % 300)), at(1_000_000 - turn as i64));
+        }
+        assert_eq!(timers.by_timer.len(), 300);
+        assert!(timers.by_time.len() <= 600, "{}", timers.by_time.len());
+        let mut fired: Vec<_> = std::iter::from_fn(|| timers.pop_due(at(1_000_000))).collect();
+        fired.sort_unstable();
+        assert_eq!(fired.len(), 300);
+        fired.dedup();
+        assert_eq!(fired.len(), 300, "each once");
     }
 }

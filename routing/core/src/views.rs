@@ -107,7 +107,7 @@ impl Core {
         let mut places: Vec<_> = heads.collect();
         places.sort_unstable();
         let scheduled = self.floor.scheduled.iter().map(|(_, id)| *id);
-        let order = places.into_iter().map(|place| place.2).chain(scheduled).take(limit);
+        let order = places.into_iter().map(|place| place.contact).chain(scheduled).take(limit);
         order.filter_map(|id| self.waiting_contact(&self.contacts.get(&id)?.contact)).collect()
     }
 

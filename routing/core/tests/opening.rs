@@ -57,6 +57,21 @@ fn several_intervals_a_day() {
 }
 
 #[test]
+fn a_clock_set_back_into_open_hours_opens() {
+    let mut world = World::new(daily(ZONE, &[("08:00", "17:00")]), &[]);
+    world.now = local(ZONE, "2026-03-03 17:30");
+    world.pass(secs(1));
+    assert!(world.take(requested(1)).is_err(), "closed");
+    world.now = local(ZONE, "2026-03-03 16:30");
+    let Receipt::CallbackQueued { .. } = world.ok(requested(1)) else { panic!("open again") };
+    assert!(world.core.knows_the_hours(world.now));
+    world.now = local(ZONE, "2026-03-03 07:30");
+    world.core.handle_timeout(world.now);
+    world.drain();
+    assert!(world.core.knows_the_hours(world.now), "and closed again");
+}
+
+#[test]
 fn past_midnight_and_round_the_clock() {
     let night = daily(ZONE, &[("22:00", "02:00")]);
     let found = openness(&night, local(ZONE, "2026-03-04 01:30"));

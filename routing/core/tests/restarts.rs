@@ -60,6 +60,23 @@ fn cancelled_meanwhile_the_number_stays_guarded() {
 }
 
 #[test]
+fn the_guard_of_a_closed_contacts_number_outlives_a_second_crash() {
+    let mut world = World::with_anna();
+    let contact = world.dialling(1);
+    let until = world.now + secs(180);
+    world.restart();
+    world.ok(cancelled(contact));
+    world.pass(secs(60));
+    world.restart();
+    let Receipt::CallbackScheduled { contact, due, .. } = world.ok(requested(1)) else { panic!() };
+    assert_eq!(due, until);
+    world.ok(cancelled(contact));
+    world.pass(secs(121));
+    world.restart();
+    let Receipt::CallbackQueued { .. } = world.ok(requested(1)) else { panic!("the guard is over") };
+}
+
+#[test]
 fn an_interrupted_conversation_is_called_again_at_its_old_place() {
     let mut world = World::with_anna();
     let contact = world.connected(1);

@@ -120,8 +120,15 @@ impl Centre {
         };
         config.policy = Policy { on_no_answer, wrap_up_timeout: secs(120), ..config.policy };
         let agents: Vec<_> = (0..AGENTS).map(|number| agent(&format!("agent{number:02}"))).collect();
-        let start =
-            Start { seed, config, agent_configs: agents.clone(), contacts: vec![], agents: vec![], past_waits: vec![] };
+        let start = Start {
+            seed,
+            config,
+            agent_configs: agents.clone(),
+            contacts: vec![],
+            agents: vec![],
+            past_waits: vec![],
+            guards: vec![],
+        };
         let mut centre = Self {
             core: Core::restore(MORNING, start),
             now: MORNING,

@@ -191,6 +191,9 @@ async fn take_down_the_past(
             }
             store.remove_dialog(&tenant.id, row.leg).await?;
         }
+        for guard in store.number_guards(&tenant.id, config.now).await? {
+            channels.block(&guard.number_key, guard.until);
+        }
         let (contacts, _) = store.load_open(&tenant.id).await?;
         for contact in &contacts {
             for attempt in contact.attempts.iter().filter(|attempt| !attempt.is_inbound()) {

@@ -328,6 +328,7 @@ async fn restore(setup: &OwnerSetup, tenant: &TenantId, now: Timestamp) -> Resul
         contacts,
         agents,
         past_waits: setup.store.past_waits(tenant, now).await?,
+        guards: setup.store.number_guards(tenant, now).await?,
     };
     let body = start_body(&start);
     Ok((Core::restore(now, start), body))

@@ -73,7 +73,7 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
         id: ContactId(id),
         channel: Channel::Callback,
         state: ContactState::Queued { since: now },
-        customer: Customer {
+        customer: std::sync::Arc::new(Customer {
             name: "Maria Example".into(),
             number: "+19165550101".into(),
             number_key: format!("{id:032x}"),
@@ -82,7 +82,7 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
             language: "en".into(),
             page: None,
             context: BTreeMap::new(),
-        },
+        }),
         queue: QueueId::new("general"),
         subject: SubjectId::new("general"),
         priority: 5,

@@ -1,7 +1,8 @@
-//! What the ledger knows of earlier waits, for a core that starts.
+//! What the ledger knows of earlier waits and of numbers that may still be in a call, for a core that starts.
 
 use ringback_routing::{
     contact::Channel,
+    core::NumberGuard,
     ids::{QueueId, SubjectId, TenantId},
     output::Fact,
     time::{Millis, Timestamp},
@@ -42,6 +43,34 @@ impl Store {
             });
         }
         Ok(past)
+    }
+}
+
+/// No guard lasts longer than this.
+const LONGEST_GUARD: Millis = Millis::from_secs(24 * 60 * 60);
+
+impl Store {
+    /// Numbers whose last call may still live at `now` although its contact is closed, by key.
+    pub async fn number_guards(&self, tenant: &TenantId, now: Timestamp) -> Result<Vec<NumberGuard>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sql("SELECT e.fact AS fact, c.id AS id, c.number_key AS number_key
+             FROM contact_events e JOIN contacts c ON c.tenant = e.tenant AND c.id = e.contact
+             WHERE e.tenant = $1 AND e.at >= $2 AND e.kind = 'number_guarded' ORDER BY c.number_key, e.at")
+        .id(tenant)
+        .int((now - LONGEST_GUARD).as_millis())
+        .all(&mut reader)
+        .await?;
+        let mut guards = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let corrupt = || StoreError::corrupt("fact of contact", row.text("id").unwrap_or_default());
+            match serde_json::from_str(&row.text("fact")?).map_err(|_| corrupt())? {
+                Fact::NumberGuarded { until } if until > now => {
+                    guards.push(NumberGuard { number_key: row.text("number_key")?, until });
+                }
+                _ => {}
+            }
+        }
+        Ok(guards)
     }
 }
 

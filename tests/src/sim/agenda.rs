@@ -40,16 +40,26 @@ pub enum Plan {
     Jump,
 }
 
+/// A heap of small things that say where the plans are: it is stirred at every step.
 #[derive(Default)]
 pub struct Agenda {
-    heap: BinaryHeap<Reverse<(Timestamp, u64, usize, Plan)>>,
-    count: u64,
+    /// When, the how manieth plan it is, where it is kept.
+    heap: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
+    plans: Vec<(usize, Plan)>,
+    /// Places whose plans are over.
+    vacant: Vec<u32>,
+    count: u32,
 }
 
 impl Agenda {
     pub fn push(&mut self, at: Timestamp, tenant: usize, plan: Plan) {
         self.count += 1;
-        self.heap.push(Reverse((at, self.count, tenant, plan)));
+        let place = self.vacant.pop().unwrap_or(self.plans.len() as u32);
+        match self.plans.get_mut(place as usize) {
+            Some(kept) => *kept = (tenant, plan),
+            None => self.plans.push((tenant, plan)),
+        }
+        self.heap.push(Reverse((at, self.count, place)));
     }
 
     pub fn next(&self) -> Option<Timestamp> {
@@ -57,6 +67,9 @@ impl Agenda {
     }
 
     pub fn pop(&mut self) -> Option<(Timestamp, usize, Plan)> {
-        self.heap.pop().map(|Reverse((at, _, tenant, plan))| (at, tenant, plan))
+        let Reverse((at, _, place)) = self.heap.pop()?;
+        let (tenant, plan) = self.plans[place as usize];
+        self.vacant.push(place);
+        Some((at, tenant, plan))
     }
 }

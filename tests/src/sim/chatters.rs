@@ -6,14 +6,15 @@ use ringback_routing::{
     ids::{ContactId, QueueId},
 };
 
-use super::{Checked, agenda::Plan, site::Site};
+use super::{Checked, agenda::Plan, dice::key, site::Site};
 
 impl Site {
     pub fn ask_for_chat(&mut self, index: usize) -> Checked {
         let mut request = self.chat_request.clone();
         let subjects = &self.tenants[index].config.subjects;
         request.subject = self.dice.pick(subjects).map(|subject| subject.id.clone());
-        request.status_token_digest = Some(format!("{:064x}", self.events));
+        request.preferred = self.own_agent(index);
+        request.status_token_digest = Some(key(self.events));
         let answer = self.take(index, Event::ChatRequested { request })?;
         let Some(Receipt::ChatQueued { contact, .. }) = answer else { return Ok(()) };
         match self.dice.roll(16) {
@@ -56,7 +57,10 @@ impl Site {
         let Some(agent) = owner.map(|segment| segment.agent.clone()) else { return Ok(()) };
         let queues = &self.tenants[index].config.queues;
         let queue = self.dice.pick(queues).map_or_else(|| QueueId::from("nowhere"), |queue| queue.id.clone());
-        let to = TransferTarget::Queue { queue };
+        let to = match self.own_agent(index) {
+            Some(agent) => TransferTarget::Agent { agent },
+            None => TransferTarget::Queue { queue },
+        };
         self.take(index, Event::ChatTransferRequested { agent, contact, to })?;
         Ok(())
     }

@@ -71,9 +71,7 @@ impl Digest {
 
     pub fn mix_text(&mut self, text: &str) {
         self.mix(text.len() as u64);
-        for chunk in text.as_bytes().chunks(8) {
-            self.mix(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        }
+        words(text.as_bytes()).for_each(|word| self.mix(word));
     }
 
     pub fn absorb(&mut self, other: Digest) {
@@ -93,9 +91,7 @@ pub struct Quick(u64);
 
 impl Hasher for Quick {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            self.write_u64(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
-        }
+        words(bytes).for_each(|word| self.write_u64(word));
     }
 
     fn write_u64(&mut self, word: u64) {
@@ -118,6 +114,24 @@ impl Hasher for Quick {
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 29)
     }
+}
+
+/// Eight bytes at a time, the last ones with zeros behind them.
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    })
+}
+
+/// A number written as long as the digests that real keys and tokens are.
+pub fn key(number: u64) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |place: u32| char::from(DIGITS[(number >> (4 * place)) as usize & 15]);
+    let mut text = "0".repeat(48);
+    text.extend((0..16).rev().map(digit));
+    text
 }
 
 /// 64 bits that stand for a text.

@@ -64,6 +64,7 @@ impl Site {
         self.take(index, event)?;
         let tenant = &mut self.tenants[index];
         tenant.config = tenant.core.config().clone();
+        tenant.ledger.rank_by(tenant.config.policy.ageing);
         Ok(())
     }
 
@@ -152,10 +153,11 @@ impl Site {
             config: tenant.core.config().clone(),
             agent_configs: tenant.ledger.agent_configs(),
             contacts: tenant.core.contacts().cloned().collect(),
-            agents: tenant.ledger.seats.keys().filter_map(|id| tenant.record_of(id)).collect(),
+            agents: tenant.ledger.seated().into_iter().filter_map(|(id, _)| tenant.record_of(id)).collect(),
             past_waits: Vec::new(),
+            guards: tenant.core.guards().into_iter().filter(|guard| guard.until > now).collect(),
         };
-        let mut start = tenant.start_from_rows(seed);
+        let mut start = tenant.start_from_rows(now, seed);
         insist!(start == lost, "county-{index}: the rows are not what was in memory");
         if text {
             start = reread(&start)?;
@@ -168,13 +170,13 @@ impl Site {
         };
         self.quiet += u64::from(quiet);
         self.twins += u64::from(tenant.twin.is_some());
-        tenant.ledger.crashed();
+        tenant.ledger.crashed(now);
         tenant.people.iter_mut().for_each(|person| person.crashed());
         self.exchange.crashed(index);
         self.drain(index, None, false)?;
         let tenant = &self.tenants[index];
         self.exchange.keep_rooms(index, |contact| tenant.ledger.in_chat(contact));
-        for (agent, seat) in &tenant.ledger.seats {
+        for (agent, seat) in tenant.ledger.seated() {
             let offline = seat.shown() == Presence::Offline || seat.is_busy();
             insist!(offline, "{agent}: shown as {:?} after a crash", seat.shown());
         }

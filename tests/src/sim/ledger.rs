@@ -8,6 +8,7 @@ use ringback_routing::{
     agent::{AgentRecord, AgentState, Endpoint, Presence, RequestedState},
     config::{AgentConfig, TenantConfig},
     contact::*,
+    core::NumberGuard,
     event::DenialReason,
     ids::*,
     output::{Change, Deed, Fact},
@@ -28,7 +29,10 @@ const CHANNEL_REPLY_LIMIT: Millis = Millis::from_secs(10);
 /// So many contacts at the head of a line are looked at for one that was passed over.
 const LOOKED_AT: usize = 16;
 
-type Place = (u8, Timestamp, ContactId);
+/// The moment it is ranked by, its priority, its id.
+type Place = (i64, u8, ContactId);
+/// What one priority is worth where waiting is worth nothing.
+const NO_AGEING: Millis = Millis(100 * 365 * 86_400_000);
 
 /// An open contact as last saved.
 pub struct Row {
@@ -38,6 +42,8 @@ pub struct Row {
     turn: u64,
     deadline: Option<Timestamp>,
     line: Option<(usize, Place)>,
+    /// Its line when it was last in one.
+    lane: Option<usize>,
 }
 
 /// What is known of its trunk channel from deeds and answers.
@@ -80,13 +86,19 @@ struct Line {
 #[derive(Default)]
 pub struct Ledger {
     pub rows: QuickMap<ContactId, Row>,
-    pub seats: BTreeMap<AgentId, Seat>,
+    pub seats: QuickMap<AgentId, Seat>,
     lines: Vec<Line>,
+    /// What one priority is worth, in milliseconds.
+    step: i64,
     /// Numbers, as fingerprints, in an attempt that lives or may live.
     dialled: QuickMap<u64, ContactId>,
     deadlines: BTreeSet<(Timestamp, ContactId)>,
     /// Callbacks planned for a time that the customer chose.
     chosen: BTreeMap<Timestamp, u32>,
+    /// Numbers that may still be in a call of a contact that is closed.
+    guarded: BTreeMap<String, Timestamp>,
+    /// Contacts closed in this drain with a call of unknown fate, and their numbers.
+    unsettled: Vec<(ContactId, String)>,
     pub counts: Counts,
     turn: u64,
     offered: Vec<ContactId>,
@@ -146,6 +158,15 @@ impl Ledger {
         seat.config = Some(config);
     }
 
+    /// The tenant was configured: who stands where follows from what a priority is worth.
+    pub fn rank_by(&mut self, ageing: Option<Millis>) {
+        let step = ageing.filter(|step| *step > Millis(0)).unwrap_or(NO_AGEING).0;
+        if std::mem::replace(&mut self.step, step) != step {
+            let all: Vec<_> = self.rows.keys().copied().collect();
+            all.into_iter().for_each(|id| self.relist(id));
+        }
+    }
+
     /// Taken out of the configuration: nothing more may be offered.
     pub fn removed(&mut self, agent: &AgentId) {
         if let Some(seat) = self.seats.get_mut(agent) {
@@ -155,7 +176,14 @@ impl Ledger {
 
     /// The agents as configured now.
     pub fn agent_configs(&self) -> Vec<AgentConfig> {
-        self.seats.values().filter_map(|seat| seat.config.clone()).collect()
+        self.seated().into_iter().filter_map(|(_, seat)| seat.config.clone()).collect()
+    }
+
+    /// Everybody who ever was configured, by id.
+    pub fn seated(&self) -> Vec<(&AgentId, &Seat)> {
+        let mut seats: Vec<_> = self.seats.iter().collect();
+        seats.sort_unstable_by_key(|(id, _)| *id);
+        seats
     }
 
     /// The agent who is in this chat.
@@ -171,7 +199,8 @@ impl Ledger {
     }
 
     /// The tenant crashed: reservations are forgotten, rows stand.
-    pub fn crashed(&mut self) {
+    pub fn crashed(&mut self, now: Timestamp) {
+        self.guarded.retain(|_, until| *until > now);
         let asked: Vec<_> = self.rows.iter().filter(|(_, row)| row.hold != Hold::Free).map(|(id, _)| *id).collect();
         for id in asked {
             self.set_hold(id, Hold::Free);
@@ -197,6 +226,13 @@ impl Ledger {
         self.offered.clear();
         self.reserved.clear();
         self.touched.clear();
+        self.unsettled.clear();
+    }
+
+    /// What the ledger's facts say of numbers that may not be dialled yet.
+    pub fn guards(&self, now: Timestamp) -> Vec<NumberGuard> {
+        let standing = self.guarded.iter().filter(|(_, until)| **until > now);
+        standing.map(|(number_key, until)| NumberGuard { number_key: number_key.clone(), until: *until }).collect()
     }
 
     /// One change of a drain. `born` is the contact this event created, if it did.
@@ -212,6 +248,12 @@ impl Ledger {
             Change::AgentSaved { agent } => {
                 let seat = self.seats.get_mut(&agent.id).ok_or_else(|| Fault(format!("{}: who?", agent.id)))?;
                 seat.record = agent;
+                Ok(())
+            }
+            Change::ContactFact { contact, fact: Fact::NumberGuarded { until }, .. } => {
+                let closed = self.unsettled.iter().find(|(id, _)| *id == contact);
+                let (_, key) = closed.ok_or_else(|| Fault(format!("{contact}: a number is guarded for nothing")))?;
+                self.guarded.insert(key.clone(), until);
                 Ok(())
             }
             Change::ContactFact { fact, .. } => {
@@ -272,11 +314,9 @@ impl Ledger {
             }
         }
         check_shape(&contact)?;
-        let before: Vec<_> =
-            old.into_iter().flat_map(open_segments).map(|found| (found.id, found.agent.clone())).collect();
         let was_live = old.and_then(live_number);
         let chosen = old.and_then(chosen_time);
-        self.in_hand(id, &before, &contact)?;
+        in_hand(&mut self.seats, &mut self.offered, old, &contact)?;
         self.on_the_line(id, was_live, live_number(&contact))?;
         self.touched.push(id);
         self.at_chosen_time(id, chosen, chosen_time(&contact))?;
@@ -295,7 +335,7 @@ impl Ledger {
                 }
             }
             None => {
-                self.rows.insert(id, Row { contact, hold: Hold::Free, turn, deadline: None, line: None });
+                self.rows.insert(id, Row { contact, hold: Hold::Free, turn, deadline: None, line: None, lane: None });
             }
         }
         if self.rows.get(&id).is_some_and(|row| row.hold != Hold::Asked) {
@@ -325,29 +365,12 @@ impl Ledger {
             Outcome::Abandoned => self.counts.abandoned += 1,
         }
         self.set_deadline(contact.id, None);
-        if let Some(row) = self.rows.remove(&contact.id)
-            && let Some((line, place)) = row.line
-        {
+        let Some(row) = self.rows.remove(&contact.id) else { return Ok(()) };
+        if let Some((line, place)) = row.line {
             self.lines[line].waiting.remove(&place);
         }
-        Ok(())
-    }
-
-    /// What is not done is in its agent's hand, and in nobody else's.
-    fn in_hand(&mut self, id: ContactId, before: &[(SegmentId, AgentId)], contact: &Contact) -> Checked {
-        for (segment, agent) in before {
-            if contact.segment(*segment).is_none_or(Segment::is_done)
-                && let Some(seat) = self.seats.get_mut(agent)
-            {
-                seat.hand.retain(|held| held.1 != *segment);
-            }
-        }
-        for found in open_segments(contact).filter(|found| before.iter().all(|known| known.0 != found.id)) {
-            let seat = self.seats.get_mut(&found.agent).ok_or_else(|| Fault(format!("{id}: offered to nobody")))?;
-            seat.hand.push((id, found.id));
-            if matches!(found.state, SegmentState::Offered { .. }) {
-                self.offered.push(id);
-            }
+        if matches!(row.contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. })) {
+            self.unsettled.push((contact.id, row.contact.customer.number_key.clone()));
         }
         Ok(())
     }
@@ -411,20 +434,20 @@ impl Ledger {
         let in_line =
             matches!(contact.state, ContactState::Queued { .. }) && (contact.is_on_line() || row.hold == Hold::Free);
         let wanted = in_line.then(|| {
-            let found = self
-                .lines
-                .iter()
-                .position(|l| l.medium == medium && l.queue == contact.queue && l.subject == contact.subject);
-            let line = found.unwrap_or_else(|| {
+            let own =
+                |line: &Line| line.medium == medium && line.queue == contact.queue && line.subject == contact.subject;
+            let known = row.lane.filter(|lane| own(&self.lines[*lane]));
+            let line = known.or_else(|| self.lines.iter().position(own)).unwrap_or_else(|| {
                 let (queue, subject) = (contact.queue.clone(), contact.subject.clone());
                 self.lines.push(Line { queue, medium, subject, waiting: BTreeSet::new() });
                 self.lines.len() - 1
             });
-            (line, (contact.priority, contact.requested_at, id))
+            (line, place(contact, self.step))
         });
         if row.line == wanted {
             return;
         }
+        row.lane = wanted.map(|(line, _)| line).or(row.lane);
         if let Some((line, place)) = row.line.take() {
             self.lines[line].waiting.remove(&place);
         }
@@ -437,18 +460,18 @@ impl Ledger {
     /// What must be true once a drain is over. `ordinary`: the configuration stood still. `nothing_due`: no timer is
     /// overdue.
     pub fn check(
-        &mut self,
+        &self,
         now: Timestamp,
         core: &Core,
         config: &TenantConfig,
         ordinary: bool,
         nothing_due: bool,
     ) -> Checked {
-        for id in std::mem::take(&mut self.offered) {
-            self.check_offer(now, config, id)?;
+        for id in &self.offered {
+            self.check_offer(now, config, *id)?;
         }
-        for id in std::mem::take(&mut self.reserved).into_iter().filter(|_| ordinary) {
-            self.check_order(now, core, config, id)?;
+        for id in self.reserved.iter().filter(|_| ordinary) {
+            self.check_order(now, core, config, *id)?;
         }
         if let Some((deadline, id)) = self.deadlines.first().filter(|first| first.0 < now && nothing_due) {
             let row = self.row(*id).map(|row| (&row.state, row.open_segment().map(|s| &s.state)));
@@ -467,7 +490,9 @@ impl Ledger {
         let Some(contact) = self.row(id) else { return Ok(()) };
         let Some(segment) = contact.open_segment() else { return Ok(()) };
         let SegmentState::Offered { until } = segment.state else { return Ok(()) };
-        insist!(until > now && until <= now + config.policy.offer_timeout.max(Millis(1)), "{id}: the offer has an end");
+        let own = config.queue_policies.get(&contact.queue);
+        let longest = own.map_or(config.policy.offer_timeout, |queue| queue.offer_timeout).max(Millis(1));
+        insist!(until > now && until <= now + longest, "{id}: the offer has an end");
         let agent = &segment.agent;
         let seat = self.seats.get(agent).ok_or_else(|| Fault(format!("{id}: offered to {agent}, who?")))?;
         let skilled = seat.config.as_ref().ok_or_else(|| Fault(format!("{id}: offered to {agent}, who left")))?;
@@ -481,7 +506,9 @@ impl Ledger {
         insist!(reached, "{id}: offered to {agent}, who cannot hear or read it");
         let Endpoint::Browser { session } = &segment.endpoint;
         insist!(record.session.as_ref() == Some(session), "{id}: offered in a tab that {agent} has not");
-        insist!(serves(config, skilled, contact), "{id}: offered to {agent} without the skill");
+        let own = segment.why == Reason::Preferred && contact.preferred.as_ref() == Some(agent);
+        let able = if own { skilled.queues.contains(&contact.queue) } else { serves(config, skilled, contact) };
+        insist!(able, "{id}: offered to {agent} without the skill");
         let (calls, chats) = self.load(seat);
         let (own, slots) = if voice { (calls, skilled.voice_slots) } else { (chats, skilled.chat_slots) };
         insist!(own <= usize::from(slots), "{agent} has {own} contacts and {slots} slots");
@@ -497,15 +524,16 @@ impl Ledger {
         let Some(agent) = core.kept_for(id) else { return Ok(()) };
         let Some((seat, contact)) = self.seats.get(agent).zip(self.row(id)) else { return Ok(()) };
         let Some(skilled) = &seat.config else { return Ok(()) };
-        let place = (contact.priority, contact.requested_at, id);
+        let place = place(contact, self.step);
         for line in self.lines.iter().filter(|line| line.medium == Medium::Voice) {
             for earlier in line.waiting.range(..place).take(LOOKED_AT) {
                 let Some(row) = self.rows.get(&earlier.2) else { continue };
                 let unchanged = row.turn != self.turn && row.contact.cool_off.values().all(|until| *until <= now);
-                if !serves(config, skilled, &row.contact) {
-                    break;
-                }
-                insist!(!unchanged, "{agent} is kept for {id}, but {} is before it", earlier.2);
+                insist!(
+                    !unchanged || !serves(config, skilled, &row.contact),
+                    "{agent} is kept for {id}, but {} is before it",
+                    earlier.2
+                );
             }
         }
         Ok(())
@@ -517,7 +545,7 @@ impl Ledger {
         for contact in core.contacts() {
             insist!(self.row(contact.id) == Some(contact), "{}: the row is not the record", contact.id);
         }
-        for (id, seat) in &self.seats {
+        for (id, seat) in self.seated() {
             if let Some(record) = core.agent(id) {
                 insist!(seat.record == *record, "{id}: the row is not the record");
             }
@@ -538,4 +566,33 @@ impl Ledger {
         insist!(self.lines.iter().all(|line| line.waiting.is_empty()), "places in line of nobody");
         Ok(())
     }
+}
+
+fn place(contact: &Contact, step: i64) -> Place {
+    let rank = contact.requested_at.as_millis() + step * i64::from(contact.priority);
+    (rank, contact.priority, contact.id)
+}
+
+/// What is not done is in its agent's hand, and in nobody else's. New offers are noted.
+fn in_hand(
+    seats: &mut QuickMap<AgentId, Seat>,
+    offered: &mut Vec<ContactId>,
+    old: Option<&Contact>,
+    contact: &Contact,
+) -> Checked {
+    let id = contact.id;
+    let before = || old.into_iter().flat_map(open_segments);
+    for was in before().filter(|was| contact.segment(was.id).is_none_or(Segment::is_done)) {
+        if let Some(seat) = seats.get_mut(&was.agent) {
+            seat.hand.retain(|held| held.1 != was.id);
+        }
+    }
+    for found in open_segments(contact).filter(|found| before().all(|known| known.id != found.id)) {
+        let seat = seats.get_mut(&found.agent).ok_or_else(|| Fault(format!("{id}: offered to nobody")))?;
+        seat.hand.push((id, found.id));
+        if matches!(found.state, SegmentState::Offered { .. }) {
+            offered.push(id);
+        }
+    }
+    Ok(())
 }

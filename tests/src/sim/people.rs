@@ -12,7 +12,7 @@ use ringback_routing::{
 use super::{
     Checked, Fault,
     agenda::{Agenda, Plan},
-    dice::Dice,
+    dice::{Dice, key},
     site::{Site, Tenant},
 };
 
@@ -173,7 +173,7 @@ impl Site {
     fn number(&mut self) -> (String, String) {
         // A few numbers are many customers'.
         let number = if self.dice.one_in(20) { self.dice.roll(4) } else { self.dice.roll(self.numbers) };
-        (format!("+1916{number:07}"), format!("{:064x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        (format!("+1916{number:07}"), key(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
     fn arrive(&mut self, index: usize) -> Checked {
@@ -194,7 +194,7 @@ impl Site {
         };
         let mut request = self.request.clone();
         request.subject = subject;
-        request.status_token_digest = Some(format!("{:064x}", self.events));
+        request.status_token_digest = Some(key(self.events));
         request.when_open = self.dice.percent(40);
         request.accept_wait = self.dice.percent(60);
         if self.dice.one_in(16) {
@@ -202,8 +202,9 @@ impl Site {
         }
         (request.customer.number, request.customer.number_key) = (number, number_key);
         if self.dice.one_in(3) {
-            request.customer.language = "es".into();
+            request.customer.language = if self.dice.one_in(4) { "vi-VN".into() } else { "es".into() };
         }
+        request.preferred = self.own_agent(index);
         if self.dice.one_in(4) {
             request.customer.context.insert("page".into(), "benefits/renew".into());
         }
@@ -220,6 +221,12 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// The agent a customer dealt with last, if there is one.
+    pub fn own_agent(&mut self, index: usize) -> Option<AgentId> {
+        let people = &self.tenants[index].people;
+        if self.dice.one_in(6) { self.dice.pick(people).map(|person| person.id.clone()) } else { None }
     }
 
     /// A time that may be chosen, most often one of the first; now and then one that may not.

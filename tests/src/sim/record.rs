@@ -15,13 +15,27 @@ const STEP_LIMIT: Millis = Millis::from_secs(200);
 /// The customers of this simulation hang up sooner.
 const TALK_LIMIT: Millis = Millis::from_secs(6 * 3600);
 
+/// Whether the agent may be offered the contact where it stands on its ladder now.
 pub fn serves(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool {
+    let queue = agent.queues.contains(&contact.queue);
+    match &contact.preferred {
+        Some(own) if contact.target == 0 => queue && agent.id == *own,
+        _ => queue && is_able(config, agent, contact),
+    }
+}
+
+/// By skills and language alone.
+fn is_able(config: &TenantConfig, agent: &AgentConfig, contact: &Contact) -> bool {
+    let level = |skill: &SkillId| agent.skills.get(skill).copied().unwrap_or(0);
+    if config.language_skill(contact.customer.language.as_str()).is_some_and(|(skill, least)| level(skill) < *least) {
+        return false;
+    }
     // In a queue it was transferred to, being in the queue is all that counts.
     let own = |subject: &&SubjectConfig| subject.id == contact.subject && subject.queue == contact.queue;
     let targets = config.subjects.iter().find(own).map_or(&[][..], |subject| &subject.targets[..]);
-    let has = |(skill, least): (&SkillId, &u8)| agent.skills.get(skill).is_some_and(|level| level >= least);
+    let has = |(skill, least): (&SkillId, &u8)| level(skill) >= *least;
     let mut reached = targets.iter().take(usize::from(contact.target).max(1));
-    agent.queues.contains(&contact.queue) && (targets.is_empty() || reached.any(|step| step.skills.iter().all(has)))
+    targets.is_empty() || reached.any(|step| step.skills.iter().all(has))
 }
 
 /// The number whose dialog lives or, after a crash, may live.
@@ -79,7 +93,10 @@ pub fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Opt
     let away = contact.chat.as_ref().and_then(|chat| chat.customer_away);
     let deadline = match contact.state {
         ContactState::Scheduled { due } => Some(due),
-        ContactState::Queued { since } => contact.chat.as_ref().map(|_| since + LONGEST_CHAT_WAIT),
+        ContactState::Queued { since } => {
+            let chat = contact.chat.as_ref().map(|_| since + LONGEST_CHAT_WAIT);
+            [chat, contact.widen_at].into_iter().flatten().min()
+        }
         ContactState::Closed { .. } => None,
         ContactState::Arriving { .. } => Some(now + STEP_LIMIT),
         ContactState::Active { .. } => Some(match contact.open_segment()?.state {

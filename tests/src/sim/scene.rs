@@ -66,6 +66,8 @@ pub fn tenant(dice: &mut Dice, index: usize, calm: bool) -> TenantConfig {
         "queues": queues.iter().map(|name| queue(name)).collect::<Vec<_>>(),
         "subjects": subjects,
         "policy": policy(dice),
+        "queue_policies": queue_policies(dice, queues),
+        "language_skills": languages(dice),
         "reason_codes": REASONS,
         "dispositions": DISPOSITIONS.map(|id| json!({ "id": id, "name": id })),
         "limits": { "max_open_contacts": 50 + dice.roll(600), "max_agents": 200 },
@@ -77,14 +79,35 @@ fn queue(name: &str) -> serde_json::Value {
 }
 
 fn subject(dice: &mut Dice, name: &str, queues: &[&str]) -> serde_json::Value {
-    let skill = dice.percent(50).then(|| (dice.pick(&SKILLS), 1 + dice.roll(6)));
     json!({
         "id": name,
         "name": name,
         "queue": dice.pick(queues),
-        "skill": skill,
+        "targets": ladder(dice),
         "priorities": { "initial": 3 + dice.roll(4), "overflow": 2 + dice.roll(3), "rona": 1 + dice.roll(3) },
     })
+}
+
+/// Up to three steps, each asking for less than the one before, or for something else.
+fn ladder(dice: &mut Dice) -> Vec<serde_json::Value> {
+    let steps = [0, 1, 1, 2, 3, 3][dice.roll(6) as usize];
+    let (first, second) = (dice.roll(SKILLS.len() as u64) as usize, dice.roll(SKILLS.len() as u64) as usize);
+    let mut level = 1 + dice.roll(9);
+    let mut step = || {
+        let mut skills = BTreeMap::from([(SKILLS[first], level)]);
+        if dice.one_in(4) {
+            skills.insert(SKILLS[second], 1 + dice.roll(4));
+        }
+        level = level.saturating_sub(dice.roll(4)).max(1);
+        json!({ "skills": skills, "timeout": dice.seconds(1, 90) })
+    };
+    (0..steps).map(|_| step()).collect()
+}
+
+/// Languages that need a skill.
+fn languages(dice: &mut Dice) -> BTreeMap<&'static str, (&'static str, u64)> {
+    let known = [("es", "spanish"), ("vi", "vietnamese")].into_iter();
+    known.filter_map(|(tag, skill)| dice.one_in(3).then(|| (tag, (skill, 1 + dice.roll(5))))).collect()
 }
 
 fn callback(dice: &mut Dice, calm: bool) -> serde_json::Value {
@@ -137,6 +160,7 @@ fn aftermath(dice: &mut Dice, reason: &str) -> serde_json::Value {
         "not_ready": (!dice.one_in(3)).then_some(reason),
         "auto_return": dice.percent(60).then(|| dice.seconds(0, 30)),
         "cool_off": if dice.one_in(4) { Millis(0) } else { dice.seconds(1, 90) },
+        "priority": dice.one_in(6).then(|| 1 + dice.roll(7)),
     })
 }
 
@@ -151,7 +175,26 @@ fn policy(dice: &mut Dice) -> serde_json::Value {
         "disposition": dice.pick(&modes),
         "voice_exclusive": !dice.one_in(4),
         "agent_reconnect_grace": if dice.one_in(8) { Millis(0) } else { dice.seconds(1, 20) },
+        "ageing": dice.one_in(2).then(|| dice.seconds(10, 900)),
+        "sticky": { "enabled": !dice.one_in(3), "timeout": dice.seconds(1, 90) },
     })
+}
+
+/// Queues that treat offers and wrap-up otherwise than the tenant.
+fn queue_policies(dice: &mut Dice, queues: &[&'static str]) -> BTreeMap<&'static str, serde_json::Value> {
+    let own = queues.iter().filter_map(|queue| {
+        dice.one_in(3).then(|| {
+            let policy = json!({
+                "offer_timeout": dice.seconds(8, 30),
+                "on_no_answer": aftermath(dice, "rona"),
+                "on_reject": aftermath(dice, "break"),
+                "on_media_error": aftermath(dice, "media"),
+                "wrap_up_timeout": dice.seconds(0, 60),
+            });
+            (*queue, policy)
+        })
+    });
+    own.collect()
 }
 
 fn hours(dice: &mut Dice, calm: bool) -> Hours {

@@ -8,7 +8,6 @@ use ringback_routing::{
     core::Start,
     event::{CallbackRequest, ChatRequest},
     ids::*,
-    output::Output,
     time::{Millis, Timestamp},
 };
 
@@ -84,7 +83,6 @@ pub struct Site {
     pub ending: bool,
     bound: Bound,
     pub drains: u64,
-    pub outputs: Vec<Output>,
     /// Kept only when asked for: what led to a fault.
     story: Option<VecDeque<String>>,
 }
@@ -122,7 +120,6 @@ impl Site {
             ending: false,
             bound: unit.bound,
             drains: 0,
-            outputs: Vec::new(),
             story: remember.then(VecDeque::new),
             dice,
         };
@@ -144,6 +141,7 @@ impl Site {
         let index_of = people.iter().enumerate().map(|(at, person)| (person.id.clone(), at)).collect();
         let configs: Vec<_> = people.iter().map(|person| scene::agent(&mut self.dice, &person.id)).collect();
         let mut ledger = Ledger::default();
+        ledger.rank_by(config.policy.ageing);
         configs.iter().for_each(|agent| ledger.configured(self.now, agent.clone()));
         let seed = self.dice.draw();
         let start = Start {
@@ -153,6 +151,7 @@ impl Site {
             contacts: vec![],
             agents: vec![],
             past_waits: vec![],
+            guards: vec![],
         };
         let core = Core::restore(self.now, start);
         // Somewhat more or less than the agents can serve.

@@ -18,7 +18,7 @@ use super::{
 /// All records are looked at anew after so many events.
 const FULL_CHECK_EVERY: u64 = 1000;
 /// Whole outputs go into the digest once in so many drains, the rest by kind, id and state.
-const WHOLE_OUTPUTS_EVERY: u64 = 256;
+const WHOLE_OUTPUTS_EVERY: u64 = 1024;
 
 impl Site {
     /// The tenant's due timers.
@@ -65,41 +65,52 @@ impl Site {
 
     /// Takes the outputs of one tenant where they belong, and checks. The number of them.
     pub fn drain(&mut self, index: usize, born: Option<ContactId>, ordinary: bool) -> Result<usize, Fault> {
-        let (now, tenant) = (self.now, &mut self.tenants[index]);
-        let mut outputs = std::mem::take(&mut self.outputs);
-        outputs.extend(std::iter::from_fn(|| tenant.core.poll_output()));
-        if let Some(twin) = &mut tenant.twin {
-            twin.compare(&outputs)?;
-            if twin.is_done() {
-                tenant.twin = None;
-            }
-        }
         self.drains += 1;
-        self.digest.mix(now.as_millis() as u64);
-        if self.drains.is_multiple_of(WHOLE_OUTPUTS_EVERY) {
-            let text = serde_json::to_string(&outputs).map_err(|error| Fault(error.to_string()))?;
-            self.digest.mix_text(&text);
-        }
-        let count = outputs.len();
+        self.digest.mix(self.now.as_millis() as u64);
+        let whole = self.drains.is_multiple_of(WHOLE_OUTPUTS_EVERY);
+        let tenant = &mut self.tenants[index];
         tenant.ledger.begin();
-        for output in outputs.drain(..) {
-            match output {
-                Output::Change(change) => {
-                    digest_change(&mut self.digest, &change);
-                    tenant.react(now, index, &change, &mut self.dice, &mut self.agenda);
-                    tenant.ledger.change(now, &tenant.config, change, born)?;
-                }
-                Output::Command(command) => {
-                    self.digest.mix_id(command.id.0);
-                    tenant.ledger.deed(now, &command.deed);
-                    self.exchange.deed(now, index, command.deed, &mut self.dice, &mut self.agenda)?;
+        let mut count = 0;
+        if whole || tenant.twin.is_some() {
+            let outputs: Vec<_> = std::iter::from_fn(|| tenant.core.poll_output()).collect();
+            if whole {
+                let text = serde_json::to_string(&outputs).map_err(|error| Fault(error.to_string()))?;
+                self.digest.mix_text(&text);
+            }
+            if let Some(twin) = &mut tenant.twin {
+                twin.compare(&outputs)?;
+                if twin.is_done() {
+                    tenant.twin = None;
                 }
             }
+            count = outputs.len();
+            outputs.into_iter().try_for_each(|output| self.absorb(index, output, born))?;
+        } else {
+            while let Some(output) = self.tenants[index].core.poll_output() {
+                self.absorb(index, output, born)?;
+                count += 1;
+            }
         }
-        self.outputs = outputs;
         self.digest.mix(count as u64);
-        self.tenants[index].settled(now, ordinary)?;
+        self.tenants[index].settled(self.now, ordinary)?;
         Ok(count)
+    }
+
+    /// One output, to where it belongs.
+    fn absorb(&mut self, index: usize, output: Output, born: Option<ContactId>) -> Checked {
+        let (now, tenant) = (self.now, &mut self.tenants[index]);
+        match output {
+            Output::Change(change) => {
+                digest_change(&mut self.digest, &change);
+                tenant.react(now, index, &change, &mut self.dice, &mut self.agenda);
+                tenant.ledger.change(now, &tenant.config, change, born)
+            }
+            Output::Command(command) => {
+                self.digest.mix_id(command.id.0);
+                tenant.ledger.deed(now, &command.deed);
+                self.exchange.deed(now, index, command.deed, &mut self.dice, &mut self.agenda)
+            }
+        }
     }
 }
 
@@ -110,6 +121,7 @@ impl Tenant {
         self.ledger.check(now, &self.core, &self.config, ordinary, nothing_due)?;
         if self.events.is_multiple_of(FULL_CHECK_EVERY) {
             self.ledger.check_all(&self.core)?;
+            insist!(!nothing_due || self.core.knows_the_hours(now), "open or closed, and not aware of it");
         }
         Ok(())
     }

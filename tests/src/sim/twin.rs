@@ -76,11 +76,11 @@ impl Tenant {
     /// Nobody is being served and no timer is overdue.
     pub fn is_quiet(&self, now: Timestamp) -> bool {
         let nothing_due = self.core.next_deadline().is_none_or(|due| due > now);
-        self.ledger.is_quiet() && !self.core.is_blocked() && nothing_due && self.core.knows_the_hours(now)
+        self.ledger.is_quiet() && !self.core.is_blocked() && nothing_due
     }
 
     /// What the ledger would give a core to start from.
-    pub fn start_from_rows(&self, seed: u64) -> Start {
+    pub fn start_from_rows(&self, now: Timestamp, seed: u64) -> Start {
         let mut contacts: Vec<_> = self.ledger.rows.values().map(|row| (*row.contact).clone()).collect();
         contacts.sort_by_key(|contact| contact.id);
         Start {
@@ -88,9 +88,10 @@ impl Tenant {
             config: self.config.clone(),
             agent_configs: self.ledger.agent_configs(),
             contacts,
-            agents: self.ledger.seats.values().map(|seat| seat.record.clone()).collect(),
+            agents: self.ledger.seated().into_iter().map(|(_, seat)| seat.record.clone()).collect(),
             // The real ledger gives the latest waits, of bounded number; a test of the core's own holds them equal.
             past_waits: Vec::new(),
+            guards: self.ledger.guards(now),
         }
     }
 

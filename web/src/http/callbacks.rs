@@ -341,7 +341,7 @@ pub(super) fn customer(
         number_key,
         customer_id: claims.and_then(|claims| claims.sub.clone()),
         verified: claims.is_some(),
-        language: language.unwrap_or(&tenant.config.language).to_owned(),
+        language: language.unwrap_or(&tenant.config.language).into(),
         page: page.map(|page| one_line(&page)),
         context,
     })

@@ -1,5 +1,7 @@
 //! One contact with everything that happened to it.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -81,9 +83,10 @@ pub async fn read(
     }
     if !in_hand {
         let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
-        contact.customer.number = shown_number(face, &contact.customer.number);
+        let shown = shown_number(face, &contact.customer.number);
+        Arc::make_mut(&mut contact.customer).number = shown;
     }
-    contact.customer.number_key = String::new();
+    Arc::make_mut(&mut contact.customer).number_key = String::new();
     contact.status_token_digest = None;
     let facts = app.store.contact_facts(tenant, id).await?;
     let facts = facts.into_iter().map(|row| FactAt { at: row.at, fact: row.fact }).collect();

@@ -330,7 +330,7 @@ impl Tab {
         let view = self.app.engine.agent_view(&self.tenant, &self.agent).await?;
         let mut view = view.ok_or_else(ApiError::not_allowed)?;
         for contact in &mut view.contacts {
-            contact.customer.number_key = String::new();
+            Arc::make_mut(&mut contact.customer).number_key = String::new();
             contact.status_token_digest = None;
         }
         Ok(view)

@@ -12,7 +12,7 @@ use ringback_routing::{
     agent::*,
     config::*,
     contact::*,
-    core::Start,
+    core::{NumberGuard, Start},
     event::*,
     ids::*,
     output::*,
@@ -160,6 +160,7 @@ impl World {
             contacts: vec![],
             agents: vec![],
             past_waits: vec![],
+            guards: vec![],
         };
         Self::start(MORNING, start)
     }
@@ -203,6 +204,7 @@ impl World {
             contacts: self.rows.values().filter(open).cloned().collect(),
             agents: self.agents.values().cloned().collect(),
             past_waits: self.past_waits(),
+            guards: self.guards(),
         };
         let text = serde_json::to_string(&start).unwrap();
         let read: Start = serde_json::from_str(&text).unwrap();
@@ -222,6 +224,17 @@ impl World {
     }
 
     /// What the ledger has of earlier waits.
+    /// Numbers that may still be in a call of a closed contact, as the ledger's facts have them.
+    pub fn guards(&self) -> Vec<NumberGuard> {
+        let guard = |(contact, fact): &(ContactId, Fact)| match fact {
+            Fact::NumberGuarded { until } if *until > self.now => {
+                Some(NumberGuard { number_key: self.rows[contact].customer.number_key.clone(), until: *until })
+            }
+            _ => None,
+        };
+        self.facts.iter().filter_map(guard).collect()
+    }
+
     pub fn past_waits(&self) -> Vec<PastWait> {
         let facts = self.facts.iter().zip(&self.fact_times);
         let seen = |((id, fact), at): (&(ContactId, Fact), &Timestamp)| {

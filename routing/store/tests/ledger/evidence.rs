@@ -22,7 +22,7 @@ on_both! {
 async fn with_recordings(store: &Store, a: &TenantId) -> Vec<Contact> {
     let epoch = store.acquire_lease(a, "n1", at(0)).await.expect("lease");
     let mut contacts: Vec<Contact> = (1..=4).map(|id| contact(id, &format!("+1916555{:04}", 100 + id))).collect();
-    contacts[1].customer.name = "100%_Okafor".into();
+    std::sync::Arc::make_mut(&mut contacts[1].customer).name = "100%_Okafor".into();
     contacts[2].queue = QueueId::new("taxes");
     store.commit(turn(a, epoch, contacts.iter().map(saved).collect())).await.expect("commit");
     // The fourth has no recording.

@@ -47,7 +47,7 @@ pub fn contact(id: u128, number: &str) -> Contact {
         id: ContactId(id),
         channel: Channel::Callback,
         state: ContactState::Queued { since: at(0) },
-        customer: Customer {
+        customer: std::sync::Arc::new(Customer {
             name: format!("José Núñez {id}"),
             number: number.into(),
             number_key: format!("key-of-{number}"),
@@ -56,7 +56,7 @@ pub fn contact(id: u128, number: &str) -> Contact {
             language: "es".into(),
             page: None,
             context: BTreeMap::from([("case".into(), "42".into())]),
-        },
+        }),
         queue: QueueId::new("permits"),
         subject: SubjectId::new("general"),
         priority: 5,

@@ -3,6 +3,7 @@
 use ringback_routing::{
     agent::{Endpoint, Presence},
     contact::*,
+    core::NumberGuard,
     ids::*,
     output::{Change, Fact},
     reason::Reason,
@@ -29,6 +30,7 @@ on_both! {
     nothing_of_another_tenant_comes_back
     an_unreadable_document_is_told_by_its_id
     earlier_waits_come_back_oldest_first
+    numbers_of_closed_contacts_stay_guarded
     the_agent_who_last_talked_is_known
 }
 
@@ -53,7 +55,7 @@ async fn a_turn_is_kept_and_loaded(database: Database) {
     let epoch = store.acquire_lease(&a, "n1", at(10)).await.expect("lease");
     assert_eq!(epoch, 2);
     one.attempts[0].state = AttemptState::Live;
-    one.customer.name = "Nul \0 in it".into();
+    std::sync::Arc::make_mut(&mut one.customer).name = "Nul \0 in it".into();
     store.commit(turn(&a, epoch, vec![saved(&one)])).await.expect("commit");
     assert_eq!(store.contact(&a, one.id).await, Ok(Some(one)));
 }
@@ -106,7 +108,7 @@ async fn one_dialog_per_number(database: Database) {
     }
     assert_eq!(store.commit(turn(&b, epoch_b, vec![saved(&two)])).await, refused);
     // The customer's number may change while an old dialog's fate is not known: the row keeps the number dialled.
-    one.customer.number_key = "key-of-another".into();
+    std::sync::Arc::make_mut(&mut one.customer).number_key = "key-of-another".into();
     store.commit(turn(&a, epoch_a, vec![saved(&one)])).await.expect("commit");
     assert_eq!(store.commit(turn(&b, epoch_b, vec![saved(&two)])).await, refused);
 
@@ -370,6 +372,24 @@ async fn earlier_waits_come_back_oldest_first(database: Database) {
     assert_eq!(store.past_waits(&b, at(30)).await, Ok(Vec::new()), "another tenant's");
     let weeks_later = at(30) + Millis::from_secs(8 * 86_400);
     assert_eq!(store.past_waits(&a, weeks_later).await, Ok(Vec::new()), "too old to say anything");
+}
+
+async fn numbers_of_closed_contacts_stay_guarded(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let (over, standing) = (contact(1, "+19165550101"), contact(2, "+19165550102"));
+    let guarded = |contact: &Contact, until| Change::ContactFact {
+        contact: contact.id,
+        at: at(10),
+        fact: Fact::NumberGuarded { until: at(until) },
+    };
+    let changes = vec![saved(&over), saved(&standing), guarded(&over, 20), guarded(&standing, 40)];
+    store.commit(turn(&a, epoch, changes)).await.expect("commit");
+    let guard = NumberGuard { number_key: standing.customer.number_key.clone(), until: at(40) };
+    assert_eq!(store.number_guards(&a, at(20)).await, Ok(vec![guard]));
+    assert_eq!(store.number_guards(&a, at(40)).await, Ok(vec![]));
+    assert_eq!(store.number_guards(&b, at(20)).await, Ok(vec![]), "another tenant's");
 }
 
 async fn the_agent_who_last_talked_is_known(database: Database) {

@@ -63,7 +63,7 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
         id: ContactId(1),
         channel: Channel::Callback,
         state,
-        customer: Customer {
+        customer: std::sync::Arc::new(Customer {
             name: "Ana".into(),
             number: "+19165550100".into(),
             number_key: "k".into(),
@@ -72,7 +72,7 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
             language: "en".into(),
             page: Some("/x".into()),
             context: BTreeMap::from([("a".into(), "b".into())]),
-        },
+        }),
         queue: QueueId::new("q"),
         subject: SubjectId::new("s"),
         priority: 5,
