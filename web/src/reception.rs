@@ -97,7 +97,7 @@ impl Reception for Switchboard {
             number_key,
             customer_id: None,
             verified: false,
-            language: String::new(),
+            language: "".into(),
             page: None,
             context: Default::default(),
         }

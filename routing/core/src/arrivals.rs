@@ -50,7 +50,7 @@ impl Core {
             id,
             channel: Channel::Call,
             state: ContactState::Arriving { since: now },
-            customer: spoken_to(call.customer, &number),
+            customer: spoken_to(call.customer, &number).into(),
             queue,
             subject,
             priority,
@@ -133,7 +133,7 @@ impl Core {
 
 fn spoken_to(customer: Customer, number: &DialledNumber) -> Customer {
     let language = match &number.language {
-        Some(language) if customer.language.is_empty() => language.clone(),
+        Some(language) if customer.language.as_str().is_empty() => language.as_str().into(),
         _ => customer.language.clone(),
     };
     Customer { language, ..customer }

@@ -6,6 +6,7 @@ use crate::{
     agent::AgentState,
     contact::*,
     core::{ChannelHold, Core, Desk, Entry, Side},
+    floor::Bucket,
     ids::*,
     matcher::is_listed,
     time::Timestamp,
@@ -94,13 +95,11 @@ impl Core {
         );
         let scheduled = matches!(contact.state, ContactState::Scheduled { .. });
         assert_eq!(self.timers.get(&Timer::ContactDue(id)).is_some(), scheduled, "scheduled with a timer");
-        let open: Vec<_> = contact.segments.iter().filter(|segment| !segment.is_done()).collect();
+        let open = contact.segments.iter().filter(|segment| !segment.is_done());
         match contact.state {
             ContactState::Active { .. } => {
-                assert!(!open.is_empty(), "an active contact has an agent: {contact:?}");
-                for segment in &open {
-                    self.check_segment(contact, segment);
-                }
+                assert!(open.clone().next().is_some(), "an active contact has an agent: {contact:?}");
+                open.for_each(|segment| self.check_segment(contact, segment));
             }
             ContactState::Arriving { .. } => {
                 let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id)];
@@ -110,8 +109,11 @@ impl Core {
             ContactState::Closed { .. } => panic!("closed contacts leave memory"),
             _ => {
                 let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
-                assert!(open.iter().all(wraps), "waiting contacts have no agent but in wrap-up: {contact:?}");
-                open.iter().for_each(|segment| self.check_segment(contact, segment));
+                assert!(
+                    open.clone().all(|segment| wraps(&segment)),
+                    "waiting contacts have no agent but in wrap-up: {contact:?}"
+                );
+                open.for_each(|segment| self.check_segment(contact, segment));
             }
         }
         self.check_chat(contact);
@@ -120,9 +122,8 @@ impl Core {
             .attempts
             .iter()
             .filter(|attempt| matches!(attempt.state, AttemptState::Dialling | AttemptState::Live));
-        let running: Vec<_> = running.map(|attempt| attempt.id).collect();
         let last = contact.running_attempt().map(|attempt| attempt.id);
-        assert_eq!(running, Vec::from_iter(last), "only the last attempt runs");
+        assert!(running.map(|attempt| attempt.id).eq(last), "only the last attempt runs: {contact:?}");
         self.check_channel(contact, &entry.channel, last.is_some());
     }
 
@@ -227,15 +228,6 @@ impl Core {
             let found = (queue.line.len(), queue.scheduled, queue.active);
             assert_eq!(found, counts.get(id).copied().unwrap_or_default(), "counters of {id}");
         }
-        for bucket in &self.floor.buckets {
-            let effective = self.agents.any_order().filter(|desk| {
-                desk.record.state == AgentState::Ready
-                    && desk.record.session.is_some()
-                    && bucket.is_served_by(&desk.config)
-            });
-            let slots: u32 = effective.map(|desk| u32::from(desk.slots(bucket.medium))).sum();
-            assert_eq!(bucket.slots, slots, "effective agents of {}", bucket.queue);
-        }
         let listed: usize = self.floor.buckets.iter().map(|bucket| bucket.waiting.len() + bucket.on_line.len()).sum();
         let should = self.contacts.any_order().filter(|entry| is_listed(&entry.contact, &entry.channel)).count();
         assert_eq!(listed, should, "no stale place in any bucket");
@@ -247,7 +239,6 @@ impl Core {
     }
 
     fn check_agents(&self) {
-        let mut free = BTreeSet::new();
         for (id, desk) in self.agents.iter() {
             assert_eq!(desk.record.id, *id);
             for (contact, segment) in &desk.hand {
@@ -260,9 +251,6 @@ impl Core {
                 assert_eq!(asked, Some(&ChannelHold::Asked { agent: id.clone() }), "kept free for a reservation");
             }
             assert_eq!(desk.listed, self.listing(id), "{id} is listed as room and reach say");
-            if let Some(listing) = desk.listed {
-                free.insert((listing.load, listing.idle, id.clone()));
-            }
             let auto = self.timers.get(&Timer::AutoReturn(id.clone()));
             assert_eq!(auto, desk.record.auto_return_at, "auto-return has its timer");
             // A call's sound says itself when it is gone; of a chat only the page tells.
@@ -282,14 +270,7 @@ impl Core {
                 assert!(grace.is_some(), "{id}: absent but not offline ends by a timer");
             }
         }
-        for bucket in &self.floor.buckets {
-            let should = free.iter().filter(|(_, _, id)| {
-                let desk = &self.agents[id];
-                let open = desk.listed.is_some_and(|listing| bucket.takes(&listing));
-                open && bucket.is_served_by(&desk.config)
-            });
-            assert!(bucket.free.iter().eq(should), "the free of a bucket are those who can serve it");
-        }
+        self.floor.buckets.iter().for_each(|bucket| self.check_bucket(bucket));
         for (skill, agents) in &self.skilled {
             let has = |desk: &&Desk| desk.config.skills.contains_key(skill);
             let known = |desk: &Desk| agents.contains(&desk.record.id);
@@ -298,6 +279,23 @@ impl Core {
         }
         let signed_in = self.agents.any_order().filter(|desk| desk.record.state != AgentState::Offline).count();
         assert_eq!(self.floor.signed_in as usize, signed_in);
+    }
+
+    /// Its free agents, and the slots of those who work, are those of the agents who can serve it.
+    fn check_bucket(&self, bucket: &Bucket) {
+        let (mut slots, mut free) = (0, 0);
+        for desk in self.agents.any_order().filter(|desk| bucket.is_served_by(&desk.config)) {
+            if desk.record.state == AgentState::Ready && desk.record.session.is_some() {
+                slots += u32::from(desk.slots(bucket.medium));
+            }
+            if let Some(listing) = desk.listed.filter(|listing| bucket.takes(listing)) {
+                free += 1;
+                let key = (listing.load, listing.idle, desk.record.id.clone());
+                assert!(bucket.free.contains(&key), "{key:?} can serve a bucket of {}", bucket.queue);
+            }
+        }
+        assert_eq!(bucket.slots, slots, "effective agents of {}", bucket.queue);
+        assert_eq!(bucket.free.len(), free, "the free of a bucket are those who can serve it");
     }
 
     /// One contact per number that may still dial it; no number in two live attempts.

@@ -79,12 +79,14 @@ impl Core {
         let mut any: Vec<Skills> = Vec::new();
         let targets = self.targets(contact);
         for target in targets.iter().take(usize::from(contact.target).max(1)) {
-            let mut skills = target.skills.clone();
+            let mut skills: Skills = target.skills.iter().map(|(skill, level)| (skill.clone(), *level)).collect();
             if let Some((skill, level)) = language {
-                let least = skills.entry(skill.clone()).or_insert(*level);
-                *least = (*least).max(*level);
+                match skills.binary_search_by(|(known, _)| known.cmp(skill)) {
+                    Ok(at) => skills[at].1 = skills[at].1.max(*level),
+                    Err(at) => skills.insert(at, (skill.clone(), *level)),
+                }
             }
-            add_unless_implied(&mut any, skills.into_iter().collect());
+            add_unless_implied(&mut any, skills);
         }
         if targets.is_empty() {
             any.push(language.cloned().into_iter().collect());

@@ -69,16 +69,26 @@ const SWEPT_FROM: usize = 256;
 impl Timers {
     /// Starts it, or moves it when it runs already.
     pub(crate) fn set(&mut self, timer: Timer, at: Timestamp) {
-        if self.by_timer.insert(timer.clone(), at) != Some(at) {
-            self.by_time.push(Reverse((at, timer)));
+        let old = self.by_timer.insert(timer.clone(), at);
+        if old == Some(at) {
+            return;
+        }
+        let first = old.is_some_and(|old| self.is_first(old, &timer));
+        self.by_time.push(Reverse((at, timer)));
+        if first {
+            self.forget();
+        }
+        self.sweep();
+    }
+
+    pub(crate) fn cancel(&mut self, timer: &Timer) {
+        if self.by_timer.remove(timer).is_some_and(|at| self.is_first(at, timer)) {
             self.forget();
         }
     }
 
-    pub(crate) fn cancel(&mut self, timer: &Timer) {
-        if self.by_timer.remove(timer).is_some() {
-            self.forget();
-        }
+    fn is_first(&self, at: Timestamp, timer: &Timer) -> bool {
+        self.by_time.peek().is_some_and(|Reverse(top)| top.0 == at && top.1 == *timer)
     }
 
     pub(crate) fn get(&self, timer: &Timer) -> Option<Timestamp> {
@@ -102,12 +112,14 @@ impl Timers {
 
     /// What is at the top of the heap runs.
     fn forget(&mut self) {
-        let runs = |Reverse((at, timer)): &Reverse<(Timestamp, Timer)>| self.by_timer.get(timer) == Some(at);
-        if self.by_time.len() > SWEPT_FROM.max(2 * self.by_timer.len()) {
-            self.by_time.retain(runs);
-        }
-        while self.by_time.peek().is_some_and(|top| !runs(top)) {
+        while self.by_time.peek().is_some_and(|Reverse((at, timer))| self.by_timer.get(timer) != Some(at)) {
             self.by_time.pop();
+        }
+    }
+
+    fn sweep(&mut self) {
+        if self.by_time.len() > SWEPT_FROM.max(2 * self.by_timer.len()) {
+            self.by_time.retain(|Reverse((at, timer))| self.by_timer.get(timer) == Some(at));
         }
     }
 

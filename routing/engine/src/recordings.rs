@@ -67,7 +67,7 @@ async fn write_row(
         agent,
         queue: contact.queue,
         number_last4: digits.get(digits.len().saturating_sub(4)..).unwrap_or_default().to_owned(),
-        number_key: contact.customer.number_key,
+        number_key: contact.customer.number_key.clone(),
         path,
         node: plant.node.clone(),
         state: RecordingState::Recording,

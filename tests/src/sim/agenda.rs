@@ -43,8 +43,8 @@ pub enum Plan {
 /// A heap of small things that say where the plans are: it is stirred at every step.
 #[derive(Default)]
 pub struct Agenda {
-    /// When, the how manieth plan it is, where it is kept.
-    heap: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
+    /// When, the how manieth plan it is, where it is kept: 64, 32 and 32 bits of one number.
+    heap: BinaryHeap<Reverse<u128>>,
     plans: Vec<(usize, Plan)>,
     /// Places whose plans are over.
     vacant: Vec<u32>,
@@ -59,17 +59,23 @@ impl Agenda {
             Some(kept) => *kept = (tenant, plan),
             None => self.plans.push((tenant, plan)),
         }
-        self.heap.push(Reverse((at, self.count, place)));
+        let when = u128::from(at.as_millis().max(0) as u64) << 64;
+        self.heap.push(Reverse(when | u128::from(self.count) << 32 | u128::from(place)));
     }
 
     pub fn next(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse(first)| first.0)
+        self.heap.peek().map(|Reverse(first)| time_of(*first))
     }
 
     pub fn pop(&mut self) -> Option<(Timestamp, usize, Plan)> {
-        let Reverse((at, _, place)) = self.heap.pop()?;
+        let Reverse(first) = self.heap.pop()?;
+        let place = first as u32;
         let (tenant, plan) = self.plans[place as usize];
         self.vacant.push(place);
-        Some((at, tenant, plan))
+        Some((time_of(first), tenant, plan))
     }
+}
+
+fn time_of(place: u128) -> Timestamp {
+    Timestamp::from_millis((place >> 64) as i64)
 }

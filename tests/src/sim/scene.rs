@@ -106,8 +106,13 @@ fn ladder(dice: &mut Dice) -> Vec<serde_json::Value> {
 
 /// Languages that need a skill.
 fn languages(dice: &mut Dice) -> BTreeMap<&'static str, (&'static str, u64)> {
-    let known = [("es", "spanish"), ("vi", "vietnamese")].into_iter();
-    known.filter_map(|(tag, skill)| dice.one_in(3).then(|| (tag, (skill, 1 + dice.roll(5))))).collect()
+    let mut needed = BTreeMap::new();
+    for (tag, skill) in [("es", "spanish"), ("vi", "vietnamese")] {
+        if dice.one_in(3) {
+            needed.insert(tag, (skill, 1 + dice.roll(5)));
+        }
+    }
+    needed
 }
 
 fn callback(dice: &mut Dice, calm: bool) -> serde_json::Value {
@@ -182,8 +187,9 @@ fn policy(dice: &mut Dice) -> serde_json::Value {
 
 /// Queues that treat offers and wrap-up otherwise than the tenant.
 fn queue_policies(dice: &mut Dice, queues: &[&'static str]) -> BTreeMap<&'static str, serde_json::Value> {
-    let own = queues.iter().filter_map(|queue| {
-        dice.one_in(3).then(|| {
+    let mut own = BTreeMap::new();
+    for queue in queues {
+        if dice.one_in(3) {
             let policy = json!({
                 "offer_timeout": dice.seconds(8, 30),
                 "on_no_answer": aftermath(dice, "rona"),
@@ -191,10 +197,10 @@ fn queue_policies(dice: &mut Dice, queues: &[&'static str]) -> BTreeMap<&'static
                 "on_media_error": aftermath(dice, "media"),
                 "wrap_up_timeout": dice.seconds(0, 60),
             });
-            (*queue, policy)
-        })
-    });
-    own.collect()
+            own.insert(*queue, policy);
+        }
+    }
+    own
 }
 
 fn hours(dice: &mut Dice, calm: bool) -> Hours {

@@ -156,7 +156,7 @@ fn item(face: &Face, names: &HashMap<AgentId, String>, found: RecordedContact) -
         started_at: found.started_at,
         duration_ms: last - first,
         number_display: shown_number(face, &contact.customer.number),
-        customer_name: contact.customer.name,
+        customer_name: contact.customer.name.clone(),
         agent_name: agent.as_ref().and_then(|agent| names.get(agent).cloned()),
         agent: agent.map(|agent| agent.to_string()),
         queue: contact.queue.to_string(),

@@ -142,7 +142,7 @@ async fn view(app: &App, opened: &Opened) -> Result<StatusPage, ApiError> {
         ewt_ms: expected.0.map(|ewt| ewt.0),
         ewt_p90_ms: expected.1.map(|ewt| ewt.0),
         number_display: phone::mask(&contact.customer.number),
-        name: contact.customer.name,
+        name: contact.customer.name.clone(),
         requested_at: contact.requested_at,
         due,
         attempts: contact.attempts.len(),
