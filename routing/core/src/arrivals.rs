@@ -4,7 +4,7 @@
 use crate::{
     config::DialledNumber,
     contact::*,
-    core::{ChannelHold, Core, LegOwner, Side},
+    core::{Arrival, ChannelHold, CodeEntry, Core, LegOwner, Side},
     event::{CallArrival, Receipt, Rejection},
     hours::openness,
     ids::*,
@@ -50,7 +50,7 @@ impl Core {
             id,
             channel: Channel::Call,
             state: ContactState::Arriving { since: now },
-            customer: spoken_to(call.customer, &number).into(),
+            customer: self.greeted_in(call.customer, &number).into(),
             queue,
             subject,
             priority,
@@ -74,12 +74,22 @@ impl Core {
         self.admit(now, contact);
         if let Some(entry) = self.contacts.get_mut(&id) {
             entry.channel = ChannelHold::Held { trunk };
+            let code = number.code.clone().map(|asked| CodeEntry {
+                asked,
+                number: number.number.clone(),
+                entered: String::new(),
+                failed: 0,
+            });
+            entry.arrival = Some(Arrival { menu: number.menu, told: 0, code, callable: call.callable });
         }
         self.timers.set(Timer::RingGuard(id), now + ANSWER_LIMIT);
         let (position, _) = self.capture_place(id);
         let config_version = self.config.version;
         self.fact(id, now, Fact::Requested { position, ewt: None, ewt_p90: None, config_version });
         self.fact(id, now, Fact::Arrived { attempt, leg, number: number.number });
+        if let Some(visit) = call.visit {
+            self.match_visit(now, id, visit, false);
+        }
         self.deed(now, Deed::AnswerLeg { leg, contact: id, number_key });
         Ok(Receipt::Done)
     }
@@ -105,8 +115,16 @@ impl Core {
         }
         self.timers.cancel(&Timer::AnnouncementGuard(id));
         let Some(entry) = self.contacts.get_mut(&id) else { return };
+        if entry.contact.channel == Channel::Callback {
+            self.farewell_over(now, id);
+            return;
+        }
         let reason = entry.contact.reason.clone();
         let Some(attempt) = entry.contact.running_attempt_mut() else { return };
+        if attempt.announcement.is_some() {
+            self.words_heard(now, id);
+            return;
+        }
         let prompt = heard.unwrap_or_else(|| "greeting".to_owned());
         attempt.announcement = Some((prompt.clone(), now));
         let (leg, attempt) = (attempt.leg, attempt.id);
@@ -118,25 +136,27 @@ impl Core {
             self.close(now, id, Outcome::Unsuccessful, reason);
             return;
         }
-        self.join_line(now, id);
+        self.ask_caller(now, id);
     }
 
     /// From the greeting into the line, at the place of the moment the call came in.
-    fn join_line(&mut self, now: Timestamp, id: ContactId) {
+    pub(crate) fn join_line(&mut self, now: Timestamp, id: ContactId) {
         let Some(leg) = self.contacts.get(&id).and_then(|entry| entry.contact.live_leg()) else { return };
         self.requeue(now, id, Reason::JustRequested);
         self.capture_place(id);
         self.play(now, leg, id, PromptName::HoldMusic, true, false);
         self.deed(now, Deed::NotifyCustomer { contact: id });
     }
-}
 
-fn spoken_to(customer: Customer, number: &DialledNumber) -> Customer {
-    let language = match &number.language {
-        Some(language) if customer.language.as_str().is_empty() => language.as_str().into(),
-        _ => customer.language.clone(),
-    };
-    Customer { language, ..customer }
+    /// Nothing is known of a caller's language: it is the number's, or the tenant's.
+    fn greeted_in(&self, customer: Customer, number: &DialledNumber) -> Customer {
+        let language = match (customer.language.as_str(), &number.language) {
+            ("", Some(language)) => language.as_str().into(),
+            ("", None) => self.config.language.as_str().into(),
+            _ => customer.language.clone(),
+        };
+        Customer { language, ..customer }
+    }
 }
 
 /// The caller's own dialog, as the only attempt there is.

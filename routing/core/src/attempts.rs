@@ -173,6 +173,9 @@ impl Core {
 
     pub(crate) fn dtmf_received(&mut self, now: Timestamp, leg: LegId, digit: char) -> Result<Receipt, Rejection> {
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
+        if self.arrival_pressed(now, id, digit) {
+            return Ok(Receipt::Done);
+        }
         if digit == CONFIRM_DIGIT && self.timers.get(&Timer::PressOne(id)).is_some() {
             self.timers.cancel(&Timer::PressOne(id));
             if let Some(entry) = self.contacts.get_mut(&id) {
@@ -225,6 +228,10 @@ impl Core {
         result: AttemptResult,
         sip_status: Option<u16>,
     ) {
+        if self.contacts.get(&id).is_some_and(|entry| self.prefers_callback(&entry.contact)) {
+            self.farewell_over(now, id);
+            return;
+        }
         self.end_attempt(now, id, result, sip_status);
         let segment = self.contacts.get(&id).and_then(|entry| entry.contact.open_segment()).map(|segment| segment.id);
         if let Some(segment) = segment {
@@ -277,6 +284,10 @@ impl Core {
     /// The customer hung up while waiting on the line for an agent.
     fn abandon(&mut self, now: Timestamp, id: ContactId, bridged: bool) {
         let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
+        if self.prefers_callback(contact) {
+            self.farewell_over(now, id);
+            return;
+        }
         let result = if bridged { AttemptResult::Connected } else { AttemptResult::NotConfirmed };
         let after = now.since(contact.requested_at);
         let soon = contact.channel == Channel::Call && !bridged && after < self.config.inbound.short_abandon;
@@ -309,8 +320,10 @@ impl Core {
         attempt.ended_at = Some(now);
         if let Some(entry) = self.contacts.get_mut(&id) {
             entry.confirmed = false;
+            entry.arrival = None;
         }
-        for timer in [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id)] {
+        let guards = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id), Timer::MenuChoice(id)];
+        for timer in guards {
             self.timers.cancel(&timer);
         }
         self.legs.remove(&leg);
@@ -359,11 +372,14 @@ impl Core {
         repeat: bool,
         then_tell: bool,
     ) {
-        let Some(entry) = self.contacts.get(&id) else { return };
-        let spoken = &entry.contact.customer.language;
-        let spoken = if spoken.as_str().is_empty() { self.config.language.as_str() } else { spoken.as_str() };
-        let language = spoken.to_owned();
+        let Some(language) = self.spoken_to(id) else { return };
         self.deed(now, Deed::PlayPrompt { leg, prompt, language, repeat, then_tell });
+    }
+
+    /// The customer's language, or the tenant's.
+    pub(crate) fn spoken_to(&self, id: ContactId) -> Option<String> {
+        let spoken = self.contacts.get(&id)?.contact.customer.language.as_str();
+        Some(if spoken.is_empty() { self.config.language.clone() } else { spoken.to_owned() })
     }
 
     fn customer_leg(&self, leg: LegId) -> Option<ContactId> {

@@ -102,9 +102,9 @@ impl Core {
                 open.for_each(|segment| self.check_segment(contact, segment));
             }
             ContactState::Arriving { .. } => {
-                let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id)];
+                let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::MenuChoice(id)];
                 assert!(guarded.iter().any(|guard| self.timers.get(guard).is_some()), "an arrival ends: {contact:?}");
-                assert!(contact.channel == Channel::Call && contact.segments.is_empty(), "only calls arrive");
+                assert!(open.clone().next().is_none() && contact.live_leg().is_some(), "who arrives is on the line");
             }
             ContactState::Closed { .. } => panic!("closed contacts leave memory"),
             _ => {
@@ -370,8 +370,18 @@ impl Core {
             }
             Timer::OfferLapse(id) => matches!(state(id), Some(SegmentState::Offered { .. })),
             Timer::RingGuard(id) => attempt(id).is_some_and(|attempt| attempt.answered_at.is_none()),
-            Timer::AnnouncementGuard(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_none()),
+            Timer::AnnouncementGuard(id) => {
+                let arrives =
+                    contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Arriving { .. }));
+                arrives || attempt(id).is_some_and(|attempt| attempt.announcement.is_none())
+            }
             Timer::PressOne(id) => attempt(id).is_some_and(|attempt| attempt.announcement.is_some()),
+            Timer::MenuChoice(id) => {
+                contact(id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Arriving { .. }))
+            }
+            Timer::AnnounceWait(id) => contact(id).is_some_and(|entry| {
+                entry.contact.channel == Channel::Call && matches!(entry.contact.state, ContactState::Queued { .. })
+            }),
             Timer::CustomerGone(id) | Timer::ChatWait(id) | Timer::ChatIdle(id) => {
                 contact(id).is_some_and(|entry| entry.contact.chat.is_some())
             }

@@ -161,6 +161,12 @@ pub struct InboundConfig {
     pub numbers: Vec<DialledNumber>,
     /// Who hangs up sooner than this after the call came in counts apart from those who gave up waiting.
     pub short_abandon: Millis,
+    /// How often those in line are told their place and what they have to expect; zero: never.
+    #[serde(default)]
+    pub announce_every: Millis,
+    /// Those in line may press 1 and are called back when it is their turn.
+    #[serde(default)]
+    pub offer_callback: bool,
 }
 
 /// A number that customers call (DNIS).
@@ -170,6 +176,41 @@ pub struct DialledNumber {
     pub number: String,
     pub subject: SubjectId,
     /// BCP 47; none: the tenant's.
+    pub language: Option<String>,
+    /// What callers choose from before they come in line; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<Menu>,
+    /// Callers enter the access code of their visit first; none: nobody is asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<AccessCode>,
+}
+
+/// How a code is asked for (G6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessCode {
+    pub digits: u8,
+    /// After so many that are unknown, or that nobody entered, the call ends.
+    pub tries: u8,
+    /// How long a caller has once asked.
+    pub timeout: Millis,
+}
+
+/// Keys to press, and what each means (V4a).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Menu {
+    pub choices: Vec<Choice>,
+    /// How long a caller has for a key once the choices have been told.
+    pub timeout: Millis,
+    /// How often they are told before the call goes on with the number's own subject.
+    pub tries: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub digit: char,
+    /// Into the line of this subject; none: the choices are told again.
+    pub subject: Option<SubjectId>,
+    /// Spoken from here on.
     pub language: Option<String>,
 }
 

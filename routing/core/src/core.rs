@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     agent::{AgentRecord, Presence},
-    config::{AgentConfig, Closure, TenantConfig},
+    config::{AccessCode, AgentConfig, Closure, Menu, TenantConfig},
     contact::{ChatEnd, Contact},
     event::{Event, Receipt, Rejection},
     filing::Filing,
@@ -74,6 +74,19 @@ pub(crate) struct Entry {
     pub(crate) bucket: BucketId,
     /// The customer pressed 1 on the leg that is live now.
     pub(crate) confirmed: bool,
+    /// Of a customer who called: how far the house has come with them.
+    pub(crate) arrival: Option<Arrival>,
+}
+
+/// What is known of a call that came in as long as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Arrival {
+    pub(crate) menu: Option<Menu>,
+    /// How often the choices were told.
+    pub(crate) told: u8,
+    pub(crate) code: Option<CodeEntry>,
+    /// The caller's number may be dialled.
+    pub(crate) callable: bool,
 }
 
 /// The trunk channel a contact has, wants or waits for.
@@ -89,6 +102,16 @@ pub(crate) enum ChannelHold {
     },
     /// Refused for this number; asked again by timer.
     Refused,
+}
+
+/// An access code that is being entered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CodeEntry {
+    pub(crate) asked: AccessCode,
+    /// The number called, which the code belongs to.
+    pub(crate) number: String,
+    pub(crate) entered: String,
+    pub(crate) failed: u8,
 }
 
 /// An agent as configured, as recorded and as working now.
@@ -182,6 +205,7 @@ impl Core {
             Event::ClosureLifted => self.closure_changed(now, None),
             Event::CallbackRequested { request } => self.callback_requested(now, request),
             Event::CallArrived { call } => self.call_arrived(now, call),
+            Event::CodeChecked { leg, visit } => self.code_checked(now, leg, visit.map(|visit| *visit)),
             Event::CallbackCancelled { contact, by } => self.callback_cancelled(now, contact, by),
             Event::CallbackTimeChosen { contact, slot } => self.time_chosen(now, contact, slot),
             Event::CallbackNumberChanged { contact, number, number_key } => {
@@ -252,6 +276,8 @@ impl Core {
             Timer::RingGuard(contact) => self.ring_guard(now, contact),
             Timer::AnnouncementGuard(contact) => self.announcement_guard(now, contact),
             Timer::PressOne(contact) => self.not_confirmed(now, contact),
+            Timer::MenuChoice(contact) => self.nothing_pressed(now, contact),
+            Timer::AnnounceWait(contact) => self.announce_wait(now, contact),
             Timer::CustomerGone(contact) => self.end_chat(now, contact, ChatEnd::Gone),
             Timer::ChatWait(contact) => self.end_chat(now, contact, ChatEnd::NobodyFree),
             Timer::ChatIdle(contact) => self.end_chat(now, contact, ChatEnd::Idle),

@@ -36,6 +36,11 @@ pub enum Event {
     CallArrived {
         call: CallArrival,
     },
+    /// What `CheckCode` asked for: the visit the code was lent for, if it was.
+    CodeChecked {
+        leg: LegId,
+        visit: Option<Box<Visit>>,
+    },
     CallbackCancelled {
         contact: ContactId,
         by: CancelledBy,
@@ -207,6 +212,20 @@ pub struct CallArrival {
     pub number: String,
     /// An empty language is that of the number.
     pub customer: Customer,
+    /// The caller's number is one that the tenant may dial.
+    #[serde(default)]
+    pub callable: bool,
+    /// The number called was lent for this visit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
+}
+
+/// A visit of a web page that a call was matched with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Visit {
+    /// Without number and key: those are the caller's.
+    pub customer: Customer,
+    pub subject: Option<SubjectId>,
 }
 
 /// A chat asked for. The customer's question stays with the chat's messages.

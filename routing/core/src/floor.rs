@@ -172,6 +172,7 @@ impl Core {
                 bucket.on_line.remove(&place);
                 self.timers.cancel(&Timer::CoolOffOver(id));
                 self.timers.cancel(&Timer::ChatWait(id));
+                self.timers.cancel(&Timer::AnnounceWait(id));
                 self.leave_target(id, widen_at);
                 self.release_held();
             }
@@ -186,6 +187,7 @@ impl Core {
         }
         let Some(bucket) = self.bucket_of(id) else { return };
         let longest_wait = self.config.chat.longest_wait;
+        let announce_every = self.config.inbound.announce_every;
         let step = self.floor.step;
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         entry.bucket = bucket;
@@ -203,6 +205,9 @@ impl Core {
                 self.watch_cool_off(now, id);
                 if !channel.needs_trunk() {
                     self.timers.set(Timer::ChatWait(id), since + longest_wait);
+                }
+                if channel == Channel::Call && announce_every > Millis(0) {
+                    self.timers.set(Timer::AnnounceWait(id), now + announce_every);
                 }
             }
             ContactState::Arriving { .. } | ContactState::Active { .. } => queue.active += 1,

@@ -11,7 +11,7 @@
 //!
 //! Where to find what: [`core`] is the façade and dispatches; `requests` takes callbacks and cancels them; `schedule`
 //! and [`hours`] say when; `slots` what fits into one hand; `floor` holds every index and `line` the order of waiting; `ladder` whom a
-//! contact waits for; `arrivals` takes calls that come in; `matcher` reserves a channel and picks the agent; [`wait`] and `forecast` know what can be said of a wait, `booking` gives chosen
+//! contact waits for; `arrivals` takes calls that come in, `menu` what their callers press, `codes` whose visit it is; `matcher` reserves a channel and picks the agent; [`wait`] and `forecast` know what can be said of a wait, `booking` gives chosen
 //! times and guards the line; `offers` presents; `attempts` dials and announces; `conversation` bridges, holds, survives a lost
 //! agent and ends; `chats` is what only chats do; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
 //! every timer with its owner; `explain` answers why; `check` states the invariants.
@@ -37,6 +37,7 @@ mod attempts;
 mod booking;
 mod chats;
 mod check;
+mod codes;
 mod conversation;
 mod filing;
 mod floor;
@@ -44,6 +45,7 @@ mod forecast;
 mod ladder;
 mod line;
 mod matcher;
+mod menu;
 mod numbers;
 mod offers;
 mod outbox;

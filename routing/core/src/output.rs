@@ -82,6 +82,18 @@ pub enum Fact {
         leg: LegId,
         number: String,
     },
+    /// The call belongs to a visit of a web page, found by the number called or by a code.
+    VisitFound {
+        by_code: bool,
+    },
+    /// A key of the menu was pressed.
+    Chosen {
+        digit: char,
+        subject: SubjectId,
+        language: String,
+    },
+    /// The caller would rather be called back; the place in line is kept.
+    CallbackPreferred,
     Dialled {
         attempt: AttemptId,
         leg: LegId,
@@ -235,6 +247,12 @@ pub enum Deed {
         contact: ContactId,
         number_key: String,
     },
+    /// Look up whose visit a code was lent for; answered by CodeChecked.
+    CheckCode {
+        leg: LegId,
+        number: String,
+        code: String,
+    },
     /// Turn the call that rings away unanswered.
     RefuseLeg {
         leg: LegId,
@@ -260,6 +278,13 @@ pub enum Deed {
         prompt: PromptName,
         language: String,
         repeat: bool,
+        then_tell: bool,
+    },
+    /// Several texts in a row, as one.
+    PlayWords {
+        leg: LegId,
+        words: Vec<PromptName>,
+        language: String,
         then_tell: bool,
     },
     StopPrompt {
@@ -349,6 +374,22 @@ pub enum PromptName {
     Closure,
     /// For those who called, when the connection to their agent is lost.
     StayOnLine,
+    Menu,
+    MenuWrong,
+    /// "Your place in line is", before digits.
+    Position,
+    NextInLine,
+    /// "Your expected wait, in minutes, is", before digits.
+    ExpectedWait,
+    /// Press one to be called back.
+    CallbackOffer,
+    CallbackKept,
+    EnterCode,
+    CodeWrong,
+    /// The last word to whoever had no right code.
+    CodeFailed,
+    /// 0 to 9.
+    Digit(u8),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -67,6 +67,8 @@ pub enum Reason {
         after: Millis,
     },
     CustomerLeft,
+    /// No code that we know was entered.
+    CodeUnknown,
     NobodyFree {
         waited: Millis,
     },

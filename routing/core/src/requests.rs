@@ -121,7 +121,7 @@ impl Core {
             }
             None => {}
         }
-        let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false };
+        let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false, arrival: None };
         self.contacts.insert(id, Box::new(entry));
         self.enter_state(now, id);
         self.note_first_wait(now, id);

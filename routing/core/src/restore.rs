@@ -103,7 +103,8 @@ impl Core {
                 contact.state = ContactState::Scheduled { due: until };
                 self.fact(id, now, Fact::Scheduled { due: until, reason: Reason::Interrupted });
             }
-            (_, ContactState::Active { .. }) => {
+            // Arriving as a callback: the caller had pressed the key and heard the farewell.
+            (_, ContactState::Active { .. } | ContactState::Arriving { .. }) => {
                 contact.reason = Reason::Interrupted;
                 contact.state = ContactState::Queued { since: now };
                 self.fact(id, now, Fact::Queued { reason: Reason::Interrupted });

@@ -33,6 +33,10 @@ pub(crate) enum Timer {
     AnnouncementGuard(ContactId),
     /// The customer has not pressed 1. Owner: a Live, announced, unbridged attempt.
     PressOne(ContactId),
+    /// Nobody has pressed a key of the menu. Owner: an Arriving call.
+    MenuChoice(ContactId),
+    /// Time to tell a caller the place in line. Owner: a Queued call.
+    AnnounceWait(ContactId),
     /// The customer's page is not back. Owner: a chat whose customer is away.
     CustomerGone(ContactId),
     /// Nobody was free for too long. Owner: a Queued chat.

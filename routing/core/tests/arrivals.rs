@@ -200,6 +200,20 @@ fn after_a_crash_the_call_is_over_and_nobody_is_called() {
 }
 
 #[test]
+fn a_caller_is_spoken_to_in_the_numbers_language_or_the_tenants() {
+    for own in [None, Some("es")] {
+        let mut config = config();
+        config.inbound.numbers[0].language = own.map(Into::into);
+        let mut world = World::new(config, &[]);
+        let Event::CallArrived { mut call } = arrived(LegId(7), OUR_NUMBER, 1) else { unreachable!() };
+        call.customer.language = "".into();
+        world.ok(Event::CallArrived { call });
+        let contact = world.core.contacts().next().unwrap();
+        assert_eq!(contact.customer.language.as_str(), own.unwrap_or("en"));
+    }
+}
+
+#[test]
 fn two_callers_without_a_number_do_not_meet() {
     let mut world = World::new(config(), &[]);
     for leg in [1, 2] {

@@ -69,6 +69,20 @@ impl Day {
             config.policy.on_no_answer.not_ready = None;
             config.policy.on_reject.not_ready = None;
         }
+        config.inbound.announce_every = secs(self.roll(3) as i64 * 20);
+        config.inbound.offer_callback = self.roll(2) == 0;
+        if self.roll(2) == 0 {
+            let choice =
+                |digit, subject: Option<&str>| Choice { digit, subject: subject.map(Into::into), language: None };
+            let choices = vec![choice('1', Some("benefits")), choice('2', Some("claim")), choice('7', None)];
+            let tries = self.roll(4) as u8;
+            config.inbound.numbers[0].menu = Some(Menu { choices, timeout: secs(self.roll(3) as i64 * 5), tries });
+        }
+        if self.roll(3) == 0 {
+            let tries = 1 + self.roll(3) as u8;
+            config.inbound.numbers[0].code =
+                Some(AccessCode { digits: 2, tries, timeout: secs(self.roll(3) as i64 * 5) });
+        }
         config.limits.max_open_contacts = 5 + self.roll(30) as usize;
         if self.roll(2) == 0 {
             config.queues.push(QueueConfig { id: "claims".into(), name: "Claims".into() });
@@ -283,6 +297,10 @@ impl Day {
             8 | 9 => {
                 let playing: Vec<_> = self.engine.prompts.iter().copied().collect();
                 Event::PromptFinished { leg: self.pick(&playing).unwrap_or(leg), heard: None }
+            }
+            10 if self.roll(3) == 0 => {
+                let visit = (self.roll(2) == 0).then(|| Box::new(visit(self.roll(12) as u32)));
+                Event::CodeChecked { leg, visit }
             }
             10 => Event::DtmfReceived { leg, digit: if self.roll(2) == 0 { '1' } else { '7' } },
             _ => {

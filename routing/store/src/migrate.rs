@@ -48,6 +48,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 5,
+        name: "number_leases",
+        common: include_str!("../migrations/0005_number_leases.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

@@ -57,6 +57,7 @@ impl Engine {
             Deed::AnswerLeg { leg, contact, .. } => {
                 assert!(self.channels.insert(*contact) && self.legs.insert(*leg, *contact).is_none());
             }
+            Deed::CheckCode { leg, .. } => assert!(self.legs.contains_key(leg), "somebody entered it"),
             Deed::RefuseLeg { leg, .. } => assert!(!self.legs.contains_key(leg), "refused what was answered"),
             Deed::ReleaseLeg { leg } => {
                 self.legs.remove(leg);
@@ -90,6 +91,13 @@ impl Engine {
             }
             Deed::PlayPrompt { leg, then_tell, .. } => {
                 assert!(self.legs.contains_key(leg) || self.attached.contains_key(leg), "played to somebody");
+                self.prompts.remove(leg);
+                if *then_tell {
+                    self.prompts.insert(*leg);
+                }
+            }
+            Deed::PlayWords { leg, words, then_tell, .. } => {
+                assert!(self.legs.contains_key(leg) && !words.is_empty(), "something is said to somebody");
                 self.prompts.remove(leg);
                 if *then_tell {
                     self.prompts.insert(*leg);

@@ -59,8 +59,16 @@ pub fn config() -> TenantConfig {
         },
         chat: ChatConfig { reconnect_grace: secs(30), ..ChatConfig::default() },
         inbound: InboundConfig {
-            numbers: vec![DialledNumber { number: OUR_NUMBER.into(), subject: "benefits".into(), language: None }],
+            numbers: vec![DialledNumber {
+                number: OUR_NUMBER.into(),
+                subject: "benefits".into(),
+                language: None,
+                menu: None,
+                code: None,
+            }],
             short_abandon: secs(5),
+            announce_every: Millis(0),
+            offer_callback: false,
         },
         hours: Hours { week: [Mon, Tue, Wed, Thu, Fri].map(day).to_vec(), ..Hours::default() },
         queues: vec![QueueConfig { id: "general".into(), name: "General".into() }],
@@ -500,8 +508,15 @@ pub fn requested(number: u32) -> Event {
 }
 
 pub fn arrived(leg: LegId, dialled: &str, number: u32) -> Event {
-    let call = CallArrival { leg, trunk: "carrier".into(), number: dialled.into(), customer: customer(number) };
+    let (customer, callable) = (customer(number), true);
+    let call = CallArrival { leg, trunk: "carrier".into(), number: dialled.into(), customer, callable, visit: None };
     Event::CallArrived { call }
+}
+
+/// A visit of a page about the tenant's last subject.
+pub fn visit(number: u32) -> Visit {
+    let blank = Customer { number: String::new(), number_key: String::new(), ..customer(number) };
+    Visit { customer: Customer { customer_id: Some("C-1".into()), ..blank }, subject: Some("claim".into()) }
 }
 
 pub fn chat_requested(number: u32) -> Event {

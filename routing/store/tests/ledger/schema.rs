@@ -37,6 +37,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "ec17aca198055925edebd3f5799f5d3ed5c64db127371fd1b9539729abc98777",
         "ec17aca198055925edebd3f5799f5d3ed5c64db127371fd1b9539729abc98777",
     ),
+    (
+        5,
+        "f962b9e143b1bed66b0585347aa2b636ddfbd70455b4a08fe3a08ff3b21c8801",
+        "f962b9e143b1bed66b0585347aa2b636ddfbd70455b4a08fe3a08ff3b21c8801",
+    ),
 ];
 
 #[test]
