@@ -9,7 +9,7 @@ use ringback_routing::{ids::TenantId, output::PromptName};
 const VERSION: &str = "1";
 
 /// Every prompt that is spoken, with its file's name.
-const SPOKEN: [(PromptName, &str); 9] = [
+const SPOKEN: [(PromptName, &str); 29] = [
     (PromptName::Announcement, "announcement"),
     (PromptName::PressOne, "press_one"),
     (PromptName::PleaseHold, "please_hold"),
@@ -19,11 +19,31 @@ const SPOKEN: [(PromptName, &str); 9] = [
     (PromptName::Closed, "closed"),
     (PromptName::Closure, "closure"),
     (PromptName::StayOnLine, "stay_on_line"),
+    (PromptName::Menu, "menu"),
+    (PromptName::MenuWrong, "menu_wrong"),
+    (PromptName::Position, "position"),
+    (PromptName::NextInLine, "next_in_line"),
+    (PromptName::ExpectedWait, "expected_wait"),
+    (PromptName::CallbackOffer, "callback_offer"),
+    (PromptName::CallbackKept, "callback_kept"),
+    (PromptName::EnterCode, "enter_code"),
+    (PromptName::CodeWrong, "code_wrong"),
+    (PromptName::CodeFailed, "code_failed"),
+    (PromptName::Digit(0), "digits_0"),
+    (PromptName::Digit(1), "digits_1"),
+    (PromptName::Digit(2), "digits_2"),
+    (PromptName::Digit(3), "digits_3"),
+    (PromptName::Digit(4), "digits_4"),
+    (PromptName::Digit(5), "digits_5"),
+    (PromptName::Digit(6), "digits_6"),
+    (PromptName::Digit(7), "digits_7"),
+    (PromptName::Digit(8), "digits_8"),
+    (PromptName::Digit(9), "digits_9"),
 ];
 
 macro_rules! built_in {
-    ($($name:ident $language:literal $file:literal)*) => {
-        &[$((PromptName::$name, $language, include_bytes!(concat!("../prompts/", $file)).as_slice())),*]
+    ($($name:ident $(($digit:literal))? $language:literal $file:literal)*) => {
+        &[$((PromptName::$name $(($digit))?, $language, include_bytes!(concat!("../prompts/", $file)).as_slice())),*]
     };
 }
 
@@ -46,6 +66,46 @@ const BUILT_IN: &[(PromptName, &str, &[u8])] = built_in! {
     Closure "es" "es/closure.wav"
     StayOnLine "en" "en/stay_on_line.wav"
     StayOnLine "es" "es/stay_on_line.wav"
+    Menu "en" "en/menu.wav"
+    Menu "es" "es/menu.wav"
+    MenuWrong "en" "en/menu_wrong.wav"
+    MenuWrong "es" "es/menu_wrong.wav"
+    Position "en" "en/position.wav"
+    Position "es" "es/position.wav"
+    NextInLine "en" "en/next_in_line.wav"
+    NextInLine "es" "es/next_in_line.wav"
+    ExpectedWait "en" "en/expected_wait.wav"
+    ExpectedWait "es" "es/expected_wait.wav"
+    CallbackOffer "en" "en/callback_offer.wav"
+    CallbackOffer "es" "es/callback_offer.wav"
+    CallbackKept "en" "en/callback_kept.wav"
+    CallbackKept "es" "es/callback_kept.wav"
+    EnterCode "en" "en/enter_code.wav"
+    EnterCode "es" "es/enter_code.wav"
+    CodeWrong "en" "en/code_wrong.wav"
+    CodeWrong "es" "es/code_wrong.wav"
+    CodeFailed "en" "en/code_failed.wav"
+    CodeFailed "es" "es/code_failed.wav"
+    Digit(0) "en" "en/digits_0.wav"
+    Digit(0) "es" "es/digits_0.wav"
+    Digit(1) "en" "en/digits_1.wav"
+    Digit(1) "es" "es/digits_1.wav"
+    Digit(2) "en" "en/digits_2.wav"
+    Digit(2) "es" "es/digits_2.wav"
+    Digit(3) "en" "en/digits_3.wav"
+    Digit(3) "es" "es/digits_3.wav"
+    Digit(4) "en" "en/digits_4.wav"
+    Digit(4) "es" "es/digits_4.wav"
+    Digit(5) "en" "en/digits_5.wav"
+    Digit(5) "es" "es/digits_5.wav"
+    Digit(6) "en" "en/digits_6.wav"
+    Digit(6) "es" "es/digits_6.wav"
+    Digit(7) "en" "en/digits_7.wav"
+    Digit(7) "es" "es/digits_7.wav"
+    Digit(8) "en" "en/digits_8.wav"
+    Digit(8) "es" "es/digits_8.wav"
+    Digit(9) "en" "en/digits_9.wav"
+    Digit(9) "es" "es/digits_9.wav"
     HoldMusic "" "hold_music.wav"
     Ringback "" "ringback.wav"
 };
@@ -105,7 +165,7 @@ mod tests {
         for (name, _) in SPOKEN {
             for language in ["en", "es"] {
                 assert!(
-                    library.find(&tenant, name, language).is_some_and(|prompt| prompt.samples.0.len() > 8000),
+                    library.find(&tenant, name, language).is_some_and(|prompt| prompt.samples.0.len() > 2000),
                     "{name:?}"
                 );
             }

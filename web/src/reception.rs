@@ -1,6 +1,9 @@
 //! Who is called by whom: numbers as carriers write them, made into a tenant and a customer.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use phonenumber::Mode;
 use ringback_engine::Reception;
@@ -44,6 +47,7 @@ impl Called {
 /// The switchboard of the whole installation.
 pub struct Switchboard {
     numbers: HashMap<String, (TenantId, String)>,
+    lent: HashSet<String>,
     rules: HashMap<TenantId, PhoneRules>,
     installation_key: Vec<u8>,
 }
@@ -59,7 +63,8 @@ impl Switchboard {
             }
         }
         let rules = config.tenants.iter().map(|tenant| (tenant.core.id.clone(), tenant.face.phone_rules.clone()));
-        Arc::new(Self { numbers, rules: rules.collect(), installation_key })
+        let lent = config.tenants.iter().flat_map(|tenant| tenant.face.lending.pool.iter().cloned()).collect();
+        Arc::new(Self { numbers, lent, rules: rules.collect(), installation_key })
     }
 
     /// E.164 of the caller, or nothing that could be shown or called.
@@ -102,6 +107,14 @@ impl Reception for Switchboard {
             context: Default::default(),
         }
     }
+
+    fn is_lent(&self, number: &str) -> bool {
+        self.lent.contains(number)
+    }
+
+    fn may_call(&self, tenant: &TenantId, number: &str) -> bool {
+        self.rules.get(tenant).is_some_and(|rules| Dialable::parse(number, rules).is_ok())
+    }
 }
 
 fn is_digits(text: &str) -> bool {
@@ -125,6 +138,7 @@ id = "carrier"
 host = "127.0.0.1"
 port = 5060
 channels = 2
+caller_id = "+19165550000"
 [[tenant]]
 id = "one"
 name = "One"
@@ -160,6 +174,7 @@ to = "17:00"
         assert_eq!(rosa.number_key, phone::number_key(b"key", "+19165550119"));
         let abroad = caller("+4930901820", Some("\u{7}+4930901820"), false);
         assert_eq!((abroad.name.as_str(), abroad.number.as_str()), (NAMELESS, "+4930901820"));
+        assert!(board().may_call(&tenant, &rosa.number) && !board().may_call(&tenant, &abroad.number));
         for hidden in [caller("+19165550119", Some("Rosa Diaz"), true), caller("anonymous", None, false)] {
             assert_eq!((hidden.name.as_str(), hidden.number.as_str()), (NAMELESS, ""));
             assert_eq!(hidden.number_key, "");

@@ -137,6 +137,9 @@ async fn forget_expired(app: App) {
             _ = draining.wait_for(|draining| *draining) => return,
         }
         // A token could still be inside its leeway: an hour more costs nothing.
+        if let Err(error) = app.store.purge_leases(app.now()).await {
+            tracing::warn!(%error, "numbers that are lent no more could not be forgotten");
+        }
         if let Err(error) = app.store.purge_expired(app.now() - Millis::from_secs(3600)).await {
             tracing::warn!(%error, "what expired could not be forgotten");
         }

@@ -18,6 +18,19 @@ pub fn random() -> Result<String, NoRandomness> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// So many decimal digits, each as likely as the others.
+pub fn digits(count: usize) -> Result<String, NoRandomness> {
+    let mut text = String::with_capacity(count);
+    while text.len() < count {
+        let mut bytes = [0u8; 16];
+        getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+        // Above 250 the first digits would come more often.
+        let fair = bytes.iter().filter(|byte| **byte < 250).map(|byte| char::from(b'0' + byte % 10));
+        text.extend(fair.take(count - text.len()));
+    }
+    Ok(text)
+}
+
 /// What is stored of a token.
 pub fn digest(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))

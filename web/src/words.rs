@@ -125,6 +125,14 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ["Please choose one of the topics shown.", "Elija uno de los temas indicados."],
     ),
     (
+        "numbers_lent",
+        ["No number is free", "No hay ningún número libre"],
+        [
+            "All numbers are taken at the moment. Please try again in a few minutes.",
+            "Todos los números están ocupados en este momento. Inténtelo de nuevo en unos minutos.",
+        ],
+    ),
+    (
         "message_empty",
         ["Nothing was written", "No hay texto"],
         ["Please write something first.", "Escriba algo primero."],

@@ -1,14 +1,17 @@
 //! Calls that come in, between the first ring and the core's word on them: whose number it is, whether there is room, and
 //! the answer. The core hears of a call before the caller hears anything of us.
 
+use std::sync::Arc;
+
 use ringback_media::LegKey;
 use ringback_routing::{
     contact::{AttemptResult, Customer},
-    event::{CallArrival, Event},
+    event::{CallArrival, Event, Visit},
     ids::{ContactId, LegId, TenantId, TrunkId},
     output::RefusalReason,
 };
 use ringback_signaling::CallKey;
+use ringback_store::NumberLease;
 
 use crate::{
     hands::Hands,
@@ -29,6 +32,10 @@ pub trait Reception: Send + Sync {
     fn whose(&self, called: &str) -> Option<(TenantId, String)>;
     /// What is known of the caller. `number` as the carrier wrote it; `private`: the caller wants it kept back.
     fn caller(&self, tenant: &TenantId, number: &str, name: Option<&str>, private: bool) -> Customer;
+    /// Whether a number of ours is lent to visitors, one at a time.
+    fn is_lent(&self, number: &str) -> bool;
+    /// Whether the tenant may dial a caller's number.
+    fn may_call(&self, tenant: &TenantId, number: &str) -> bool;
 }
 
 /// A call as the SIP endpoint tells it.
@@ -42,7 +49,7 @@ pub(crate) struct Ringing {
     pub sdp: Option<String>,
 }
 
-pub(crate) async fn rings(plant: &Plant, call: Ringing) {
+pub(crate) async fn rings(plant: &Arc<Plant>, call: Ringing) {
     let leg = LegId(call.key.0);
     let trunk = call.trunk.map(TrunkId::new);
     let Some((trunk, (tenant, number))) = trunk.zip(plant.reception.whose(&call.called)) else {
@@ -56,8 +63,33 @@ pub(crate) async fn rings(plant: &Plant, call: Ringing) {
     }
     plant.trunk_tally.came_in(&trunk);
     let customer = plant.reception.caller(&tenant, &call.caller, call.name.as_deref(), call.private);
+    let callable = !customer.number.is_empty() && plant.reception.may_call(&tenant, &customer.number);
     plant.books.legs().arriving(leg, Arriving { tenant: tenant.clone(), sdp: call.sdp });
-    plant.tell(&tenant, Event::CallArrived { call: CallArrival { leg, trunk, number, customer } }).await;
+    let mut call = CallArrival { leg, trunk, number, customer, callable, visit: None };
+    if !plant.reception.is_lent(&call.number) {
+        plant.tell(&tenant, Event::CallArrived { call }).await;
+        return;
+    }
+    // The ledger may take its time; other calls do not wait for it.
+    let plant = plant.clone();
+    tokio::spawn(async move {
+        call.visit = visit(&plant, &tenant, call.number.clone(), String::new()).await;
+        // Who has given up meanwhile is nobody's call.
+        if plant.books.legs().is_arriving(leg) {
+            plant.tell(&tenant, Event::CallArrived { call }).await;
+        }
+    });
+}
+
+/// The visit that a number, or a number and a code, was lent for.
+async fn visit(plant: &Plant, tenant: &TenantId, number: String, code: String) -> Option<Visit> {
+    match plant.store.take_lease(tenant, NumberLease { number, code }, plant.clock.now()).await {
+        Ok(visit) => visit,
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "a call cannot be matched with its visit");
+            None
+        }
+    }
 }
 
 /// The caller gave up before the core had a word on it; the tenant who must hear so.
@@ -104,6 +136,11 @@ impl Hands {
                 self.plant.tell(&self.tenant, event).await;
             }
         }
+    }
+
+    pub(crate) async fn check_code(&self, leg: LegId, number: String, code: String) {
+        let visit = visit(&self.plant, &self.tenant, number, code).await.map(Box::new);
+        self.plant.tell(&self.tenant, Event::CodeChecked { leg, visit }).await;
     }
 
     pub(crate) fn refuse(&self, leg: LegId, why: RefusalReason) {

@@ -52,11 +52,15 @@ impl Hands {
             }
             Deed::AnswerLeg { leg, contact, number_key } => self.answer(leg, contact, &number_key).await,
             Deed::RefuseLeg { leg, why } => self.refuse(leg, why),
+            Deed::CheckCode { leg, number, code } => self.check_code(leg, number, code).await,
             Deed::ReleaseLeg { leg } => self.release_leg(leg),
             Deed::AttachAgent { leg, contact, agent, session } => self.attach(leg, contact, agent, session),
             Deed::DetachAgent { leg } => self.detach(leg),
             Deed::PlayPrompt { leg, prompt, language, repeat, then_tell } => {
                 self.play(leg, prompt, &language, repeat, then_tell).await;
+            }
+            Deed::PlayWords { leg, words, language, then_tell } => {
+                self.play_words(leg, &words, &language, then_tell).await;
             }
             Deed::StopPrompt { leg } => self.with_media(leg, |key| media.stop_play(key)),
             Deed::Bridge { a, b } => self.bridge(a, b),
@@ -235,6 +239,20 @@ impl Hands {
         }
     }
 
+    async fn play_words(&self, leg: LegId, words: &[PromptName], language: &str, then_tell: bool) {
+        let said = self.plant.prompts.sentence(&self.tenant, words, language);
+        let (key, token) = {
+            let mut book = self.plant.books.legs();
+            let Some(key) = book.media_of(leg) else { return };
+            (key, book.prompt_token(leg, Some("words".to_owned()).filter(|_| then_tell && said.is_some())))
+        };
+        match said {
+            Some(said) => self.plant.media.play(key, Arc::new(said), false, token),
+            None if then_tell => self.plant.tell(&self.tenant, Event::PromptFinished { leg, heard: None }).await,
+            None => {}
+        }
+    }
+
     fn bridge(&self, a: LegId, b: LegId) {
         let mut book = self.plant.books.legs();
         let keys = (book.media_of(a), book.media_of(b));
@@ -305,10 +323,12 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::PlaceLeg { .. } => "place_leg",
         Deed::AnswerLeg { .. } => "answer_leg",
         Deed::RefuseLeg { .. } => "refuse_leg",
+        Deed::CheckCode { .. } => "check_code",
         Deed::ReleaseLeg { .. } => "release_leg",
         Deed::AttachAgent { .. } => "attach_agent",
         Deed::DetachAgent { .. } => "detach_agent",
         Deed::PlayPrompt { .. } => "play_prompt",
+        Deed::PlayWords { .. } => "play_words",
         Deed::StopPrompt { .. } => "stop_prompt",
         Deed::Bridge { .. } => "bridge",
         Deed::Unbridge { .. } => "unbridge",

@@ -117,6 +117,10 @@ impl LegBook {
         self.arriving.insert(id, arriving);
     }
 
+    pub fn is_arriving(&self, id: LegId) -> bool {
+        self.arriving.contains_key(&id)
+    }
+
     pub fn take_arriving(&mut self, id: LegId) -> Option<Arriving> {
         self.arriving.remove(&id)
     }

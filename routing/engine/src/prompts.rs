@@ -56,6 +56,13 @@ impl PromptLibrary {
                 .or_else(|| self.prompts.get(&(None, name, language)))
         })
     }
+
+    /// Several texts in a row; what there is no prompt for is left out. None when nothing is left.
+    pub fn sentence(&self, tenant: &TenantId, words: &[PromptName], language: &str) -> Option<Pcm8k> {
+        let found: Vec<_> = words.iter().filter_map(|word| self.find(tenant, *word, language)).collect();
+        let samples: Vec<i16> = found.iter().flat_map(|prompt| prompt.samples.0.iter().copied()).collect();
+        (!found.is_empty()).then_some(Pcm8k(samples))
+    }
 }
 
 #[cfg(test)]

@@ -233,6 +233,7 @@ impl Check<'_> {
             prompts: table.prompts.clone(),
             can_reject: table.policy.can_reject,
             chat: self.chat_face(table),
+            lending: self.lending(table),
         };
         Tenant { core, face }
     }

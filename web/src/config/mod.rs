@@ -58,6 +58,17 @@ pub struct Face {
     pub prompts: Option<PathBuf>,
     pub can_reject: bool,
     pub chat: ChatFace,
+    pub lending: Lending,
+}
+
+/// Numbers lent to visitors who want to call.
+#[derive(Debug, Clone, Default)]
+pub struct Lending {
+    /// Each a visitor's own while it is lent, E.164.
+    pub pool: Vec<String>,
+    /// Shared by all others, who enter a code of so many digits.
+    pub coded: Option<(String, u8)>,
+    pub seconds: u32,
 }
 
 /// What of chat only the pages need.

@@ -88,11 +88,13 @@ pub async fn seed(config: &ServerConfig, store: &Store) -> Result<(), RunError> 
 /// The common prompts, and the county introducing itself by name.
 pub fn prompts() -> Result<PromptLibrary, RunError> {
     let mut library = common::built_in().map_err(RunError::Prompts)?;
-    let own: [(PromptName, &str, &[u8]); 4] = [
+    let own: [(PromptName, &str, &[u8]); 6] = [
         (PromptName::Announcement, "en", include_bytes!("../../prompts/demo/en/announcement.wav")),
         (PromptName::Announcement, "es", include_bytes!("../../prompts/demo/es/announcement.wav")),
         (PromptName::Greeting, "en", include_bytes!("../../prompts/demo/en/greeting.wav")),
         (PromptName::Greeting, "es", include_bytes!("../../prompts/demo/es/greeting.wav")),
+        (PromptName::Menu, "en", include_bytes!("../../prompts/demo/en/menu.wav")),
+        (PromptName::Menu, "es", include_bytes!("../../prompts/demo/es/menu.wav")),
     ];
     for (name, language, wav) in own {
         library.insert_wav(Some(TenantId::new(COUNTY)), name, language, "1", wav).map_err(RunError::Prompts)?;

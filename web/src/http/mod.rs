@@ -16,6 +16,7 @@ pub mod guard;
 pub mod history;
 pub mod ladder;
 pub mod login;
+pub mod numbers;
 pub mod openapi;
 pub mod operations;
 pub mod pages;

@@ -12,7 +12,7 @@ use utoipa::{
 use super::{
     audit, availability, body, callbacks, chat, closure, contacts,
     guard::Access,
-    history, ladder, login, operations, playback, recordings,
+    history, ladder, login, numbers, operations, playback, recordings,
     routes::{Route, table},
     schema, status,
 };
@@ -120,6 +120,8 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<availability::AvailabilityAnswer>(&mut found);
     add::<callbacks::CallbackAsk>(&mut found);
     add::<callbacks::CallbackAnswer>(&mut found);
+    add::<numbers::NumberAsk>(&mut found);
+    add::<numbers::NumberAnswer>(&mut found);
     add::<chat::ChatAsk>(&mut found);
     add::<chat::ChatAnswer>(&mut found);
     add::<chat::ChatNews>(&mut found);

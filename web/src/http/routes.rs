@@ -14,7 +14,7 @@ use super::{
     audit, availability, board, callbacks, callme, chat, closure, contacts, edge,
     error::ApiError,
     guard::{self, Access, Guard, Rate},
-    history, ladder, login, openapi, operations, pages, playback, recordings, status,
+    history, ladder, login, numbers, openapi, operations, pages, playback, recordings, status,
 };
 use crate::{demo, state::App, ws};
 
@@ -81,6 +81,13 @@ fn customer_routes() -> Vec<Route> {
         }
         .takes("CallbackAsk")
         .says("Asks for a callback", "CallbackAnswer")
+        .with_status(201),
+        Route {
+            rate: Rate::Callbacks,
+            ..api(Method::POST, "/api/v1/t/{tenant}/numbers", Public, post(numbers::create))
+        }
+        .takes("NumberAsk")
+        .says("Lends a number to call, or a number and a code, by which the visit is found again", "NumberAnswer")
         .with_status(201),
         api(Method::GET, "/api/v1/status/{token}", StatusLink, get(status::read))
             .says("How the customer's callback stands", "StatusPage"),

@@ -122,6 +122,7 @@ mirrored! {
         CustomerHungUp,
         CustomerHungUpSoon { after: i64 },
         CustomerLeft,
+        CodeUnknown,
         NobodyFree { waited: i64 },
         AttemptsExhausted { result: AttemptResult },
     }

@@ -53,6 +53,7 @@ fn reasons() -> Vec<Reason> {
         Reason::AdministratorCancelled,
         Reason::CustomerHungUp,
         Reason::CustomerHungUpSoon { after: Millis(1) },
+        Reason::CodeUnknown,
         Reason::AttemptsExhausted { result: AttemptResult::NoAnswer },
     ]
 }
