@@ -332,6 +332,7 @@ export type Reason =
   | { why: 'administrator_cancelled' }
   | { why: 'customer_hung_up' }
   | { why: 'customer_hung_up_soon'; after: Millis }
+  | { why: 'code_unknown' }
   | { why: 'attempts_exhausted'; result: AttemptResult }
 
 // ── The agent's desk ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -71,6 +71,8 @@ export function reason(why: Reason, told: Told): string {
       return 'the customer hung up'
     case 'customer_hung_up_soon':
       return `the customer hung up after ${duration(why.after)}`
+    case 'code_unknown':
+      return 'no code that we know was entered'
     case 'attempts_exhausted':
       return `all calls failed, last one: ${RESULTS[why.result as AttemptResult]}`
   }
