@@ -20,6 +20,9 @@ export const PRESS_ONE_TONE = 550;
 export const OUR_NUMBER = '+19165550001';
 export const GREETING_TONE = 480;
 export const CLOSED_TONE = 620;
+export const MENU_TONE = 820;
+export const OFFER_TONE = 930;
+export const KEPT_TONE = 1050;
 
 const STAFF = [
   { id: 'maria', role: 'agent', name: 'Maria Vega' },
@@ -73,7 +76,7 @@ export class Server {
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `limits` change single keys of the
    * configuration's tables; `trunks` are further ones. `closing`: what becomes of those in line then. `ladder`: the
    * subject's targets. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
-   * keys changed. `origins`: of pages that may show ours.
+   * keys changed, these `choices` in its menu and further `numbers`. `origins`: of pages that may show ours.
    * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
    * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
@@ -103,7 +106,7 @@ export class Server {
     if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
     self.ledger = join(disk ? self.folder : (LEDGERS ?? self.folder), `${name}.sqlite`);
     const rtp = 20000 + Math.floor(Math.random() * 50) * 200;
-    mkdirSync(join(self.folder, 'prompts', 'en'), { recursive: true });
+    for (const language of ['en', 'es']) mkdirSync(join(self.folder, 'prompts', language), { recursive: true });
     const prompt = (name, tone, seconds) => writeFileSync(join(self.folder, 'prompts', 'en', `${name}.wav`), writeWav(sine(tone, 8000 * seconds)));
     if (announcement !== null) prompt('announcement', ANNOUNCEMENT_TONE, announcement);
     if (pressOne) prompt('press_one', PRESS_ONE_TONE, pressOne);
@@ -111,6 +114,10 @@ export class Server {
       prompt('greeting', GREETING_TONE, 1.5);
       prompt('closed', CLOSED_TONE, 1.5);
       prompt('closure', CLOSED_TONE, 1.5);
+      prompt('menu', MENU_TONE, 1);
+      prompt('callback_offer', OFFER_TONE, 1);
+      prompt('callback_kept', KEPT_TONE, 1);
+      for (const name of ['menu', 'menu_wrong']) writeFileSync(join(self.folder, 'prompts', 'es', `${name}.wav`), writeWav(sine(MENU_TONE + 80, 8000)));
     }
     const tenant = (id, county, rest) => `
 [[tenant]]
@@ -137,12 +144,18 @@ public = true
 question = "Where is the office?"
 answer = "At 2007 Scenario Street."
 `;
-    const calls = (changes) => `
+    const calls = ({ choices = [], numbers = [], ...changes }) => `
 [tenant.inbound]
-${table(changes)}
+${table({ announce_seconds: 0, ...changes })}
 [[tenant.number]]
 number = "${OUR_NUMBER}"
 subject = "calfresh"
+${choices.map((choice) => `[[tenant.number.choice]]\n${table(choice)}`).join('\n')}
+${numbers.map((number) => `[[tenant.number]]\n${table(number)}`).join('\n')}
+[[tenant.subject]]
+id = "medi-cal"
+name = "Medi-Cal"
+queue = "benefits"
 `;
     writeFileSync(
       self.config,
