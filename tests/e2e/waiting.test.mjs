@@ -22,7 +22,7 @@ after(() => stage?.strike());
 
 const visit = async (path, options) => (await stage.person(options)).page(`${stage.server.url}${path}`);
 /** The values of the times that can be chosen on the page. */
-const times = (page) => page.getByLabel('When should we call?').locator('optgroup option').evaluateAll((all) => all.map((one) => one.value && one.label));
+const times = (page) => page.getByRole('combobox', { name: 'When should we call?' }).locator('optgroup option').evaluateAll((all) => all.map((one) => one.value && one.label));
 
 async function fill(page) {
   await page.getByLabel('Your name').fill('Ana Lund');
@@ -53,7 +53,7 @@ test('a time of one’s own: on the form, taken only once, changed and given bac
   const wanted = (await times(first))[0];
   for (const page of [first, second]) {
     await fill(page);
-    await page.getByLabel('When should we call?').selectOption({ label: wanted });
+    await page.getByRole('combobox', { name: 'When should we call?' }).selectOption({ label: wanted });
   }
   await first.getByRole('button', { name: 'Call me at this time' }).click();
   await first.waitForURL(/\/status\//);
@@ -68,14 +68,14 @@ test('a time of one’s own: on the form, taken only once, changed and given bac
   await first.getByRole('button', { name: 'Choose a time' }).click();
   await until(async () => (await times(first)).length > 10, 'times to choose from');
   const other = (await times(first))[3];
-  await first.getByLabel('When should we call?').selectOption({ label: other });
+  await first.getByRole('combobox', { name: 'When should we call?' }).selectOption({ label: other });
   await shot(first, 'status-choose-time');
   assert.deepEqual(await findings(first), []);
   await first.getByRole('button', { name: 'Save time' }).click();
   await first.getByText('Your time is saved.').waitFor();
   await first.getByRole('button', { name: 'Choose a time' }).click();
   await until(async () => (await times(first)).includes(wanted), 'the time that was given back to be free again');
-  await first.getByLabel('When should we call?').selectOption({ label: 'As soon as possible' });
+  await first.getByRole('combobox', { name: 'When should we call?' }).selectOption({ label: 'As soon as possible' });
   await first.getByRole('button', { name: 'Save time' }).click();
   await first.getByText('in line').first().waitFor();
   await stage.server.reaches(token, 'waiting');
