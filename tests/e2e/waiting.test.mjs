@@ -130,7 +130,7 @@ test('no number without data, a range once there is some, and the word before a 
   const known = (await stage.server.api('/api/v1/t/sacramento/availability')).json.availability;
   assert.notEqual(known.ewt, null);
   await desk.person.close();
-  assert.equal((await stage.server.stop()).code, 0);
+  assert.equal((await stage.server.program.stop('SIGTERM', 30_000)).code, 0);
   await stage.server.run();
   await stage.trunkIs(true);
   const back = await stage.desk();
