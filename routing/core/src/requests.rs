@@ -1,6 +1,6 @@
 //! What the customer asks for: a callback, another number, never mind.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use crate::{
     contact::*,
@@ -208,7 +208,7 @@ impl Core {
             return Err(Rejection::WrongState);
         }
         let customer = Arc::make_mut(&mut entry.contact.customer);
-        let old = std::mem::replace(&mut customer.number_key, number_key.clone());
+        let old = mem::replace(&mut customer.number_key, number_key.clone());
         customer.number = number;
         self.by_number.remove(&old);
         self.by_number.insert(&number_key, id);

@@ -54,6 +54,9 @@ const WRAPPED: &[(&str, &[&str])] = &[
 /// Of the web crate only these may name the crates below the engine.
 const WEB_OPEN: &[&str] = &["web/src/main.rs", "web/src/demo/"];
 
+/// The one place where the core finds by hash: without a random start, and what is read from it is read in order.
+const FOUND_BY_HASH: &str = "routing/core/src/filing.rs";
+
 /// What would make the core depend on more than its events: clocks, chance, I/O, threads, and maps without an order.
 const IMPURE: &[&str] = &[
     "SystemTime",
@@ -143,9 +146,9 @@ fn the_core_is_pure() {
             continue;
         }
         for (number, line) in code_lines(&text) {
-            findings.extend(
-                IMPURE.iter().filter(|word| has_word(line, word)).map(|word| format!("{file}:{number} {word}")),
-            );
+            let allowed = |word: &&&str| **word == "HashMap" && file == FOUND_BY_HASH;
+            let impure = IMPURE.iter().filter(|word| has_word(line, word)).filter(|word| !allowed(word));
+            findings.extend(impure.map(|word| format!("{file}:{number} {word}")));
         }
     }
     none(findings, "the core must depend on its events alone");
