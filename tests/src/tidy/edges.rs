@@ -146,7 +146,12 @@ fn the_core_is_pure() {
             continue;
         }
         for (number, line) in code_lines(&text) {
-            let allowed = |word: &&&str| **word == "HashMap" && file == FOUND_BY_HASH;
+            // What is shared and never changed is no thread's business.
+            let allowed = |word: &&&str| match **word {
+                "HashMap" => file == FOUND_BY_HASH,
+                "std::sync" => line == "use std::sync::Arc;",
+                _ => false,
+            };
             let impure = IMPURE.iter().filter(|word| has_word(line, word)).filter(|word| !allowed(word));
             findings.extend(impure.map(|word| format!("{file}:{number} {word}")));
         }
