@@ -44,11 +44,13 @@ impl MediaThread {
             Route::Dtls(_) => browser.receive_dtls(now, from, datagram),
             Route::Media(_) => {
                 if rtp::is_rtcp(datagram) {
-                    if let Some(brought) = browser.receive_reports(now, from, datagram) {
+                    if let Some(brought) = browser.receive_reports(datagram) {
                         self.wire.keep_report(leg, now, brought);
                     }
-                } else if let Some(inbound) = browser.receive_media(now, from, datagram) {
-                    self.accept(slot, now, inbound.header, &inbound.payload);
+                } else if let Some(plain) = browser.receive_media(datagram)
+                    && let Some(view) = rtp::parse(&plain)
+                {
+                    self.accept(slot, now, view.header, view.payload);
                 }
                 return;
             }
@@ -242,7 +244,7 @@ impl MediaThread {
             }
         };
         if let Some(header) = leg.output.forward(now, origin, header, payload_type, samples, payload.len()) {
-            self.wire.send(leg, now, header, payload);
+            self.wire.send(leg, header, payload);
         }
     }
 
@@ -263,14 +265,14 @@ impl MediaThread {
             let token = player.token();
             if player.next_frame(formats.codec, &mut frame) {
                 let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
-                self.wire.send(leg, now, header, &frame);
+                self.wire.send(leg, header, &frame);
             } else {
                 leg.player = None;
                 self.events.push(MediaEvent::PromptFinished { leg: leg.key, token });
             }
         } else if leg.comfort_due(now) {
             let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
-            self.wire.send(leg, now, header, &frame);
+            self.wire.send(leg, header, &frame);
         }
         if let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) {
             leg.tick_at = next_tick(leg, due, now);
@@ -288,7 +290,7 @@ impl MediaThread {
             DtmfTick::Continue(event) => (leg.output.continue_event(now, event_type, u32::from(event.duration)), event),
             DtmfTick::Pause | DtmfTick::Done => return,
         };
-        self.wire.send(leg, now, header, &event.to_bytes());
+        self.wire.send(leg, header, &event.to_bytes());
     }
 }
 

@@ -24,6 +24,7 @@ mod flow;
 mod frame;
 pub mod g711;
 mod jitter_buffer;
+mod keying;
 mod latch;
 mod leg;
 mod media;

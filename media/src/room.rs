@@ -160,7 +160,7 @@ impl MediaThread {
             let frame = mix.map(|sample| g711::encode(formats.codec, sample));
             let payload_type = formats.payload_type(formats.codec).unwrap_or(formats.codec.payload_type());
             let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
-            self.wire.send(leg, now, header, &frame);
+            self.wire.send(leg, header, &frame);
         }
         let next = room.mix_at + TICK;
         room.mix_at = if now.saturating_duration_since(next) > MAX_LATENESS { now + TICK } else { next };

@@ -27,6 +27,11 @@ pub(crate) struct Reported {
     pub(crate) delay: u32,
 }
 
+/// Whose compound packet this is: the SSRC of its first report, which encryption leaves readable.
+pub(crate) fn sender(datagram: &[u8]) -> Option<u32> {
+    datagram.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes)
+}
+
 /// What a compound packet brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Brought {

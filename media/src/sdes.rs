@@ -65,10 +65,10 @@ impl Suite {
     }
 
     /// Octets of the master key.
-    const KEY: usize = 16;
+    pub(crate) const KEY: usize = 16;
 
     /// Octets of master key and salt.
-    fn material(self) -> usize {
+    pub(crate) fn material(self) -> usize {
         match self {
             Suite::AesCm80 | Suite::AesCm32 => 30,
             Suite::AesGcm => 28,
@@ -99,6 +99,15 @@ impl Crypto {
         let mut material = [0; MAX_MATERIAL];
         getrandom::fill(&mut material[..suite.material()]).map_err(|_| SdpError::NoKey)?;
         Ok(Crypto { tag, suite, material })
+    }
+
+    /// Keys that were agreed elsewhere than in a description; parts that are too long are cut.
+    pub(crate) fn of(suite: Suite, key: &[u8], salt: &[u8]) -> Crypto {
+        let mut material = [0; MAX_MATERIAL];
+        for (to, from) in material.iter_mut().zip(key.iter().chain(salt)) {
+            *to = *from;
+        }
+        Crypto { tag: 0, suite, material }
     }
 
     /// Reads the value of `a=crypto:`. A line that needs what we do not do (unknown suites, several keys, key

@@ -32,6 +32,9 @@ const DATAGRAM: usize = 2048;
 const MAX_WAIT: Duration = Duration::from_secs(1);
 /// Readiness events taken in one turn.
 const EVENTS: usize = 1024;
+/// Under load turns are at least this far apart, so that several packets share one waking up, which costs more than a
+/// packet does. A quiet thread wakes at once. The kernel adds its timer slack, 50 µs.
+const GATHER: Duration = Duration::from_micros(220);
 
 /// Events on their way to the engine; the thread never waits for it.
 pub(crate) struct EventQueue {
@@ -112,6 +115,7 @@ impl MediaThread {
     pub(crate) fn run(mut self) {
         let mut ready = Events::with_capacity(EVENTS);
         let mut buffer = vec![0u8; DATAGRAM];
+        let mut rhythm = Rhythm::default();
         while !self.stopping {
             let timeout = if self.unfinished.is_empty() { self.next_wait(Instant::now()) } else { Duration::ZERO };
             if let Err(error) = self.poll.poll(&mut ready, Some(timeout))
@@ -119,6 +123,7 @@ impl MediaThread {
             {
                 warn!(%error, "the media thread cannot wait for its sockets");
             }
+            rhythm.wake(Instant::now());
             for token in std::mem::take(&mut self.unfinished) {
                 self.read(token, &mut buffer);
             }
@@ -130,6 +135,10 @@ impl MediaThread {
             self.take_commands();
             self.fire_timers();
             self.mix_rooms(Instant::now());
+            if self.unfinished.is_empty() && !self.stopping {
+                let now = Instant::now();
+                std::thread::sleep(rhythm.pause(now).min(self.next_wait(now)));
+            }
         }
         let open: Vec<LegKey> = self.slots.keys().copied().collect();
         for leg in open {
@@ -332,6 +341,29 @@ impl MediaThread {
     }
 }
 
+/// How close the thread's turns follow each other.
+#[derive(Default)]
+struct Rhythm {
+    woke: Option<Instant>,
+    is_busy: bool,
+}
+
+impl Rhythm {
+    fn wake(&mut self, now: Instant) {
+        // Twice: the pause itself must not make a busy thread look quiet.
+        self.is_busy = self.woke.is_some_and(|before| now.saturating_duration_since(before) < GATHER * 2);
+        self.woke = Some(now);
+    }
+
+    /// How long to wait before the next turn; nothing on a quiet thread.
+    fn pause(&self, now: Instant) -> Duration {
+        match self.woke {
+            Some(woke) if self.is_busy => GATHER.saturating_sub(now.saturating_duration_since(woke)),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 enum Channel {
     Rtp,
     Rtcp,
@@ -340,4 +372,24 @@ enum Channel {
 fn carrier_token(token: Token) -> Option<(Slot, Channel)> {
     let index = token.0.checked_sub(FIRST_CARRIER)?;
     Some((index / 2, if index % 2 == 0 { Channel::Rtp } else { Channel::Rtcp }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_busy_thread_gathers() {
+        let start = Instant::now();
+        let at = |micros| start + Duration::from_micros(micros);
+        let mut rhythm = Rhythm::default();
+        rhythm.wake(at(0));
+        assert_eq!(rhythm.pause(at(1)), Duration::ZERO, "the first packet");
+        rhythm.wake(at(10_000));
+        assert_eq!(rhythm.pause(at(10_005)), Duration::ZERO, "one call: a packet each 10 ms");
+        rhythm.wake(at(10_050));
+        assert_eq!(rhythm.pause(at(10_060)), GATHER - Duration::from_micros(10));
+        rhythm.wake(at(10_330));
+        assert_eq!(rhythm.pause(at(10_600)), Duration::ZERO, "a long turn needs no pause");
+    }
 }

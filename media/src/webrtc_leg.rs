@@ -1,15 +1,16 @@
 //! A browser's connection: the only file that knows the WebRTC library.
 //!
-//! The library's `RTCPeerConnection` negotiates, answers ICE checks, runs DTLS and does SRTP. What it does
-//! not do is done here: consent is timed here, media goes to the address that was nominated last (the library
-//! keeps the first), and a panic inside the library ends this connection, not the media thread.
+//! The library's `RTCPeerConnection` negotiates, answers ICE checks and runs DTLS. What it does not do is done
+//! here: consent is timed here, media goes to the address that was nominated last (the library keeps the first), and
+//! a panic inside the library ends this connection, not the media thread. Sound is opened and sealed here too, with
+//! the keys that the handshake exports: see `keying.rs`.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
@@ -19,7 +20,6 @@ use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
-use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
 use rtc::peer_connection::transport::{
     CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCDtlsTransportState, RTCIceCandidate, RTCIceCandidateInit,
 };
@@ -36,10 +36,13 @@ use webrtc::peer_connection::{
 };
 
 use crate::event::{DisconnectReason, MediaError};
+use crate::keying::Keying;
 use crate::offer_filter;
 use crate::rtcp::{self, Brought};
-use crate::rtp::RtpHeader;
+use crate::rtp::{self, HEADER, RtpHeader};
 use crate::sdp::{self, Formats};
+use crate::srtp::Srtp;
+use crate::wire::MAX_PAYLOAD;
 
 /// How often the library looks at its own state when nothing happens.
 const LIBRARY_INTERVAL: Duration = Duration::from_secs(2);
@@ -84,12 +87,6 @@ pub(crate) struct Transmit {
     pub(crate) bytes: BytesMut,
 }
 
-/// A decrypted RTP packet.
-pub(crate) struct Inbound {
-    pub(crate) header: RtpHeader,
-    pub(crate) payload: Bytes,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Connecting { until: Instant },
@@ -100,6 +97,10 @@ enum Phase {
 /// One browser's connection.
 pub(crate) struct WebrtcLeg {
     connection: RTCPeerConnection,
+    keying: Arc<Keying>,
+    /// Once the handshake is done.
+    srtp: Option<Srtp>,
+    sources: Sources,
     local: Vec<SocketAddr>,
     /// Where the browser wants its media: source of the last check that nominated.
     nominated: Option<SocketAddr>,
@@ -112,6 +113,42 @@ pub(crate) struct WebrtcLeg {
     formats: Formats,
     ssrc: u32,
     dtls_closed: bool,
+}
+
+/// Streams beyond those in its descriptions that a browser may send: each costs memory before a packet proves genuine.
+const SOURCES: usize = 32;
+
+/// The SSRCs that a browser has named: in its descriptions, then in its packets.
+struct Sources {
+    known: Vec<u32>,
+    room: usize,
+}
+
+impl Sources {
+    fn of(offer: &str) -> Sources {
+        let mut sources = Sources { known: Vec::new(), room: SOURCES };
+        sources.promise(offer);
+        sources
+    }
+
+    /// Keeps those that a description lists (RFC 5576 §4.1).
+    fn promise(&mut self, offer: &str) {
+        let lines = offer.lines().filter_map(|line| line.strip_prefix("a=ssrc:"));
+        let listed = lines.filter_map(|line| line.split_ascii_whitespace().next()?.parse().ok());
+        for ssrc in listed {
+            if self.known.len() < 2 * SOURCES && !self.known.contains(&ssrc) {
+                self.known.push(ssrc);
+            }
+        }
+    }
+
+    fn admit(&mut self, ssrc: u32) -> bool {
+        if !self.known.contains(&ssrc) && self.room > 0 {
+            self.room -= 1;
+            self.known.push(ssrc);
+        }
+        self.known.contains(&ssrc)
+    }
 }
 
 /// What stays the same in a browser's renegotiation and differs after a reload.
@@ -143,10 +180,14 @@ impl WebrtcLeg {
         settings: &AnswerSettings<'_>,
     ) -> Result<(WebrtcLeg, String), MediaError> {
         let peer_identity = PeerIdentity::of(offer).ok_or(MediaError::Offer)?;
-        let mut connection = build(now, settings).map_err(refuse)?;
+        let keying = Arc::new(Keying::new(settings.identity.provider.clone()));
+        let mut connection = build(now, settings, keying.clone()).map_err(refuse)?;
         let answer = guarded(|| negotiate(&mut connection, now, offer, settings.candidates))?.map_err(refuse)?;
         let leg = WebrtcLeg {
             connection,
+            keying,
+            srtp: None,
+            sources: Sources::of(offer),
             local: settings.candidates.to_vec(),
             nominated: None,
             phase: Phase::Connecting { until: now + settings.connect_timeout },
@@ -177,6 +218,7 @@ impl WebrtcLeg {
         self.ufrag = attribute(&answer, "ice-ufrag").ok_or(MediaError::Offer)?;
         self.password = attribute(&answer, "ice-pwd").ok_or(MediaError::Offer)?;
         self.formats = sdp::audio_formats(&answer).ok_or(MediaError::Offer)?;
+        self.sources.promise(offer);
         if let Phase::Connected { .. } = self.phase {
             self.phase = Phase::Connected { consent_until: now + self.consent_timeout };
         }
@@ -218,6 +260,9 @@ impl WebrtcLeg {
     /// A DTLS datagram from a validated address.
     pub(crate) fn receive_dtls(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         self.feed(now, from, datagram);
+        if self.srtp.is_none() {
+            self.srtp = self.keying.take().and_then(|agreed| Srtp::new(&agreed));
+        }
         self.library_deadline = self.connection.poll_timeout();
         self.dtls_closed = self.is_dtls_closed();
     }
@@ -231,61 +276,41 @@ impl WebrtcLeg {
         })
     }
 
-    /// An SRTP datagram from a validated address; `None` when it is forged, repeated or not audio.
-    pub(crate) fn receive_media(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Inbound> {
-        self.feed(now, from, datagram);
-        let message = self.connection.poll_media_read()?.message;
-        let RTCMessage::RtpPacket(_, packet) = message else { return None };
-        let header = RtpHeader {
-            marker: packet.header.marker,
-            payload_type: packet.header.payload_type,
-            sequence: packet.header.sequence_number,
-            timestamp: packet.header.timestamp,
-            ssrc: packet.header.ssrc,
-        };
-        Some(Inbound { header, payload: packet.payload })
+    /// An SRTP datagram from a validated address, opened; `None` when it is forged or repeated.
+    pub(crate) fn receive_media(&mut self, datagram: &[u8]) -> Option<BytesMut> {
+        let srtp = self.srtp.as_mut()?;
+        if !self.sources.admit(rtp::parse(datagram)?.header.ssrc) {
+            return None;
+        }
+        guarded(|| srtp.unprotect(datagram)).ok()?
     }
 
     /// An SRTCP datagram from a validated address: what the browser reports about our stream.
-    pub(crate) fn receive_reports(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Brought> {
-        self.feed(now, from, datagram);
-        let message = self.connection.poll_media_read()?.message;
-        let RTCMessage::RtcpPacket(_, packets) = message else { return None };
-        let plain = rtc::rtcp::packet::marshal(&packets).ok()?;
+    pub(crate) fn receive_reports(&mut self, datagram: &[u8]) -> Option<Brought> {
+        let srtp = self.srtp.as_mut()?;
+        if !self.sources.admit(rtcp::sender(datagram)?) {
+            return None;
+        }
+        let plain = guarded(|| srtp.unprotect_reports(datagram)).ok()??;
         Some(rtcp::read(&plain, self.ssrc))
     }
 
     /// Protects one RTP packet.
-    pub(crate) fn protect(&mut self, now: Instant, header: RtpHeader, payload: &[u8]) -> Option<Transmit> {
-        if !self.is_connected() {
-            return None;
-        }
-        let packet = rtc::rtp::Packet {
-            header: rtc::rtp::Header {
-                version: 2,
-                marker: header.marker,
-                payload_type: header.payload_type,
-                sequence_number: header.sequence,
-                timestamp: header.timestamp,
-                ssrc: header.ssrc,
-                ..Default::default()
-            },
-            payload: Bytes::copy_from_slice(payload),
-        };
-        let message = RTCMessage::RtpPacket(String::new(), packet);
-        self.connection.handle_write(TaggedRTCMessage { now, message }).ok()?;
-        self.poll_transmit()
+    pub(crate) fn protect(&mut self, header: RtpHeader, payload: &[u8]) -> Option<Transmit> {
+        let to = self.nominated.filter(|_| self.is_connected())?;
+        let mut datagram = [0u8; HEADER + MAX_PAYLOAD];
+        let length = HEADER + payload.len().min(MAX_PAYLOAD);
+        datagram[..HEADER].copy_from_slice(&header.to_bytes());
+        datagram[HEADER..length].copy_from_slice(&payload[..length - HEADER]);
+        let bytes = self.srtp.as_mut()?.protect(&datagram[..length])?;
+        Some(Transmit { to, bytes })
     }
 
     /// Protects an RTCP compound packet.
-    pub(crate) fn protect_reports(&mut self, now: Instant, compound: &[u8]) -> Option<Transmit> {
-        if !self.is_connected() {
-            return None;
-        }
-        let packets = rtc::rtcp::packet::unmarshal(&mut Bytes::copy_from_slice(compound)).ok()?;
-        let message = RTCMessage::RtcpPacket(String::new(), packets);
-        self.connection.handle_write(TaggedRTCMessage { now, message }).ok()?;
-        self.poll_transmit()
+    pub(crate) fn protect_reports(&mut self, compound: &[u8]) -> Option<Transmit> {
+        let to = self.nominated.filter(|_| self.is_connected())?;
+        let bytes = self.srtp.as_mut()?.protect_reports(compound)?;
+        Some(Transmit { to, bytes })
     }
 
     /// The next datagram to send.
@@ -302,6 +327,10 @@ impl WebrtcLeg {
         while let Some(event) = self.connection.poll_event() {
             let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event else { continue };
             match (state, self.phase) {
+                (RTCPeerConnectionState::Connected, Phase::Connecting { .. }) if self.srtp.is_none() => {
+                    warn!("a browser's connection exported no keys for its media");
+                    return Some(self.end(DisconnectReason::TransportFailed));
+                }
                 (RTCPeerConnectionState::Connected, Phase::Connecting { .. }) => {
                     self.phase = Phase::Connected { consent_until: now + self.consent_timeout };
                     return Some(Change::Connected);
@@ -405,9 +434,13 @@ fn attribute(description: &str, name: &str) -> Option<String> {
         .next()
 }
 
-fn build(now: Instant, settings: &AnswerSettings<'_>) -> rtc::shared::error::Result<RTCPeerConnection> {
+fn build(
+    now: Instant,
+    settings: &AnswerSettings<'_>,
+    keying: Arc<Keying>,
+) -> rtc::shared::error::Result<RTCPeerConnection> {
     let engine = SettingEngineBuilder::new()
-        .with_crypto_provider(settings.identity.provider.clone())
+        .with_crypto_provider(keying)
         .with_lite(true)
         .with_answering_dtls_role(RTCDtlsRole::Server)
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
@@ -487,4 +520,20 @@ fn negotiate(
     connection.set_local_description(now, answer)?;
     let answer = connection.local_description().map(|description| description.sdp).unwrap_or_default();
     Ok(offer_filter::tidy_answer(&answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_cannot_use_up_the_room_of_what_was_promised() {
+        let mut sources =
+            Sources::of("v=0\r\na=ssrc:7 cname:x\r\na=ssrc:7 msid:a b\r\na=ssrc:8 cname:x\r\na=ssrc:what\r\n");
+        let admitted = (1000..2000).filter(|ssrc| sources.admit(*ssrc)).count();
+        assert_eq!(admitted, SOURCES);
+        assert!(sources.admit(7) && sources.admit(8) && sources.admit(1000) && !sources.admit(1999));
+        sources.promise("a=ssrc:9\r\n");
+        assert!(sources.admit(9), "a later description");
+    }
 }

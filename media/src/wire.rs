@@ -26,10 +26,10 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Sends one RTP packet to the leg's party. Failures are counted: sound is never sent twice.
-    pub(crate) fn send(&self, leg: &mut Leg, now: Instant, header: RtpHeader, payload: &[u8]) {
+    pub(crate) fn send(&self, leg: &mut Leg, header: RtpHeader, payload: &[u8]) {
         let sent = match &mut leg.transport {
             Transport::Browser(browser) => {
-                browser.protect(now, header, payload).map(|transmit| self.send_to_browser(&transmit))
+                browser.protect(header, payload).map(|transmit| self.send_to_browser(&transmit))
             }
             Transport::Carrier(carrier) => carrier.destination().map(|to| {
                 let mut datagram = [0u8; HEADER + MAX_PAYLOAD];
@@ -93,7 +93,7 @@ impl Wire {
         let compound = rtcp::compound(leg.output.ssrc(), sent, block, heard);
         match &mut leg.transport {
             Transport::Browser(browser) => {
-                if let Some(transmit) = browser.protect_reports(now, &compound) {
+                if let Some(transmit) = browser.protect_reports(&compound) {
                     let _ = self.send_to_browser(&transmit);
                 }
             }

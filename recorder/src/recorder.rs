@@ -55,7 +55,7 @@ impl RecorderConfig {
             dir: dir.into(),
             queue_frames: 500,
             flush_every: Duration::from_millis(700),
-            drain_every: Duration::from_millis(100),
+            drain_every: Duration::from_millis(200),
             sync_every: Duration::from_secs(5),
             min_free_bytes: 1 << 30,
             reserve_bytes: 64 << 20,
