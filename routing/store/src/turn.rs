@@ -1,9 +1,11 @@
 //! One turn of one core: its journal and its changes, committed together or not at all.
 
+use std::collections::BTreeMap;
+
 use ringback_routing::{
     agent::{AgentRecord, AgentState, Presence},
     contact::{Attempt, AttemptResult, AttemptState, Channel, Contact, ContactState, Outcome},
-    ids::{AgentId, ContactId, ReasonCode, TenantId},
+    ids::{AgentId, AttemptId, ContactId, ReasonCode, TenantId},
     output::{Change, Fact},
     time::Timestamp,
 };
@@ -77,17 +79,34 @@ async fn write_turn(conn: &mut Conn, turn: &TurnWrite) -> Result<(), StoreError>
     for change in &turn.changes {
         write_change(conn, &turn.tenant, change).await?;
     }
+    let attempts = attempts_of(&turn.changes);
     // A number that one contact of this turn lets go may be dialled for another: what ended is written first.
     for over in [true, false] {
-        for change in &turn.changes {
-            if let Change::ContactSaved { contact } = change {
-                for attempt in contact.attempts.iter().filter(|attempt| is_over(attempt) == over) {
-                    save_attempt(conn, &turn.tenant, contact, attempt).await?;
-                }
-            }
+        for saved in attempts.values().filter(|saved| is_over(saved.last) == over) {
+            save_attempt(conn, &turn.tenant, saved).await?;
         }
     }
     Ok(())
+}
+
+/// An attempt of a turn, which may save its contact several times.
+struct SavedAttempt<'a> {
+    /// As it was when the attempt first came up: whose number is dialled.
+    first: &'a Contact,
+    /// How the attempt stands at the turn's end. What it was before must not be written after it.
+    last: &'a Attempt,
+}
+
+fn attempts_of(changes: &[Change]) -> BTreeMap<AttemptId, SavedAttempt<'_>> {
+    let mut attempts: BTreeMap<AttemptId, SavedAttempt<'_>> = BTreeMap::new();
+    for change in changes {
+        let Change::ContactSaved { contact } = change else { continue };
+        for attempt in &contact.attempts {
+            let saved = attempts.entry(attempt.id).or_insert(SavedAttempt { first: contact, last: attempt });
+            saved.last = attempt;
+        }
+    }
+    attempts
 }
 
 async fn write_change(conn: &mut Conn, tenant: &TenantId, change: &Change) -> Result<(), StoreError> {
@@ -145,8 +164,7 @@ async fn save_contact(conn: &mut Conn, tenant: &TenantId, contact: &Contact) -> 
 async fn save_attempt(
     conn: &mut Conn,
     tenant: &TenantId,
-    contact: &Contact,
-    attempt: &Attempt,
+    &SavedAttempt { first: contact, last: attempt }: &SavedAttempt<'_>,
 ) -> Result<(), StoreError> {
     let (state, result) = match &attempt.state {
         AttemptState::Dialling => ("dialling", None),

@@ -21,6 +21,7 @@ on_both! {
     one_dialog_per_number
     callers_hold_no_number
     a_number_let_go_may_be_dialled_in_the_same_turn
+    an_attempt_is_what_it_was_last_in_its_turn
     a_refused_turn_leaves_nothing
     attempts_are_unique_within_the_callback
     closed_contacts_are_not_loaded
@@ -128,6 +129,34 @@ async fn a_number_let_go_may_be_dialled_in_the_same_turn(database: Database) {
     let mut two = contact(2, "+19165550101");
     two.attempts.push(attempt(2, 1, AttemptState::Dialling));
     assert_eq!(store.commit(turn(&a, epoch, vec![saved(&two), saved(&one)])).await, Ok(()));
+}
+
+/// A carrier that rings and refuses at once gives two events of one turn, and its contact is saved twice.
+async fn an_attempt_is_what_it_was_last_in_its_turn(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let epoch_a = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let epoch_b = store.acquire_lease(&b, "n1", at(0)).await.expect("lease");
+    let mut one = contact(1, "+19165550101");
+    one.attempts.push(attempt(1, 1, AttemptState::Dialling));
+    store.commit(turn(&a, epoch_a, vec![saved(&one)])).await.expect("commit");
+    let ringing = one.clone();
+    one.attempts[0].state = AttemptState::Ended { result: AttemptResult::NoAnswer };
+    store.commit(turn(&a, epoch_a, vec![saved(&ringing), saved(&one)])).await.expect("commit");
+    let mut two = contact(2, "+19165550101");
+    two.attempts.push(attempt(2, 1, AttemptState::Dialling));
+    assert_eq!(store.commit(turn(&b, epoch_b, vec![saved(&two)])).await, Ok(()), "the number was let go");
+    // From dialling to another number of the same customer in one turn: the row keeps the number dialled.
+    let mut moved = two.clone();
+    moved.attempts[0].state = AttemptState::Ended { result: AttemptResult::Busy };
+    moved.attempts.push(attempt(2, 2, AttemptState::Dialling));
+    let dialled = moved.clone();
+    moved.customer.number_key = "key-of-another".into();
+    store.commit(turn(&b, epoch_b, vec![saved(&dialled), saved(&moved)])).await.expect("commit");
+    let mut three = contact(3, "+19165550101");
+    three.attempts.push(attempt(3, 1, AttemptState::Dialling));
+    let refused = store.commit(turn(&a, epoch_a, vec![saved(&three)])).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
 }
 
 async fn a_refused_turn_leaves_nothing(database: Database) {
