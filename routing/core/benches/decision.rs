@@ -244,7 +244,7 @@ fn main() {
             matching.0.push(bench.take(Event::AgentStateRequested { agent: agent.clone(), state }));
             let Some(Deed::ReserveChannel { contact, .. }) = bench.deeds.first() else { continue };
             let contact = *contact;
-            offering.0.push(bench.take(Event::ChannelGranted { contact, trunk: "carrier".into() }));
+            offering.0.push(bench.take(Event::ChannelGranted { contact, trunk: "carrier".into(), answers: None }));
             let Some(Deed::PresentOffer { offer, .. }) = bench.deeds.first() else { continue };
             let offer = *offer;
             accepting.0.push(bench.take(Event::OfferAccepted { agent: agent.clone(), offer }));
@@ -253,6 +253,7 @@ fn main() {
             if let Some(Deed::ReserveChannel { contact, .. }) = bench.deeds.last() {
                 let denied = Event::ChannelDenied {
                     contact: *contact,
+                    answers: None,
                     reason: DenialReason::NumberInCall,
                     retry_after: Millis(100),
                 };

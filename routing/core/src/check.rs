@@ -28,7 +28,7 @@ impl Core {
     /// The agent kept free while a channel for this contact is asked for.
     pub fn kept_for(&self, contact: ContactId) -> Option<&AgentId> {
         match &self.contacts.get(&contact)?.channel {
-            ChannelHold::Asked { agent } => Some(agent),
+            ChannelHold::Asked { agent, .. } => Some(agent),
             _ => None,
         }
     }
@@ -172,7 +172,7 @@ impl Core {
         let queued = matches!(contact.state, ContactState::Queued { .. });
         match channel {
             ChannelHold::None => assert!(!running, "a leg has a channel: {contact:?}"),
-            ChannelHold::Asked { agent } => {
+            ChannelHold::Asked { agent, .. } => {
                 assert!(queued && !running && self.timers.get(&Timer::ChannelReply(id)).is_some());
                 if let Some(desk) = self.agents.get(agent) {
                     assert_eq!(desk.earmark, Some(id), "the agent kept for a reservation knows it");
@@ -248,7 +248,8 @@ impl Core {
             }
             if let Some(kept) = desk.earmark {
                 let asked = self.contacts.get(&kept).map(|entry| &entry.channel);
-                assert_eq!(asked, Some(&ChannelHold::Asked { agent: id.clone() }), "kept free for a reservation");
+                let keeps = matches!(asked, Some(ChannelHold::Asked { agent, .. }) if agent == id);
+                assert!(keeps, "kept free for a reservation: {asked:?}");
             }
             assert_eq!(desk.listed, self.listing(id), "{id} is listed as room and reach say");
             let auto = self.timers.get(&Timer::AutoReturn(id.clone()));

@@ -96,6 +96,8 @@ pub(crate) enum ChannelHold {
     /// Asked for while this agent is kept free for it.
     Asked {
         agent: AgentId,
+        /// The command that asks.
+        question: CommandId,
     },
     Held {
         trunk: TrunkId,
@@ -230,9 +232,9 @@ impl Core {
                 self.wrap_up_finished(now, &agent, segment, dispositions, note)
             }
             Event::WrapUpExtended { agent, segment, by } => self.wrap_up_extended(now, &agent, segment, by),
-            Event::ChannelGranted { contact, trunk } => self.channel_granted(now, contact, trunk),
-            Event::ChannelDenied { contact, reason, retry_after } => {
-                self.channel_denied(now, contact, reason, retry_after)
+            Event::ChannelGranted { contact, trunk, answers } => self.channel_granted(now, contact, trunk, answers),
+            Event::ChannelDenied { contact, answers, reason, retry_after } => {
+                self.channel_denied(now, contact, answers, reason, retry_after)
             }
             Event::LegRerouted { leg, trunk } => self.leg_rerouted(leg, trunk),
             Event::LegRinging { leg } => self.leg_ringing(now, leg),

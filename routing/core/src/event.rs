@@ -134,9 +134,15 @@ pub enum Event {
     ChannelGranted {
         contact: ContactId,
         trunk: TrunkId,
+        /// The command this answers: an answer to a question that has been taken back is none to the next one. Absent in
+        /// journals of versions that did not say it; then it answers whatever is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<CommandId>,
     },
     ChannelDenied {
         contact: ContactId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<CommandId>,
         reason: DenialReason,
         retry_after: Millis,
     },

@@ -59,7 +59,7 @@ impl Core {
     fn why_channel(&self, entry: &Entry) -> ChannelWhy {
         match &entry.channel {
             _ if entry.contact.is_on_line() => ChannelWhy::NotNeeded,
-            ChannelHold::Asked { agent } => ChannelWhy::Asked { agent: agent.clone() },
+            ChannelHold::Asked { agent, .. } => ChannelWhy::Asked { agent: agent.clone() },
             ChannelHold::Held { .. } => ChannelWhy::Held,
             ChannelHold::Refused => ChannelWhy::NumberInCall,
             ChannelHold::None if self.floor.shut => ChannelWhy::Closed,

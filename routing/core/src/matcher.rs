@@ -164,13 +164,15 @@ impl Core {
             self.make_offer(now, id, agent);
             return;
         }
-        entry.channel = ChannelHold::Asked { agent: agent.clone() };
         let number_key = entry.contact.customer.number_key.clone();
         self.unlist_contact(id);
         self.earmark(&agent, Some(id));
         self.timers.set(Timer::ChannelReply(id), now + CHANNEL_REPLY_LIMIT);
         let trunks = self.config.callback.trunks.clone();
-        self.deed(now, Deed::ReserveChannel { contact: id, number_key, trunks });
+        let question = self.deed(now, Deed::ReserveChannel { contact: id, number_key, trunks });
+        if let Some(entry) = self.contacts.get_mut(&id) {
+            entry.channel = ChannelHold::Asked { agent, question };
+        }
     }
 
     fn earmark(&mut self, agent: &AgentId, contact: Option<ContactId>) {
@@ -189,7 +191,7 @@ impl Core {
                 self.timers.cancel(&Timer::NumberRetry(id));
                 return;
             }
-            ChannelHold::Asked { agent } => {
+            ChannelHold::Asked { agent, .. } => {
                 self.timers.cancel(&Timer::ChannelReply(id));
                 self.earmark(&agent, None);
             }
@@ -206,9 +208,14 @@ impl Core {
         now: Timestamp,
         id: ContactId,
         trunk: TrunkId,
+        answers: Option<CommandId>,
     ) -> Result<Receipt, Rejection> {
         let asked = match self.contacts.get(&id).map(|entry| &entry.channel) {
-            Some(ChannelHold::Asked { agent }) => agent.clone(),
+            // The question it answers was taken back, and what it grants with it; the one that stands gets its own answer.
+            Some(ChannelHold::Asked { question, .. }) if answers.is_some_and(|answered| answered != *question) => {
+                return Err(Rejection::WrongState);
+            }
+            Some(ChannelHold::Asked { agent, .. }) => agent.clone(),
             Some(ChannelHold::Held { .. }) => return Err(Rejection::WrongState),
             // A grant that nobody waits for any more goes straight back.
             Some(ChannelHold::None | ChannelHold::Refused) | None => {
@@ -236,8 +243,10 @@ impl Core {
         if let Some(other) = bumped {
             self.earmark(&agent, None);
             self.earmark(&asked, Some(other));
-            if let Some(entry) = self.contacts.get_mut(&other) {
-                entry.channel = ChannelHold::Asked { agent: asked };
+            if let Some(Entry { channel: ChannelHold::Asked { agent, .. }, .. }) =
+                self.contacts.get_mut(&other).map(|entry| &mut **entry)
+            {
+                *agent = asked;
             }
         }
         self.make_offer(now, id, agent);
@@ -275,11 +284,15 @@ impl Core {
         &mut self,
         now: Timestamp,
         id: ContactId,
+        answers: Option<CommandId>,
         why: DenialReason,
         retry_after: Millis,
     ) -> Result<Receipt, Rejection> {
         let entry = self.contacts.get_mut(&id).ok_or(Rejection::NoSuchContact)?;
-        let ChannelHold::Asked { agent } = entry.channel.clone() else { return Err(Rejection::WrongState) };
+        let ChannelHold::Asked { agent, question } = entry.channel.clone() else { return Err(Rejection::WrongState) };
+        if answers.is_some_and(|answered| answered != question) {
+            return Err(Rejection::WrongState);
+        }
         let retry = now + retry_after.clamp(SHORTEST_RETRY, LONGEST_RETRY);
         self.timers.cancel(&Timer::ChannelReply(id));
         if why == DenialReason::NumberInCall {
@@ -301,7 +314,7 @@ impl Core {
 
     pub(crate) fn channel_reply_missing(&mut self, now: Timestamp, id: ContactId) {
         self.deed(now, Deed::ReleaseChannel { contact: id });
-        let denied = self.channel_denied(now, id, DenialReason::AllBusy, CHANNEL_RETRY_AFTER_SILENCE);
+        let denied = self.channel_denied(now, id, None, DenialReason::AllBusy, CHANNEL_RETRY_AFTER_SILENCE);
         debug_assert!(denied.is_ok(), "the timer ends with the reservation");
     }
 

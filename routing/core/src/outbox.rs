@@ -28,9 +28,10 @@ impl Core {
         self.outbox.changes.push_back(Change::ContactFact { contact, at, fact });
     }
 
-    pub(crate) fn deed(&mut self, now: Timestamp, deed: Deed) {
+    pub(crate) fn deed(&mut self, now: Timestamp, deed: Deed) -> CommandId {
         let id = CommandId(self.ids.mint(now));
         self.outbox.commands.push_back(Command { id, deed });
+        id
     }
 
     /// The contact's record has changed: it is saved with the next drain.

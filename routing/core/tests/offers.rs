@@ -283,7 +283,7 @@ fn an_offer_is_accepted_once_and_by_its_agent_only() {
 fn a_denied_channel_is_asked_for_again() {
     let mut world = World::with_anna();
     let contact = world.request(1);
-    let deny = |reason| Event::ChannelDenied { contact, reason, retry_after: secs(2) };
+    let deny = |reason| Event::ChannelDenied { contact, answers: None, reason, retry_after: secs(2) };
     world.ok(deny(DenialReason::AllBusy));
     assert_eq!(world.row(contact).reason, Reason::NoFreeChannel);
     // While no channel is free, others do not ask either.
@@ -305,6 +305,31 @@ fn a_trunk_desk_that_never_answers_is_asked_again() {
     assert_did!(world, Deed::ReleaseChannel { .. });
     assert_did!(world, Deed::ReserveChannel { .. });
     assert!(world.is_queued(contact));
+}
+
+#[test]
+fn an_answer_to_a_question_taken_back_is_none_to_the_next() {
+    let mut world = World::with_anna();
+    let contact = world.request(1);
+    let first = world.question(contact);
+    // Nobody answers in time: what may still be granted is given back, and it is asked anew.
+    world.pass(secs(12));
+    assert_did!(world, Deed::ReserveChannel { .. });
+    let second = world.question(contact);
+    assert_ne!(first, second);
+    let grant = |question| Event::ChannelGranted { contact, trunk: "carrier".into(), answers: Some(question) };
+    let deny = |question| Event::ChannelDenied {
+        contact,
+        answers: Some(question),
+        reason: DenialReason::NumberInCall,
+        retry_after: secs(2),
+    };
+    assert_eq!(world.take(grant(first)), Err(Rejection::WrongState));
+    assert_eq!(world.take(deny(first)), Err(Rejection::WrongState));
+    assert!(world.deeds.is_empty(), "nor is the second one's grant given back for it");
+    assert!(world.row(contact).segments.is_empty(), "nobody is offered a call that has no channel");
+    world.ok(grant(second));
+    assert!(matches!(world.segment(contact).state, SegmentState::Offered { .. }));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod world;
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveTime;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::Deed, time::*};
 use world::{engine::Engine, *};
@@ -314,13 +316,27 @@ impl Day {
     fn channel_event(&mut self) -> Event {
         let asked = self.engine.asked.clone();
         let any = self.contact();
+        if self.roll(12) == 0
+            && let Some((contact, answers)) = self.outdated_question()
+        {
+            return Event::ChannelGranted { contact, trunk: "carrier".into(), answers: Some(answers) };
+        }
         let contact = if self.roll(15) == 0 { any } else { self.pick(&asked).unwrap_or(any) };
         if self.roll(4) > 0 {
-            return Event::ChannelGranted { contact, trunk: "carrier".into() };
+            let answers = (self.roll(2) == 0 && asked.contains(&contact)).then(|| self.world.question(contact));
+            return Event::ChannelGranted { contact, trunk: "carrier".into(), answers };
         }
         use DenialReason::*;
         let reason = [AllBusy, TrunksDown, NumberInCall, Draining][self.roll(4) as usize];
-        Event::ChannelDenied { contact, reason, retry_after: Millis(self.roll(5000) as i64) }
+        Event::ChannelDenied { contact, answers: None, reason, retry_after: Millis(self.roll(5000) as i64) }
+    }
+
+    /// One that was taken back, or answered, and asked again.
+    fn outdated_question(&mut self) -> Option<(ContactId, CommandId)> {
+        let latest: BTreeMap<ContactId, CommandId> = self.world.questions.iter().copied().collect();
+        let old = |(contact, id): &&(ContactId, CommandId)| latest.get(contact) != Some(id);
+        let outdated: Vec<_> = self.world.questions.iter().rev().filter(old).take(50).copied().collect();
+        self.pick(&outdated)
     }
 
     fn house_event(&mut self) -> Event {
@@ -361,7 +377,11 @@ impl Day {
     }
 
     fn take(&mut self, event: Event) {
-        if let Event::ChannelGranted { contact, .. } | Event::ChannelDenied { contact, .. } = &event {
+        let outdated = matches!(&event, Event::ChannelGranted { contact, answers: Some(answered), .. }
+            if self.world.question(*contact) != *answered);
+        if let Event::ChannelGranted { contact, .. } | Event::ChannelDenied { contact, .. } = &event
+            && !outdated
+        {
             let unasked = !self.engine.asked.contains(contact);
             let held = self.engine.channels.contains(contact);
             // A trunk desk answers what was asked; a stray grant is one whose asking was taken back meanwhile.
@@ -460,7 +480,7 @@ impl Day {
             }
         }
         while let Some(contact) = self.engine.asked.first().copied() {
-            self.take(Event::ChannelGranted { contact, trunk: "carrier".into() });
+            self.take(Event::ChannelGranted { contact, trunk: "carrier".into(), answers: None });
         }
         for (offer, (_, agent)) in self.engine.offers.clone() {
             self.take(Event::OfferAccepted { agent, offer });

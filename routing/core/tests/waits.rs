@@ -242,7 +242,7 @@ impl Centre {
     fn carry_out(&mut self, deed: Deed) {
         match deed {
             Deed::ReserveChannel { contact, .. } => {
-                self.plan_event(0.0, Event::ChannelGranted { contact, trunk: "carrier".into() });
+                self.plan_event(0.0, Event::ChannelGranted { contact, trunk: "carrier".into(), answers: None });
             }
             // One in fifty is not looked at and lapses.
             Deed::PresentOffer { offer, agent, .. } if self.chance.next() >= 0.02 => {

@@ -29,15 +29,15 @@ impl Hands {
     pub async fn run(self, mut deeds: mpsc::Receiver<Command>) {
         while let Some(command) = deeds.recv().await {
             tracing::debug!(tenant = %self.tenant, id = %command.id, "deed {}", name_of(&command.deed));
-            self.carry_out(command.deed).await;
+            self.carry_out(command).await;
         }
     }
 
-    async fn carry_out(&self, deed: Deed) {
+    async fn carry_out(&self, command: Command) {
         let media = &self.plant.media;
-        match deed {
+        match command.deed {
             Deed::ReserveChannel { contact, number_key, trunks } => {
-                self.reserve(contact, &number_key, &trunks).await;
+                self.reserve(command.id, contact, &number_key, &trunks).await;
             }
             Deed::ReleaseChannel { contact } => self.release_channel(contact),
             Deed::PresentOffer { .. } => self.plant.metrics.offers.add(1),
@@ -87,17 +87,17 @@ impl Hands {
         }
     }
 
-    async fn reserve(&self, contact: ContactId, number_key: &str, trunks: &[TrunkId]) {
+    async fn reserve(&self, question: CommandId, contact: ContactId, number_key: &str, trunks: &[TrunkId]) {
         let now = self.plant.clock.now();
         let answer = match self.is_still_in_call(contact) {
             true => Err(DenialReason::NumberInCall),
             false => self.plant.books.channels().reserve(&self.tenant, contact, number_key, trunks, now),
         };
         let event = match answer {
-            Ok(trunk) => Event::ChannelGranted { contact, trunk },
+            Ok(trunk) => Event::ChannelGranted { contact, trunk, answers: Some(question) },
             Err(reason) => {
                 let retry_after = Millis(i64::try_from(self.plant.limits.channel_retry.as_millis()).unwrap_or(2000));
-                Event::ChannelDenied { contact, reason, retry_after }
+                Event::ChannelDenied { contact, answers: Some(question), reason, retry_after }
             }
         };
         self.plant.tell(&self.tenant, event).await;

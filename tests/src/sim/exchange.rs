@@ -219,11 +219,11 @@ impl Exchange {
             None
         };
         if let Some((reason, retry_after)) = denied {
-            return Some(Event::ChannelDenied { contact, reason, retry_after });
+            return Some(Event::ChannelDenied { contact, answers: None, reason, retry_after });
         }
         self.numbers.insert(number, (tenant, contact));
         self.channels.insert((tenant, contact), number);
-        Some(Event::ChannelGranted { contact, trunk: "carrier".into() })
+        Some(Event::ChannelGranted { contact, trunk: "carrier".into(), answers: None })
     }
 
     /// A grant that comes although nobody waits for it any more; it is to be given back.
@@ -231,7 +231,7 @@ impl Exchange {
         let stray = !self.channels.contains_key(&(tenant, contact)) && !self.asked.contains_key(&(tenant, contact));
         stray.then(|| {
             self.channels.insert((tenant, contact), 0);
-            Event::ChannelGranted { contact, trunk: "carrier".into() }
+            Event::ChannelGranted { contact, trunk: "carrier".into(), answers: None }
         })
     }
 

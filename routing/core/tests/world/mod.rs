@@ -157,6 +157,8 @@ pub struct World {
     /// Outputs of the last drain.
     pub drained: usize,
     commands: BTreeSet<CommandId>,
+    /// Every question for a channel, in order, with the contact it was asked for.
+    pub questions: Vec<(ContactId, CommandId)>,
 }
 
 impl World {
@@ -189,6 +191,7 @@ impl World {
             keep_all: false,
             drained: 0,
             commands: BTreeSet::new(),
+            questions: vec![],
         };
         world.drain();
         world
@@ -284,6 +287,9 @@ impl World {
                 }
                 Output::Command(command) => {
                     assert!(self.commands.insert(command.id), "command ids never repeat");
+                    if let Deed::ReserveChannel { contact, .. } = command.deed {
+                        self.questions.push((contact, command.id));
+                    }
                     self.deeds.push(command.deed);
                 }
             }
@@ -403,7 +409,13 @@ impl World {
     }
 
     pub fn grant(&mut self, contact: ContactId) {
-        self.ok(Event::ChannelGranted { contact, trunk: "carrier".into() });
+        self.ok(Event::ChannelGranted { contact, trunk: "carrier".into(), answers: None });
+    }
+
+    /// The latest question for the contact's channel.
+    pub fn question(&self, contact: ContactId) -> CommandId {
+        let mut asked = self.questions.iter().rev();
+        asked.find(|(of, _)| *of == contact).expect("a channel was asked for").1
     }
 
     /// A queued contact with its channel granted and its offer made.
