@@ -132,6 +132,7 @@ async fn open_tenant(plant: &Arc<Plant>, inside: Inside) -> Result<(), StartErro
         limits: plant.limits.clone(),
         alarms: plant.alarms.clone(),
         metrics: plant.metrics.clone(),
+        books: plant.books.clone(),
     };
     let (deeds, inbox) = inside.deeds;
     let owner = Owner::open(setup, inside.boxes, deeds, inside.version).await?;

@@ -150,7 +150,8 @@ impl Channels {
 
     /// Nobody dials this number before `until`.
     pub fn block(&mut self, number_key: &str, until: Timestamp) {
-        self.blocked.insert(number_key.to_owned(), until);
+        let blocked = self.blocked.entry(number_key.to_owned()).or_insert(until);
+        *blocked = until.max(*blocked);
     }
 
     pub fn set_up(&mut self, trunk: &TrunkId, up: bool) {

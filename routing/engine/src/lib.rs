@@ -4,6 +4,7 @@
 //! the tenants share (SIP, media, recorder); listeners turn what those report into events again. Everything outside
 //! reaches it through [`Engine`], a cheap handle.
 
+mod aftermath;
 mod alarms;
 mod arrivals;
 mod boot;

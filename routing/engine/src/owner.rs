@@ -19,11 +19,13 @@ use ringback_store::{Store, StoreError, TurnWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
+    aftermath,
     alarms::{Alarm, Alarms},
     clock::Clock,
     config::EngineLimits,
     error::EngineError,
     metrics::Metrics,
+    plant::Books,
     turn::{Turn, start_body},
 };
 
@@ -62,6 +64,7 @@ pub(crate) struct OwnerSetup {
     pub limits: EngineLimits,
     pub alarms: Arc<Alarms>,
     pub metrics: Arc<Metrics>,
+    pub books: Arc<Books>,
 }
 
 /// What the owner does next.
@@ -78,7 +81,14 @@ enum Step {
 /// A turn that waits for the ledger, and the deeds that wait for the turn.
 struct Held {
     write: TurnWrite,
+    after: After,
+}
+
+/// What a turn brings about once the ledger has it.
+struct After {
     commands: Vec<Command>,
+    visible: bool,
+    configured: bool,
 }
 
 pub(crate) struct Owner {
@@ -218,26 +228,32 @@ impl Owner {
     /// Commits the turn, or holds it: its deeds stay undone and nothing else is taken until it is in the ledger, so live
     /// calls go on through a full disk and no caller is told what does not hold.
     async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
-        let Turn { journal, changes, commands, visible } = turn;
+        let Turn { journal, changes, commands, visible, configured } = turn;
+        let after = After { commands, visible, configured };
         let write = TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes };
         let started = std::time::Instant::now();
         match self.setup.store.commit(write.clone()).await {
             Ok(()) => {
                 self.setup.metrics.turn(started.elapsed());
-                self.committed(commands, visible);
+                self.committed(after);
                 Ok(())
             }
             Err(error) => {
-                self.hold(Held { write, commands }, &error);
+                self.hold(Held { write, after }, &error);
                 Err(error)
             }
         }
     }
 
-    fn committed(&mut self, commands: Vec<Command>, visible: bool) {
+    fn committed(&mut self, after: After) {
         self.setup.alarms.clear(Alarm::LedgerRefuses);
-        self.backlog.extend(commands);
-        if visible {
+        self.backlog.extend(after.commands);
+        if after.configured {
+            // A core made anew in this process starts from what holds now, not from what held at the program's start.
+            self.setup.config = self.core.config().clone();
+            self.setup.agents = self.core.agent_configs().cloned().collect();
+        }
+        if after.visible {
             self.version.send_modify(|version| *version += 1);
         }
     }
@@ -254,13 +270,16 @@ impl Owner {
     async fn settle_held(&mut self) -> bool {
         let Some(held) = self.held.take() else { return true };
         match self.setup.store.commit(held.write.clone()).await {
-            Ok(()) => self.committed(held.commands, true),
-            Err(error @ StoreError::Conflict(_)) => {
+            Ok(()) => self.committed(held.after),
+            Err(StoreError::Conflict(number)) => {
+                // Somebody rings it whom this process does not know of: it is left alone as after a crash.
+                let until = self.now() + self.setup.config.callback.guard_time;
+                self.setup.books.channels().block(&number.number_key, until);
                 if !self.restore_from_rows().await {
-                    self.hold(held, &error);
+                    self.hold(held, &StoreError::Conflict(number));
                 }
             }
-            Err(_) if self.kept_already(&held.write).await => self.committed(held.commands, true),
+            Err(_) if self.kept_already(&held.write).await => self.committed(held.after),
             Err(error) => self.hold(held, &error),
         }
         self.held.is_none() && self.paused_until.is_none()
@@ -276,15 +295,21 @@ impl Owner {
         })
     }
 
-    /// The ledger can never take the held turn: the core is discarded and starts from what the ledger has. False while
-    /// not even that can be read.
+    /// The ledger can never take the held turn: the core is discarded and starts from what the ledger has. What the
+    /// discarded one held outside is given back, and the agents, whose browsers have not gone anywhere, are there again.
+    /// False while not even the ledger can be read.
     async fn restore_from_rows(&mut self) -> bool {
         let now = self.now();
         match restore(&self.setup, &self.tenant, now).await {
             Ok((core, body)) => {
-                self.core = core;
+                let before = std::mem::replace(&mut self.core, core);
+                self.backlog.extend(aftermath::given_back(&before));
                 let mut turn = Turn::default();
                 turn.start(&mut self.core, &mut self.seq, now, body);
+                for event in aftermath::still_here(&before) {
+                    // Who was added by the turn that is lost is not known to the new core.
+                    let _ = turn.event(&mut self.core, &mut self.seq, now, event);
+                }
                 // A failure holds the start itself; it is tried again like any turn.
                 let _ = self.commit(turn).await;
                 true

@@ -20,6 +20,8 @@ pub(crate) struct Turn {
     pub commands: Vec<Command>,
     /// Whether a view of the core may be another one now: that somebody wrote in a chat moves nothing but a timer.
     pub visible: bool,
+    /// Whether it changed what the tenant or its agents are set to.
+    pub configured: bool,
 }
 
 impl Turn {
@@ -33,6 +35,14 @@ impl Turn {
     ) -> Result<Receipt, Rejection> {
         let body = to_json(&event);
         self.visible |= !matches!(event, Event::ChatActivity { .. });
+        self.configured |= matches!(
+            event,
+            Event::TenantConfigured { .. }
+                | Event::AgentConfigured { .. }
+                | Event::AgentRemoved { .. }
+                | Event::ClosureDeclared { .. }
+                | Event::ClosureLifted
+        );
         let answer = core.handle(now, event);
         self.drain(core, seq, now, JournalKind::Event, body);
         answer
