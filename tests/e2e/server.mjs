@@ -81,13 +81,14 @@ export class Server {
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
    * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
+   * `port`: where it is served; `more`: tables besides.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, more = '' }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
     self.disk = disk;
-    self.port = await freePort();
+    self.port = port ?? (await freePort());
     /** Where the tests themselves ask: nothing stands between them and the server. */
     self.direct = `http://localhost:${self.port}`;
     /** As browsers see it. */
@@ -172,7 +173,7 @@ ${table({ webrtc: `127.0.0.1:${self.webrtc}`, rtp: '127.0.0.1', rtp_ports: `${rt
 dir = "${self.recordings}"
 min_free_mib = 1
 [limits]
-${table({ logins_per_minute: 6000, callbacks_per_minute: 6000, callbacks_per_number_per_hour: 6000, pages_per_minute: 6000, public_api_per_minute: 6000, staff_api_per_minute: 60000, ...limits })}
+${table({ logins_per_minute: 6000, callbacks_per_minute: 6000, callbacks_per_number_per_hour: 6000, callbacks_per_address_per_hour: 6000, callbacks_per_network_per_hour: 6000, callbacks_per_tenant_per_hour: 6000, rings_per_number_per_day: 6000, pages_per_minute: 6000, public_api_per_minute: 6000, staff_api_per_minute: 60000, ...limits })}
 [[trunk]]
 ${table({ id: 'carrier', host: '127.0.0.1', port: carrierPort, channels: 30, caller_id: '+19165550000', options_seconds: 1, ...trunk })}
 ${trunks.map((more) => `[[trunk]]\n${table({ host: '127.0.0.1', channels: 30, caller_id: '+19165550001', options_seconds: 1, ...more })}`).join('\n')}
@@ -208,6 +209,7 @@ from = "09:00"
 to = "12:00"
 `)}
 ${tenant('alpine', 'Alpine', ALL_DAY)}
+${more}
 `,
     );
     for (const person of staff) self.addUser(person);

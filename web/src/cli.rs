@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use ringback_store::Role;
 
+use crate::users;
+
 pub const HELP: &str = "\
 ringback: a self-hosted contact centre server
 
@@ -12,6 +14,7 @@ ringback: a self-hosted contact centre server
   ringback check-config --config FILE               says what is wrong, by line and key, or what is in force
   ringback user add --config FILE --role ROLE [--tenant ID] [--name NAME] [--no-reject] USER
                                                     the password is read from standard input
+  ringback verify-audit --config FILE               recomputes every audit chain and names the first broken row
   ringback openapi                                  prints the OpenAPI description
   ringback --version | --help
 
@@ -24,6 +27,7 @@ pub enum Command {
     Serve { config: PathBuf },
     CheckConfig { config: PathBuf },
     UserAdd(UserAdd),
+    VerifyAudit { config: PathBuf },
     OpenApi,
     Version,
     Help,
@@ -57,6 +61,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, String>
         }
         Some("serve") => Command::Serve { config: words.config()? },
         Some("check-config") => Command::CheckConfig { config: words.config()? },
+        Some("verify-audit") => Command::VerifyAudit { config: words.config()? },
         Some("openapi") => Command::OpenApi,
         Some("user") => user(&mut words)?,
         Some(other) => return Err(format!("there is no command `{other}`")),
@@ -82,8 +87,7 @@ fn user(words: &mut Words) -> Result<Command, String> {
         no_reject: words.flag("--no-reject"),
         id: words.plain()?.ok_or("user add needs the user's name")?,
     };
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.@".contains(&byte);
-    if add.id.is_empty() || add.id.len() > 64 || !add.id.bytes().all(fits) {
+    if !users::is_name(&add.id) {
         return Err("a user's name has 1 to 64 of a-z, 0-9, - _ . @".to_owned());
     }
     match (role, &add.tenant) {
@@ -146,6 +150,7 @@ mod tests {
         assert_eq!(read("--version"), Ok(Command::Version));
         assert_eq!(read(""), Ok(Command::Help));
         assert_eq!(read("openapi"), Ok(Command::OpenApi));
+        assert_eq!(read("verify-audit --config c"), Ok(Command::VerifyAudit { config: "c".into() }));
         let http = "127.0.0.1:8080".parse().unwrap();
         assert_eq!(read("demo"), Ok(Command::Demo { data_dir: "demo-data".into(), http }));
         let add = read("user add --config c --tenant sacramento --role agent --name Maria maria").unwrap();

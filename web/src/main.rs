@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use ringback::{
     cli::{self, Command},
     config::{LogFormat, ServerConfig},
-    demo, http, run,
+    demo, evidence, http, run,
     start::RunError,
     users,
 };
@@ -43,6 +43,14 @@ fn perform(command: Command) -> Result<(), RunError> {
         Command::Version => say(concat!("ringback ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::OpenApi => say(&http::openapi::text()),
         Command::CheckConfig { config } => say(&load(&config)?.redacted()),
+        Command::VerifyAudit { config } => {
+            let config = load(&config)?;
+            let (report, whole) = runtime()?.block_on(evidence::verify(&config))?;
+            say(&report);
+            if !whole {
+                return Err(RunError::Config("the audit is not as it was written".to_owned()));
+            }
+        }
         Command::UserAdd(add) => runtime()?.block_on(users::add(&add))?,
         Command::Serve { config } => {
             let config = load(&config)?;

@@ -32,6 +32,11 @@ const NANP_REFUSED_EXCHANGES: &[&str] = &["211", "311", "411", "511", "611", "71
 const NANP_REFUSED_AREAS: &[&str] =
     &["500", "521", "522", "533", "544", "566", "577", "588", "600", "700", "710", "900"];
 
+/// Country codes of no country: satellite systems (870 Inmarsat, 881 mobile satellite), international networks (882, 883),
+/// universal personal numbers (878), and shared services: 800 freephone, 808 shared cost, 979 premium, 888 relief, 991.
+/// Source: ITU-T, "List of Recommendation ITU-T E.164 assigned country codes" (annex to the Operational Bulletin).
+const NEVER_COUNTRY_CODES: &[u16] = &[800, 808, 870, 878, 881, 882, 883, 888, 979, 991];
+
 /// The kinds of number a tenant may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +55,18 @@ pub struct PhoneRules {
     pub default_country: country::Id,
     pub countries: Vec<country::Id>,
     pub kinds: Vec<NumberKind>,
+}
+
+impl PhoneRules {
+    /// Every country and kind there is, for naming numbers that are *not* to be called.
+    pub fn everything() -> Self {
+        use NumberKind::*;
+        Self {
+            default_country: country::US,
+            countries: DATABASE.iter().filter_map(|region| region.id().parse().ok()).collect(),
+            kinds: vec![FixedLine, Mobile, Voip, TollFree, PersonalNumber],
+        }
+    }
 }
 
 /// A number that may be dialled.
@@ -129,6 +146,9 @@ fn digits_of(typed: &str) -> Result<String, PhoneRefusal> {
 fn check(number: &PhoneNumber, rules: &PhoneRules) -> Result<(), PhoneRefusal> {
     if !number.is_valid() || number.extension().is_some() {
         return Err(PhoneRefusal::Invalid);
+    }
+    if NEVER_COUNTRY_CODES.contains(&number.code().value()) {
+        return Err(PhoneRefusal::Kind);
     }
     let national = number.national().to_string();
     if number.code().value() == 1 {

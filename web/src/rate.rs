@@ -86,6 +86,21 @@ pub fn address_key(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network an address is of: IPv4 /24, IPv6 /48, the usual share of one customer of a provider.
+pub fn network_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(four) => {
+            let [a, b, c, _] = four.octets();
+            IpAddr::from([a, b, c, 0])
+        }
+        IpAddr::V6(six) => {
+            let mut octets = six.octets();
+            octets[6..].fill(0);
+            IpAddr::from(octets)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +135,10 @@ mod tests {
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        let network = |text: &str| network_key(text.parse().unwrap());
+        assert_eq!(network("192.0.2.1"), network("192.0.2.200"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:7:1::1"), network("2001:db8:7:2::9"));
+        assert_ne!(network("2001:db8:7::1"), network("2001:db8:8::1"));
     }
 }

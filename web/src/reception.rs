@@ -102,6 +102,7 @@ impl Reception for Switchboard {
             number_key,
             customer_id: None,
             verified: false,
+            number_proven: false,
             language: "".into(),
             page: None,
             context: Default::default(),

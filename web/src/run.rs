@@ -12,10 +12,11 @@ use tokio::{
 use crate::{
     config::ServerConfig,
     demo::portal::DemoPortal,
+    gate::{self, Gate},
     http::routes,
     server::{Listening, bind},
     start::{self, RunError},
-    state::{self, App},
+    state::{self, App, Outside},
     tls::CertificateFiles,
 };
 
@@ -41,9 +42,11 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
         Some(_) => crate::demo::prompts()?,
         None => start::library(&config)?,
     };
-    let engine = start::engine(&config, store.clone(), library).await?;
     let key = state::installation_key(&store).await?;
-    let app = App::new(config, engine, store, key, demo);
+    let gate = Arc::new(Gate::new(&config, store.clone(), key.clone()));
+    let engine = start::engine(&config, store.clone(), library, gate.clone()).await?;
+    let outside = Outside::new(&config).map_err(|error| RunError::Config(error.to_string()))?;
+    let app = App::new(config, engine, store, key, gate, outside, demo);
     let (closing, closes) = watch::channel(false);
     let (reload, reloads) = watch::channel(0);
     let listening = Listening {
@@ -67,6 +70,7 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
             running.listen(&listening, *address, Some(config.clone())).await?;
         }
     }
+    tokio::spawn(gate::keep_audited(app.clone()));
     tokio::spawn(forget_expired(app));
     Ok(running)
 }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,7 +15,7 @@ use ringback_engine::{
 use ringback_routing::time::Timestamp;
 use ringback_store::{Store, StoreConfig, StoreError};
 
-use crate::{config::ServerConfig, prompts, reception::Switchboard, state, telephony};
+use crate::{config::ServerConfig, gate::Gate, prompts, reception::Switchboard, state, telephony};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -47,7 +48,12 @@ fn make_folder(path: &Path) -> Result<(), RunError> {
 }
 
 /// Starts telephony and routing on an open ledger.
-pub async fn engine(config: &ServerConfig, store: Store, prompts: PromptLibrary) -> Result<Engine, RunError> {
+pub async fn engine(
+    config: &ServerConfig,
+    store: Store,
+    prompts: PromptLibrary,
+    gate: Arc<Gate>,
+) -> Result<Engine, RunError> {
     make_folder(&config.recordings_dir)?;
     let mut tenants = Vec::new();
     for tenant in &config.tenants {
@@ -66,6 +72,7 @@ pub async fn engine(config: &ServerConfig, store: Store, prompts: PromptLibrary)
         reception: Switchboard::new(config, state::installation_key(&store).await?),
         tenants,
         prompts,
+        gate,
         limits: EngineLimits::default(),
     };
     Ok(Engine::start(engine, store).await?)

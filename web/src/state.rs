@@ -19,6 +19,11 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use crate::{
     assets::Assets,
     config::{Face, LimitsTable, ServerConfig},
+    fetch::FetchError,
+    gate::Gate,
+    key_sets::KeySets,
+    lockout::Lockouts,
+    oidc::Provider,
     rate::{Allowance, RateLimiter},
     token,
 };
@@ -45,12 +50,17 @@ pub struct Shared {
     /// Made once per installation; keys digests of numbers and form tokens.
     pub installation_key: Vec<u8>,
     pub rates: Rates,
+    pub gate: Arc<Gate>,
     pub password_checks: Arc<Semaphore>,
     pub streams: Arc<Semaphore>,
     pub sockets: Arc<Semaphore>,
     pub chat_sockets: Arc<Semaphore>,
-    /// Digests of session tokens that were signed out.
-    pub revoked: broadcast::Sender<String>,
+    /// Whose sockets and streams have to end.
+    pub revoked: broadcast::Sender<Revoked>,
+    pub lockouts: Lockouts,
+    /// Where staff sign in with their corporate accounts, if anywhere.
+    pub oidc: Option<Provider>,
+    pub key_sets: KeySets,
     pub desks: Desks,
     /// True once the server goes down: live calls go on.
     pub draining: watch::Sender<bool>,
@@ -62,6 +72,37 @@ pub struct Shared {
     pub listened: Mutex<HashMap<String, Instant>>,
     /// The demo portal, in the demo only.
     pub demo: Option<crate::demo::portal::DemoPortal>,
+}
+
+/// The servers of others that are asked.
+pub struct Outside {
+    pub oidc: Option<Provider>,
+    pub key_sets: KeySets,
+}
+
+impl Outside {
+    pub fn new(config: &ServerConfig) -> Result<Self, FetchError> {
+        let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, &config.origin)).transpose()?;
+        Ok(Self { oidc, key_sets: KeySets::new()? })
+    }
+}
+
+/// What no longer holds; sent as it happens. Whoever misses it looks into the ledger every few seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// The session of this token's digest.
+    Session(String),
+    /// Every session of this person.
+    User(AgentId),
+}
+
+impl Revoked {
+    pub fn ends(&self, session: &ringback_store::Session) -> bool {
+        match self {
+            Self::Session(digest) => *digest == session.token_digest,
+            Self::User(user) => *user == session.user,
+        }
+    }
 }
 
 /// The named rates, each per client address.
@@ -177,6 +218,8 @@ impl App {
         engine: Engine,
         store: Store,
         installation_key: Vec<u8>,
+        gate: Arc<Gate>,
+        outside: Outside,
         demo: Option<crate::demo::portal::DemoPortal>,
     ) -> Self {
         let limits = config.file.limits.clone();
@@ -190,11 +233,15 @@ impl App {
             assets: Assets::load(),
             installation_key,
             rates: Rates::new(&limits),
+            gate,
             password_checks: Arc::new(Semaphore::new(limits.password_checks)),
             streams: Arc::new(Semaphore::new(limits.event_streams)),
             sockets: Arc::new(Semaphore::new(limits.agent_sockets)),
             chat_sockets: Arc::new(Semaphore::new(limits.chat_sockets)),
             revoked: broadcast::Sender::new(256),
+            lockouts: Lockouts::default(),
+            oidc: outside.oidc,
+            key_sets: outside.key_sets,
             desks: Desks::default(),
             draining: watch::Sender::new(false),
             closing: watch::Sender::new(false),

@@ -31,6 +31,16 @@ pub fn digits(count: usize) -> Result<String, NoRandomness> {
     Ok(text)
 }
 
+/// What only the holder of the key can say of these parts.
+pub fn tag(key: &[u8], parts: &[&str]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+    for part in parts {
+        mac.update(part.as_bytes());
+        mac.update(&[0]);
+    }
+    hex(&mac.finalize().into_bytes())
+}
+
 /// What is stored of a token.
 pub fn digest(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))

@@ -45,8 +45,24 @@ pub async fn add(add: &UserAdd) -> Result<(), RunError> {
 
 /// A user with a hashed password; agents and supervisors can take contacts of all the tenant's queues.
 pub fn new_user(id: &str, name: &str, role: Role, tenant: Option<&Tenant>, password: &str) -> Result<User, RunError> {
+    Ok(User {
+        id: AgentId::new(id),
+        tenant: tenant.map(|tenant| tenant.core.id.clone()),
+        name: name.to_owned(),
+        role,
+        password_hash: password::hash(password).map_err(|error| RunError::Config(error.to_string()))?,
+        agent: desk_of(id, name, role, tenant),
+        disabled: false,
+        permissions: None,
+        external: None,
+        second_factor: false,
+    })
+}
+
+/// How somebody of that role takes contacts, if at all.
+pub fn desk_of(id: &str, name: &str, role: Role, tenant: Option<&Tenant>) -> Option<AgentConfig> {
     let takes_contacts = matches!(role, Role::Agent);
-    let agent = tenant.filter(|_| takes_contacts).map(|tenant| AgentConfig {
+    tenant.filter(|_| takes_contacts).map(|tenant| AgentConfig {
         id: AgentId::new(id),
         name: name.to_owned(),
         queues: tenant.core.queues.iter().map(|queue| queue.id.clone()).collect(),
@@ -54,16 +70,13 @@ pub fn new_user(id: &str, name: &str, role: Role, tenant: Option<&Tenant>, passw
         can_reject: tenant.face.can_reject,
         voice_slots: 1,
         chat_slots: 2,
-    });
-    Ok(User {
-        id: AgentId::new(id),
-        tenant: tenant.map(|tenant| tenant.core.id.clone()),
-        name: name.to_owned(),
-        role,
-        password_hash: password::hash(password).map_err(|error| RunError::Config(error.to_string()))?,
-        agent,
-        disabled: false,
     })
+}
+
+/// Whether somebody can be called so: what is typed at sign-in.
+pub fn is_name(id: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.@".contains(&byte);
+    (1..=64).contains(&id.len()) && id.bytes().all(fits)
 }
 
 /// Until an administrator says otherwise, every skill that the tenant's subjects and languages ask for, at the highest level.

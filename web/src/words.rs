@@ -173,6 +173,54 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "number_rested",
+        ["This number was called enough today", "Ya se llamó bastante a este número hoy"],
+        [
+            "We do not call this number again today. Please call us, or ask again tomorrow.",
+            "Hoy no llamaremos más a este número. Llámenos o pídalo de nuevo mañana.",
+        ],
+    ),
+    (
+        "opted_out",
+        ["We do not call this number", "No llamamos a este número"],
+        [
+            "Its owner asked not to be called. Please call us, or give another number.",
+            "Su titular pidió que no le llamen. Llámenos o indique otro número.",
+        ],
+    ),
+    (
+        "calling_hours",
+        ["Too early or too late to call you", "Es muy temprano o muy tarde para llamarle"],
+        [
+            "We may not call customers at this hour. You can ask us to call you later, or call us.",
+            "A esta hora no podemos llamar. Puede pedir que le llamemos más tarde, o llámenos.",
+        ],
+    ),
+    (
+        "calls_used_up",
+        ["No more calls today", "Hoy no hay más llamadas"],
+        [
+            "We cannot place more calls today. Please call us, or ask again tomorrow.",
+            "Hoy no podemos hacer más llamadas. Llámenos o pídalo de nuevo mañana.",
+        ],
+    ),
+    (
+        "network_rate",
+        ["Too many requests", "Demasiadas solicitudes"],
+        [
+            "Too many requests came from your network. Please call us, or try again later.",
+            "Llegaron demasiadas solicitudes desde su red. Llámenos o inténtelo más tarde.",
+        ],
+    ),
+    (
+        "tenant_rate",
+        ["Too many requests", "Demasiadas solicitudes"],
+        [
+            "More people asked than we can call at the moment. Please call us, or try again later.",
+            "Más personas pidieron una llamada de las que podemos atender. Llámenos o inténtelo más tarde.",
+        ],
+    ),
+    (
         "rate_limited",
         ["Too many requests", "Demasiadas solicitudes"],
         ["Please wait a moment and try again.", "Espere un momento e inténtelo de nuevo."],
@@ -273,6 +321,79 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         "login_failed",
         ["Not signed in", "No ha iniciado sesión"],
         ["User name or password is wrong.", "El usuario o la contraseña son incorrectos."],
+    ),
+    (
+        "locked_out",
+        ["Too many wrong tries", "Demasiados intentos fallidos"],
+        [
+            "Wait a little and try again. Your account is not blocked: a browser you have signed in with before may try at once.",
+            "Espere un poco e inténtelo de nuevo. Su cuenta no está bloqueada: puede entrar desde un navegador ya usado.",
+        ],
+    ),
+    (
+        "second_factor_required",
+        ["Enter your code", "Introduzca su código"],
+        [
+            "Enter the code your authenticator app shows, or a recovery code.",
+            "Introduzca el código de su aplicación de autenticación o un código de recuperación.",
+        ],
+    ),
+    (
+        "second_factor_wrong",
+        ["The code is not right", "El código no es correcto"],
+        [
+            "Wait for the next code and enter that one. A code holds once.",
+            "Espere el siguiente código e introdúzcalo. Cada código vale una vez.",
+        ],
+    ),
+    (
+        "second_factor_needed",
+        ["Set up your authenticator app first", "Configure primero su aplicación de autenticación"],
+        [
+            "Your role needs a second factor. Open /account and follow the steps.",
+            "Su función requiere un segundo factor. Abra /account y siga los pasos.",
+        ],
+    ),
+    (
+        "signs_in_elsewhere",
+        ["Signs in elsewhere", "Inicia sesión en otro lugar"],
+        [
+            "This person signs in at the identity provider: password and second factor are changed there.",
+            "Esta persona inicia sesión en el proveedor de identidad: la contraseña se cambia allí.",
+        ],
+    ),
+    (
+        "not_yourself",
+        ["Not on yourself", "No sobre usted mismo"],
+        [
+            "Ask another administrator: you could not undo this.",
+            "Pídalo a otro administrador: usted no podría deshacerlo.",
+        ],
+    ),
+    ("taken", ["Taken already", "Ya existe"], ["Please choose another name.", "Elija otro nombre."]),
+    (
+        "provider_refused",
+        ["Not signed in", "No ha iniciado sesión"],
+        [
+            "Your organisation's sign-in did not come through. Please start again.",
+            "El inicio de sesión de su organización no se completó. Empiece de nuevo.",
+        ],
+    ),
+    (
+        "provider_unreachable",
+        ["Sign-in is not available", "El inicio de sesión no está disponible"],
+        [
+            "Your organisation's sign-in cannot be reached. Please try again in a minute.",
+            "No se puede contactar con el inicio de sesión de su organización. Inténtelo en un minuto.",
+        ],
+    ),
+    (
+        "no_role_here",
+        ["You have no role here", "No tiene ninguna función aquí"],
+        [
+            "You are signed in, but in none of the groups that work here. Ask your administrator.",
+            "Ha iniciado sesión, pero no pertenece a ningún grupo que trabaje aquí. Consulte a su administrador.",
+        ],
     ),
     (
         "range_not_satisfiable",

@@ -121,6 +121,7 @@ fn request(index: usize) -> Event {
                 number_key: format!("{index:064x}"),
                 customer_id: None,
                 verified: true,
+                number_proven: false,
                 language: "en".into(),
                 page: None,
                 context: BTreeMap::new(),

@@ -175,6 +175,9 @@ pub struct Customer {
     /// The portal's id for this person, when the portal vouched for it.
     pub customer_id: Option<String>,
     pub verified: bool,
+    /// The portal said that this number is this person's.
+    #[serde(default)]
+    pub number_proven: bool,
     pub language: Language,
     /// The page the request came from.
     pub page: Option<String>,
@@ -302,6 +305,8 @@ pub enum AttemptResult {
     Cancelled,
     /// A crash ended it.
     Interrupted,
+    /// The gate refused it before anything left the machine.
+    NotAllowed,
 }
 
 impl Contact {
@@ -367,9 +372,13 @@ impl AttemptResult {
     /// Whether the attempt is one of those a callback has only so many of. What we broke off ourselves is not.
     pub fn counts(self) -> bool {
         match self {
-            Self::Busy | Self::NoAnswer | Self::Rejected | Self::Unreachable | Self::Failed | Self::NotConfirmed => {
-                true
-            }
+            Self::Busy
+            | Self::NoAnswer
+            | Self::Rejected
+            | Self::Unreachable
+            | Self::Failed
+            | Self::NotConfirmed
+            | Self::NotAllowed => true,
             Self::Connected | Self::Cancelled | Self::Interrupted => false,
         }
     }

@@ -274,6 +274,10 @@ pub enum DenialReason {
     NumberInCall,
     /// The server is draining.
     Draining,
+    /// The gate holds the tenant's calls back for now: outside callback hours, or a cap of the day is reached.
+    NotNow,
+    /// The gate lets nobody ring this number.
+    NotAllowed,
 }
 
 /// The answer to an event that was taken.

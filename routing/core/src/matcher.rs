@@ -4,7 +4,7 @@
 
 use crate::{
     agent::{AgentState, Presence},
-    contact::{Contact, ContactState, Medium},
+    contact::{Contact, ContactState, Medium, Outcome},
     core::{ChannelHold, Core, Desk, Entry},
     event::{DenialReason, Receipt, Rejection},
     floor::{Bucket, BucketId, Free},
@@ -295,17 +295,27 @@ impl Core {
         }
         let retry = now + retry_after.clamp(SHORTEST_RETRY, LONGEST_RETRY);
         self.timers.cancel(&Timer::ChannelReply(id));
-        if why == DenialReason::NumberInCall {
-            entry.channel = ChannelHold::Refused;
-            entry.contact.reason = Reason::NumberInCall;
-            self.timers.set(Timer::NumberRetry(id), retry);
-        } else {
-            entry.channel = ChannelHold::None;
-            entry.contact.reason = Reason::NoFreeChannel;
-            self.floor.blocked = Some(why);
-            self.release_held();
-            self.timers.set(Timer::ChannelsRetry, retry);
-            self.list_contact(id);
+        match why {
+            DenialReason::NumberInCall => {
+                entry.channel = ChannelHold::Refused;
+                entry.contact.reason = Reason::NumberInCall;
+                self.timers.set(Timer::NumberRetry(id), retry);
+            }
+            DenialReason::NotAllowed => {
+                entry.channel = ChannelHold::None;
+                self.earmark(&agent, None);
+                self.close(now, id, Outcome::Unsuccessful, Reason::NumberNotAllowed);
+                return Ok(Receipt::Done);
+            }
+            DenialReason::AllBusy | DenialReason::TrunksDown | DenialReason::Draining | DenialReason::NotNow => {
+                let held_back = why == DenialReason::NotNow;
+                entry.channel = ChannelHold::None;
+                entry.contact.reason = if held_back { Reason::CallsHeldBack } else { Reason::NoFreeChannel };
+                self.floor.blocked = Some(why);
+                self.release_held();
+                self.timers.set(Timer::ChannelsRetry, retry);
+                self.list_contact(id);
+            }
         }
         self.save(id);
         self.earmark(&agent, None);

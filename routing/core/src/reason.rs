@@ -21,6 +21,8 @@ pub enum Reason {
     NumberInCall,
     /// Planned for a time that the customer chose.
     ChosenTime,
+    /// No calls at this hour, or a cap of the day is reached.
+    CallsHeldBack,
     Closed {
         closed: ClosedReason,
         next_open: Option<Timestamp>,
@@ -75,6 +77,8 @@ pub enum Reason {
     AttemptsExhausted {
         result: AttemptResult,
     },
+    /// This number may not be rung, or not again today.
+    NumberNotAllowed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

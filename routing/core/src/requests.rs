@@ -210,6 +210,7 @@ impl Core {
         let customer = Arc::make_mut(&mut entry.contact.customer);
         let old = mem::replace(&mut customer.number_key, number_key.clone());
         customer.number = number;
+        customer.number_proven = false;
         self.by_number.remove(&old);
         self.by_number.insert(&number_key, id);
         // A channel was asked for under the old number.

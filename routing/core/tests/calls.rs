@@ -50,6 +50,15 @@ fn after_the_last_attempt_the_callback_ends_unsuccessful() {
 }
 
 #[test]
+fn a_call_the_gate_stopped_is_not_tried_again() {
+    let mut world = World::with_anna();
+    let contact = fail(&mut world, 1, AttemptResult::NotAllowed);
+    assert_eq!(world.outcome(contact), Some(Outcome::Unsuccessful));
+    assert_eq!(world.row(contact).reason, Reason::NumberNotAllowed);
+    assert_eq!(world.presence("anna"), Presence::Ready);
+}
+
+#[test]
 fn a_retry_outside_hours_waits_for_the_opening() {
     let mut world = World::with_anna();
     world.pass(secs(7 * 3600 - 100));

@@ -298,6 +298,26 @@ fn a_denied_channel_is_asked_for_again() {
 }
 
 #[test]
+fn what_the_gate_holds_back_waits_and_what_it_forbids_ends() {
+    let mut world = World::with_anna();
+    let contact = world.request(1);
+    let deny = |reason| Event::ChannelDenied { contact, answers: None, reason, retry_after: secs(2) };
+    world.ok(deny(DenialReason::NotNow));
+    assert_eq!(world.row(contact).reason, Reason::CallsHeldBack);
+    assert!(world.is_queued(contact));
+    // What holds for the tenant is asked again once for everybody.
+    let second = world.request(2);
+    assert!(world.deeds.is_empty());
+    world.pass(secs(2));
+    assert_did!(world, Deed::ReserveChannel { contact: asked, .. } if *asked == contact);
+    world.ok(deny(DenialReason::NotAllowed));
+    assert_eq!(world.row(contact).state, ContactState::Closed { outcome: Outcome::Unsuccessful });
+    assert_eq!(world.row(contact).reason, Reason::NumberNotAllowed);
+    // The agent is free for the next in line.
+    assert_did!(world, Deed::ReserveChannel { contact: asked, .. } if *asked == second);
+}
+
+#[test]
 fn a_trunk_desk_that_never_answers_is_asked_again() {
     let mut world = World::with_anna();
     let contact = world.request(1);
@@ -321,7 +341,7 @@ fn an_answer_to_a_question_taken_back_is_none_to_the_next() {
     let deny = |question| Event::ChannelDenied {
         contact,
         answers: Some(question),
-        reason: DenialReason::NumberInCall,
+        reason: DenialReason::NotAllowed,
         retry_after: secs(2),
     };
     assert_eq!(world.take(grant(first)), Err(Rejection::WrongState));

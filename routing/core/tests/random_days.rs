@@ -327,7 +327,7 @@ impl Day {
             return Event::ChannelGranted { contact, trunk: "carrier".into(), answers };
         }
         use DenialReason::*;
-        let reason = [AllBusy, TrunksDown, NumberInCall, Draining][self.roll(4) as usize];
+        let reason = [AllBusy, TrunksDown, NumberInCall, Draining, NotNow, NotAllowed][self.roll(6) as usize];
         Event::ChannelDenied { contact, answers: None, reason, retry_after: Millis(self.roll(5000) as i64) }
     }
 

@@ -83,6 +83,7 @@ impl Engine {
             recorder,
             recordings_root: config.recordings,
             prompts: config.prompts,
+            gate: config.gate,
             caller_ids: config.caller_ids,
             reception: config.reception,
             limits: config.limits,

@@ -10,7 +10,7 @@ use ringback_routing::{
 };
 use ringback_signaling::SignalingConfig;
 
-use crate::{arrivals::Reception, prompts::PromptLibrary};
+use crate::{arrivals::Reception, gate::DialGate, prompts::PromptLibrary};
 
 pub struct EngineConfig {
     /// Names this process in leases, legs and recordings; also the host part of its Call-IDs.
@@ -28,6 +28,7 @@ pub struct EngineConfig {
     pub reception: Arc<dyn Reception>,
     pub tenants: Vec<TenantSetup>,
     pub prompts: PromptLibrary,
+    pub gate: Arc<dyn DialGate>,
     pub limits: EngineLimits,
 }
 
@@ -53,6 +54,10 @@ pub struct EngineLimits {
     pub waiting_deeds: usize,
     /// How long a core waits before it asks again for a trunk channel.
     pub channel_retry: Duration,
+    /// How long calls that the gate holds back wait before they are asked for again.
+    pub gate_retry: Duration,
+    /// How long the gate may think; below the time a core waits for a channel (10 s).
+    pub gate_patience: Duration,
     /// How long the engine pauses after a commit failed.
     pub commit_retry: Duration,
     /// For how long after a crash a late answer to an old call is still taken down.
@@ -68,6 +73,8 @@ impl Default for EngineLimits {
             waiting_chat_messages: 8192,
             waiting_deeds: 4096,
             channel_retry: Duration::from_secs(2),
+            gate_retry: Duration::from_secs(30),
+            gate_patience: Duration::from_secs(5),
             commit_retry: Duration::from_secs(1),
             stale_call_watch: Duration::from_secs(64),
         }

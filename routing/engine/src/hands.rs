@@ -14,6 +14,7 @@ use ringback_signaling::{CallKey, CallRequest};
 use tokio::sync::mpsc;
 
 use crate::{
+    gate::{Dialling, Verdict},
     legs::{DialogStage, Leg, LegKind},
     names::SipNames,
     plant::Plant,
@@ -33,7 +34,7 @@ impl Hands {
         }
     }
 
-    async fn carry_out(&self, command: Command) {
+    pub(crate) async fn carry_out(&self, command: Command) {
         let media = &self.plant.media;
         match command.deed {
             Deed::ReserveChannel { contact, number_key, trunks } => {
@@ -88,19 +89,45 @@ impl Hands {
     }
 
     async fn reserve(&self, question: CommandId, contact: ContactId, number_key: &str, trunks: &[TrunkId]) {
+        let verdict = self.judged(contact, None, None).await;
         let now = self.plant.clock.now();
-        let answer = match self.is_still_in_call(contact) {
-            true => Err(DenialReason::NumberInCall),
-            false => self.plant.books.channels().reserve(&self.tenant, contact, number_key, trunks, now),
+        let answer = match verdict {
+            Verdict::NotNow => Err(DenialReason::NotNow),
+            Verdict::Never => Err(DenialReason::NotAllowed),
+            Verdict::Pass if self.is_still_in_call(contact) => Err(DenialReason::NumberInCall),
+            Verdict::Pass => self.plant.books.channels().reserve(&self.tenant, contact, number_key, trunks, now),
         };
         let event = match answer {
             Ok(trunk) => Event::ChannelGranted { contact, trunk, answers: Some(question) },
             Err(reason) => {
-                let retry_after = Millis(i64::try_from(self.plant.limits.channel_retry.as_millis()).unwrap_or(2000));
+                let limits = &self.plant.limits;
+                let retry = if reason == DenialReason::NotNow { limits.gate_retry } else { limits.channel_retry };
+                let retry_after = Millis(i64::try_from(retry.as_millis()).unwrap_or(2000));
                 Event::ChannelDenied { contact, answers: Some(question), reason, retry_after }
             }
         };
         self.plant.tell(&self.tenant, event).await;
+    }
+
+    /// What the gate says of the contact's number, or of `number` when it is about to be dialled. A contact that cannot
+    /// be read is not called.
+    async fn judged(&self, contact: ContactId, number: Option<&str>, leg: Option<LegId>) -> Verdict {
+        let contact = match self.plant.store.contact(&self.tenant, contact).await {
+            Ok(Some(contact)) => contact,
+            Ok(None) => return Verdict::Never,
+            Err(error) => {
+                tracing::error!(%error, "the gate could not read a contact");
+                return Verdict::NotNow;
+            }
+        };
+        let number = number.unwrap_or(&contact.customer.number);
+        let now = self.plant.clock.now();
+        let judgement = self.plant.gate.judge(Dialling { tenant: &self.tenant, contact: &contact, number, leg, now });
+        let patience = self.plant.limits.gate_patience;
+        tokio::time::timeout(patience, judgement).await.unwrap_or_else(|_| {
+            tracing::error!("the gate took too long: no call is placed");
+            Verdict::NotNow
+        })
     }
 
     /// The contact's last dialog is being taken down: its grant ends with it and is not handed out again.
@@ -125,12 +152,17 @@ impl Hands {
     }
 
     async fn place(&self, leg: LegId, contact: ContactId, trunk: TrunkId, number: String, ring_timeout: Millis) {
+        match self.judged(contact, Some(&number), Some(leg)).await {
+            Verdict::Pass => {}
+            Verdict::NotNow => return self.place_failed(leg, AttemptResult::Failed).await,
+            Verdict::Never => return self.place_failed(leg, AttemptResult::NotAllowed).await,
+        }
         let key = LegKey(leg.0);
         let sdp = match self.plant.media.open_rtp(key).await {
             Ok(sdp) => sdp,
             Err(error) => {
                 tracing::error!(%leg, %error, "no media for a call that was to be placed");
-                self.place_failed(leg).await;
+                self.place_failed(leg, AttemptResult::Failed).await;
                 return;
             }
         };
@@ -157,16 +189,16 @@ impl Hands {
             tracing::error!(%leg, %error, "the call could not be handed to the SIP endpoint");
             self.plant.books.legs().remove(leg);
             self.plant.media.close(key);
-            self.place_failed(leg).await;
+            self.place_failed(leg, AttemptResult::Failed).await;
             return;
         }
         self.plant.metrics.calls_placed.add(1);
         self.plant.trunk_tally.placed(&trunk);
     }
 
-    async fn place_failed(&self, leg: LegId) {
+    async fn place_failed(&self, leg: LegId, result: AttemptResult) {
         self.plant.metrics.deeds_failed.add(1);
-        let event = Event::LegFailed { leg, result: AttemptResult::Failed, sip_status: None };
+        let event = Event::LegFailed { leg, result, sip_status: None };
         self.plant.tell(&self.tenant, event).await;
     }
 

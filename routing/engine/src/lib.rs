@@ -16,6 +16,7 @@ mod dialogs;
 mod drain;
 mod error;
 mod face;
+mod gate;
 mod hands;
 mod legs;
 mod listen;
@@ -28,6 +29,8 @@ mod playback;
 mod prompts;
 mod recordings;
 mod reroute;
+#[cfg(feature = "testing")]
+mod testing;
 mod trunk_tally;
 mod turn;
 
@@ -38,6 +41,7 @@ pub use chat::{ChatRoom, Here, Standing};
 pub use config::{EngineConfig, EngineLimits, TenantSetup};
 pub use error::{EngineError, PhoneError, RecordingError};
 pub use face::Engine;
+pub use gate::{DialGate, Dialling, Judgement, Verdict};
 pub use playback::{AudioFile, Peaks, PlacedMark, RecordingView};
 pub use prompts::{Prompt, PromptLibrary};
 pub use trunk_tally::TrunkCalls;

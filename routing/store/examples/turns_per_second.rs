@@ -79,6 +79,7 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
             number_key: format!("{id:032x}"),
             customer_id: None,
             verified: false,
+            number_proven: false,
             language: "en".into(),
             page: None,
             context: BTreeMap::new(),

@@ -35,6 +35,30 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// What to look for in a chain; empty texts match everything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditSearch {
+    pub who: String,
+    pub what: String,
+    pub target: String,
+    /// At or after.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// The `seq` of the last row of the page before.
+    pub before: Option<u64>,
+}
+
+/// One chain and what checking it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedChain {
+    /// The tenant; None: the operators' own.
+    pub tenant: Option<TenantId>,
+    pub verdict: AuditVerdict,
+    /// Hash of the last row: compared with one noted earlier it shows a chain that was written anew from its beginning.
+    pub head: String,
+}
+
 /// What checking the chain found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditVerdict {
@@ -91,23 +115,52 @@ impl Store {
         .await
     }
 
-    /// The latest rows, newest first; `before` is the `seq` of the last row of the page before.
+    /// The rows that match, newest first.
     pub async fn audit_rows(
         &self,
         tenant: Option<&TenantId>,
-        before: Option<u64>,
+        search: &AuditSearch,
         limit: u32,
     ) -> Result<Vec<AuditRow>, StoreError> {
-        let before = before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
+        let before = search.before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
         let mut reader = self.reader().await?;
         let rows = sql("SELECT seq, at, who, what, target, detail, hash FROM audit
-             WHERE chain = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3")
+             WHERE chain = $1 AND seq < $2 AND at >= $3 AND at < $4
+               AND ($5 = '' OR who = $5) AND ($6 = '' OR what = $6) AND ($7 = '' OR target = $7)
+             ORDER BY seq DESC LIMIT $8")
         .text(scope_of(tenant))
         .int(before)
+        .int(search.from.map_or(i64::MIN, Timestamp::as_millis))
+        .int(search.to.map_or(i64::MAX, Timestamp::as_millis))
+        .text(&search.who)
+        .text(&search.what)
+        .text(&search.target)
         .int(page_size(limit))
         .all(&mut reader)
         .await?;
         rows.iter().map(row_of).collect()
+    }
+
+    /// Checks every chain there is, by name.
+    pub async fn verify_audits(&self) -> Result<Vec<CheckedChain>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows =
+            sql("SELECT chain FROM audit_heads UNION SELECT chain FROM audit ORDER BY chain").all(&mut reader).await?;
+        drop(reader);
+        let mut checked = Vec::with_capacity(rows.len());
+        for row in rows {
+            let chain = row.text("chain")?;
+            let tenant = chain.strip_prefix("tenant:").map(TenantId::new);
+            let verdict = self.verify_audit(tenant.as_ref()).await?;
+            checked.push(CheckedChain { head: self.audit_head(&chain).await?, tenant, verdict });
+        }
+        Ok(checked)
+    }
+
+    async fn audit_head(&self, chain: &str) -> Result<String, StoreError> {
+        let mut reader = self.reader().await?;
+        let head = sql("SELECT hash FROM audit_heads WHERE chain = $1").text(chain).first(&mut reader).await?;
+        head.map_or(Ok(String::new()), |head| head.text("hash"))
     }
 
     /// Computes the whole chain anew and compares it with what is kept, to the head.

@@ -4,6 +4,7 @@
 //! that commits them in groups (`writer.rs`), each answered only once it is on disk; reads have a pool of their own and see
 //! every answered write. Whatever concerns a person is asked for with its tenant, and nothing of another tenant comes back.
 
+mod api_key;
 mod audit;
 mod chat;
 mod connect;
@@ -11,6 +12,8 @@ mod contact;
 mod dialog;
 mod digest;
 mod error;
+mod factor;
+mod gate;
 mod idempotency;
 mod journal;
 mod lease;
@@ -30,11 +33,13 @@ mod writer;
 
 use std::{path::Path, sync::atomic::Ordering::Relaxed, time::Duration};
 
-pub use audit::{AuditEntry, AuditRow, AuditVerdict};
+pub use api_key::ApiKey;
+pub use audit::{AuditEntry, AuditRow, AuditSearch, AuditVerdict, CheckedChain};
 pub use chat::{ChatMark, ChatMarks, ChatMessage, ChatSender, ChatSide, Kept, NewMessage};
 pub use contact::{ContactPage, ContactSearch, FactRow};
 pub use dialog::DialogRow;
 pub use error::{NumberInDialog, StoreError};
+pub use gate::{DoNotCall, Proof, Rings, Usage};
 pub use idempotency::Claim;
 pub use journal::{JournalEntry, JournalKind, JournalRow};
 pub use number_lease::NumberLease;
@@ -43,7 +48,7 @@ pub use recording::{RecordedContact, RecordingPage, RecordingRow, RecordingSearc
 pub use settings::ConfigVersion;
 pub use sql::Dialect;
 pub use turn::TurnWrite;
-pub use user::{Role, Session, User};
+pub use user::{Permission, Role, Session, User};
 
 use connect::{Connector, Readers};
 use ringback_routing::time::Timestamp;

@@ -55,6 +55,20 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 6,
+        name: "gate",
+        common: include_str!("../migrations/0006_gate.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 7,
+        name: "people",
+        common: include_str!("../migrations/0007_people.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::{
     Store,
     error::{NumberInDialog, StoreError, violates},
+    gate::Proof,
     journal::{self, JournalEntry},
     lease,
     sql::{Conn, sql},
@@ -174,11 +175,12 @@ async fn save_attempt(
     };
     let written =
         sql("INSERT INTO attempts (tenant, contact, ordinal, id, leg, trunk, segment, number_key, state, result,
-            dialled_at, answered_at, ended_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            dialled_at, answered_at, ended_at, rang_at, proof)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (tenant, contact, ordinal) DO UPDATE SET
             leg = excluded.leg, trunk = excluded.trunk, segment = excluded.segment, state = excluded.state,
-            result = excluded.result, answered_at = excluded.answered_at, ended_at = excluded.ended_at
+            result = excluded.result, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+            rang_at = excluded.rang_at
          WHERE attempts.id = excluded.id")
         .id(tenant)
         .id(contact.id)
@@ -193,6 +195,8 @@ async fn save_attempt(
         .int(attempt.dialled_at.as_millis())
         .opt_int(attempt.answered_at.map(Timestamp::as_millis))
         .opt_int(attempt.ended_at.map(Timestamp::as_millis))
+        .opt_int(attempt.ringing_at.or(attempt.answered_at).map(Timestamp::as_millis))
+        .int(Proof::of(&contact.customer).column())
         .run(conn)
         .await;
     match written {
@@ -314,5 +318,6 @@ fn result_word(result: AttemptResult) -> &'static str {
         AttemptResult::Failed => "failed",
         AttemptResult::Cancelled => "cancelled",
         AttemptResult::Interrupted => "interrupted",
+        AttemptResult::NotAllowed => "not_allowed",
     }
 }

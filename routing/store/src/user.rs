@@ -55,6 +55,54 @@ impl std::str::FromStr for Role {
     }
 }
 
+/// What a person may do besides what the role's pages are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Listen to recordings.
+    Listen,
+    /// Take evidence out of the house: audit, recordings as files.
+    Export,
+    /// Close the office and open it again.
+    Close,
+    /// Say which numbers are never called.
+    DoNotCall,
+    /// Add and change people and keys.
+    People,
+    /// Write to customers first, by SMS (O8).
+    RoleSms,
+}
+
+impl Permission {
+    pub const ALL: [Permission; 6] =
+        [Self::Listen, Self::Export, Self::Close, Self::DoNotCall, Self::People, Self::RoleSms];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::Export => "export",
+            Self::Close => "close",
+            Self::DoNotCall => "do_not_call",
+            Self::People => "people",
+            Self::RoleSms => "role_sms",
+        }
+    }
+}
+
+impl Role {
+    /// What the role may unless a person was given more or less.
+    pub fn permissions(self) -> &'static [Permission] {
+        use Permission::*;
+        match self {
+            Role::Agent => &[],
+            Role::Supervisor => &[Listen, Close, DoNotCall],
+            Role::Admin => &[Listen, Export, Close, DoNotCall, People, RoleSms],
+            Role::Operator => &[Export, DoNotCall, People],
+            Role::Auditor => &[Listen, Export],
+        }
+    }
+}
+
 #[derive(Clone, PartialEq)]
 pub struct User {
     /// What is typed at login; one namespace over all tenants.
@@ -67,6 +115,18 @@ pub struct User {
     /// How the user takes contacts, if at all.
     pub agent: Option<AgentConfig>,
     pub disabled: bool,
+    /// In place of the role's.
+    pub permissions: Option<Vec<Permission>>,
+    /// `issuer subject` at the identity provider; such a person has no password here.
+    pub external: Option<String>,
+    /// Has an authenticator app enrolled. Set by [`Store::set_second_factor`] only.
+    pub second_factor: bool,
+}
+
+impl User {
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.as_deref().unwrap_or(self.role.permissions()).contains(&permission)
+    }
 }
 
 impl fmt::Debug for User {
@@ -88,6 +148,8 @@ pub struct Session {
     pub tenant: Option<TenantId>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
+    /// The session at the identity provider, if it signed the user in: `issuer sid`.
+    pub idp_session: Option<String>,
 }
 
 impl Store {
@@ -97,8 +159,10 @@ impl Store {
         let user = user.clone();
         self.write(move |conn| {
             Box::pin(async move {
-                let created = sql("INSERT INTO users (id, tenant, name, role, password_hash, agent, disabled)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING")
+                let created = sql(
+                    "INSERT INTO users (id, tenant, name, role, password_hash, agent, disabled, permissions, external)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
+                )
                 .id(&user.id)
                 .opt_text(user.tenant.as_ref().map(TenantId::as_str))
                 .text(&user.name)
@@ -106,6 +170,8 @@ impl Store {
                 .text(&user.password_hash)
                 .opt_text(agent_json(&user)?)
                 .int(i64::from(user.disabled))
+                .opt_text(permissions_json(&user)?)
+                .opt_text(user.external.as_ref())
                 .run(conn)
                 .await?;
                 if created == 1 { Ok(()) } else { Err(StoreError::Taken("user")) }
@@ -123,7 +189,8 @@ impl Store {
         self.write(move |conn| {
             Box::pin(async move {
                 let updated =
-                    sql("UPDATE users SET name = $3, role = $4, password_hash = $5, agent = $6, disabled = $7
+                    sql("UPDATE users SET name = $3, role = $4, password_hash = $5, agent = $6, disabled = $7,
+                        permissions = $8, external = $9
                      WHERE id = $1 AND tenant IS NOT DISTINCT FROM $2")
                     .id(&user.id)
                     .opt_text(user.tenant.as_ref().map(TenantId::as_str))
@@ -132,6 +199,8 @@ impl Store {
                     .text(&user.password_hash)
                     .opt_text(agent_json(&user)?)
                     .int(i64::from(user.disabled))
+                    .opt_text(permissions_json(&user)?)
+                    .opt_text(user.external.as_ref())
                     .run(&mut *conn)
                     .await?;
                 if updated == 0 {
@@ -149,10 +218,21 @@ impl Store {
     /// By what was typed at login, before any tenant is known; disabled users too.
     pub async fn user_for_login(&self, id: &str) -> Result<Option<User>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled FROM users WHERE id = $1")
+        let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp FROM users WHERE id = $1")
             .text(id)
             .first(&mut reader)
             .await?;
+        row.as_ref().map(user_of).transpose()
+    }
+
+    /// By issuer and subject of the identity provider.
+    pub async fn user_of_provider(&self, external: &str) -> Result<Option<User>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp
+             FROM users WHERE external = $1")
+        .text(external)
+        .first(&mut reader)
+        .await?;
         row.as_ref().map(user_of).transpose()
     }
 
@@ -164,11 +244,12 @@ impl Store {
     /// All users of that tenant (None: of no tenant), by id.
     pub async fn users(&self, tenant: Option<&TenantId>) -> Result<Vec<User>, StoreError> {
         let mut reader = self.reader().await?;
-        let rows = sql("SELECT id, tenant, name, role, password_hash, agent, disabled FROM users
+        let rows =
+            sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp FROM users
              WHERE tenant IS NOT DISTINCT FROM $1 ORDER BY id")
-        .opt_text(tenant.map(TenantId::as_str))
-        .all(&mut reader)
-        .await?;
+            .opt_text(tenant.map(TenantId::as_str))
+            .all(&mut reader)
+            .await?;
         rows.iter().map(user_of).collect()
     }
 
@@ -176,13 +257,14 @@ impl Store {
         let session = session.clone();
         self.write(move |conn| {
             Box::pin(async move {
-                sql("INSERT INTO staff_sessions (token_digest, user_id, tenant, created_at, expires_at)
-                     VALUES ($1, $2, $3, $4, $5)")
+                sql("INSERT INTO staff_sessions (token_digest, user_id, tenant, created_at, expires_at, idp_session)
+                     VALUES ($1, $2, $3, $4, $5, $6)")
                 .text(&session.token_digest)
                 .id(&session.user)
                 .opt_text(session.tenant.as_ref().map(TenantId::as_str))
                 .int(session.created_at.as_millis())
                 .int(session.expires_at.as_millis())
+                .opt_text(session.idp_session.as_ref())
                 .run(conn)
                 .await?;
                 Ok(())
@@ -194,8 +276,8 @@ impl Store {
     /// The session and its user, if the session is neither expired nor revoked and the user not disabled.
     pub async fn session(&self, token_digest: &str, now: Timestamp) -> Result<Option<(Session, User)>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sql("SELECT s.token_digest, s.created_at, s.expires_at,
-                u.id, u.tenant, u.name, u.role, u.password_hash, u.agent, u.disabled
+        let row = sql("SELECT s.token_digest, s.created_at, s.expires_at, s.idp_session,
+                u.id, u.tenant, u.name, u.role, u.password_hash, u.agent, u.disabled, u.permissions, u.external, u.totp
              FROM staff_sessions s JOIN users u ON u.id = s.user_id AND u.tenant IS NOT DISTINCT FROM s.tenant
              WHERE s.token_digest = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND u.disabled = 0")
         .text(token_digest)
@@ -210,6 +292,7 @@ impl Store {
                 tenant: user.tenant.clone(),
                 created_at: Timestamp::from_millis(row.int("created_at")?),
                 expires_at: Timestamp::from_millis(row.int("expires_at")?),
+                idp_session: row.opt_text("idp_session")?,
             };
             Ok((session, user))
         })
@@ -247,6 +330,24 @@ impl Store {
         .await
     }
 
+    /// Ends what the identity provider began: its session, or all of that user's. Says which sessions they were.
+    pub async fn revoke_provider_sessions(&self, idp_session: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let idp_session = idp_session.to_owned();
+        self.write(move |conn| {
+            Box::pin(async move {
+                let rows =
+                    sql("UPDATE staff_sessions SET revoked_at = $2 WHERE idp_session = $1 AND revoked_at IS NULL
+                     RETURNING token_digest")
+                    .text(&idp_session)
+                    .int(now.as_millis())
+                    .all(conn)
+                    .await?;
+                rows.iter().map(|row| row.text("token_digest")).collect()
+            })
+        })
+        .await
+    }
+
     /// Signs the user out everywhere; says how many sessions that were.
     pub async fn revoke_sessions_of(&self, user: &AgentId, now: Timestamp) -> Result<u64, StoreError> {
         let user = user.clone();
@@ -263,11 +364,19 @@ fn agent_json(user: &User) -> Result<Option<String>, StoreError> {
     user.agent.as_ref().map(|agent| json("agent profile of", &user.id, agent)).transpose()
 }
 
-fn user_of(row: &Row) -> Result<User, StoreError> {
+fn permissions_json(user: &User) -> Result<Option<String>, StoreError> {
+    user.permissions.as_ref().map(|list| json("permissions of", &user.id, list)).transpose()
+}
+
+pub(crate) fn user_of(row: &Row) -> Result<User, StoreError> {
     let id = row.text("id")?;
     let role = row.text("role")?.parse().map_err(|_| StoreError::corrupt("role of user", &id))?;
     let agent = match row.opt_text("agent")? {
         Some(doc) => Some(serde_json::from_str(&doc).map_err(|_| StoreError::corrupt("agent profile of", &id))?),
+        None => None,
+    };
+    let permissions = match row.opt_text("permissions")? {
+        Some(doc) => Some(serde_json::from_str(&doc).map_err(|_| StoreError::corrupt("permissions of", &id))?),
         None => None,
     };
     Ok(User {
@@ -278,5 +387,8 @@ fn user_of(row: &Row) -> Result<User, StoreError> {
         password_hash: row.text("password_hash")?,
         agent,
         disabled: row.int("disabled")? != 0,
+        permissions,
+        external: row.opt_text("external")?,
+        second_factor: row.opt_text("totp")?.is_some(),
     })
 }

@@ -15,15 +15,20 @@ use ringback_routing::{
     ids::{QueueId, ReasonCode, TrunkId},
     time::Millis,
 };
+use ringback_store::Role;
 use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use toml::Spanned;
 
 use super::{
-    ChatFace, Face, Problem, ServerConfig, Tenant, Trunk,
-    file::{ConfigFile, LimitsTable},
-    tenant::{AftermathTable, AuthMode, PolicyTable, PortalAlgorithm, PortalKeyTable, TenantTable},
+    ChatFace, Face, OidcGroup, OidcProvider, Problem, ServerConfig, Tenant, Trunk,
+    file::{ConfigFile, LimitsTable, OidcGroupTable, OidcTable, Secret},
+    tenant::{AftermathTable, AuthMode, HoursTable, PolicyTable, PortalAlgorithm, PortalKeyTable, TenantTable},
 };
-use crate::{phone::PhoneRules, portal::PortalKey};
+use crate::{
+    fetch,
+    jws::{self, Key, NamedKey},
+    phone::PhoneRules,
+};
 
 /// Longest message that can be configured, in letters: it must fit into one frame of the agents' socket.
 const MOST_CHARS: usize = 10_000;
@@ -49,6 +54,7 @@ pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Pr
     let known: Vec<TrunkId> = by_priority.iter().map(|trunk| trunk.id.get_ref().clone()).collect();
     let tenants: Vec<Tenant> = file.tenant.iter().map(|table| check.tenant(table, &known, &file.limits)).collect();
     check.numbers_apart(&file.tenant);
+    let oidc = file.oidc.as_ref().map(|table| check.oidc(table, &tenants));
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
@@ -60,6 +66,7 @@ pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Pr
         rtp_ports,
         trunks,
         tenants,
+        oidc,
         file,
     })
 }
@@ -218,16 +225,30 @@ impl Check<'_> {
         if let Some(phone) = table.public_phone.as_ref().filter(|phone| !dialable(phone.get_ref())) {
             self.says(phone.span(), "must be E.164 like +19165550000");
         }
-        let keys = table.portal_key.iter().filter_map(|key| self.portal_key(key)).collect();
+        let dialling = &table.dialling;
+        let money = [dialling.cost_per_minute, dialling.spend_per_day];
+        if money.iter().any(|amount| !amount.is_finite() || *amount < 0.0) {
+            self.says(id_span.clone(), "dialling.cost_per_minute and dialling.spend_per_day are 0 or more");
+        }
+        if dialling.spend_per_day > 0.0 && dialling.cost_per_minute == 0.0 {
+            self.says(id_span.clone(), "dialling.spend_per_day needs dialling.cost_per_minute");
+        }
+        let keys = table.portal_key.iter().flat_map(|key| self.portal_key(key)).collect();
         let core = self.core(table, trunks, limits);
         let face = Face {
             languages: table.languages.clone(),
             public_phone: table.public_phone.as_ref().map(|phone| phone.get_ref().clone()),
             home: table.country,
             phone_rules: rules,
+            dialling: table.dialling,
             accent: table.accent,
             auth: table.auth,
             portal_keys: keys,
+            portal_jwks: table
+                .portal_key
+                .iter()
+                .filter_map(|key| Some(key.jwks_url.as_ref()?.get_ref().clone()))
+                .collect(),
             origins: table.origins.clone(),
             show_numbers: table.show_numbers,
             prompts: table.prompts.clone(),
@@ -335,7 +356,7 @@ impl Check<'_> {
                 then: callback.over_longest_wait,
             }),
             slots: self.slots(table),
-            window: window(&callback.hours),
+            window: intervals(&callback.hours),
         }
     }
 
@@ -410,39 +431,121 @@ impl Check<'_> {
         }
     }
 
-    fn portal_key(&mut self, table: &PortalKeyTable) -> Option<PortalKey> {
-        match (table.alg, &table.secret, &table.secret_file, &table.public_key_file) {
-            (PortalAlgorithm::Hs256, Some(secret), None, None) => {
-                self.hs256(secret.get_ref().reveal().to_owned(), secret.span())
+    fn oidc(&mut self, table: &OidcTable, tenants: &[Tenant]) -> OidcProvider {
+        if !fetch::is_address(&table.issuer) {
+            self.about("oidc.issuer", "must be an https address (http only on this machine)");
+        }
+        if !table.scopes.iter().any(|scope| scope == "openid") {
+            self.about("oidc.scopes", "must hold \"openid\"");
+        }
+        if table.group.is_empty() {
+            self.about("oidc.issuer", "without [[oidc.group]] nobody could sign in");
+        }
+        if let Some(path) = table.ca_file.as_ref().filter(|path| !path.is_file()) {
+            self.about("oidc.ca_file", format!("{} is not a readable file", path.display()));
+        }
+        let client_secret = match (&table.client_secret, &table.client_secret_file) {
+            (Some(_), Some(path)) => {
+                self.says(path.span(), "give either client_secret or client_secret_file");
+                None
             }
-            (PortalAlgorithm::Hs256, None, Some(path), None) => {
-                let text = self.secret_file(path)?;
-                self.hs256(text, path.span())
+            (Some(secret), None) => Some(secret.clone()),
+            (None, Some(path)) => self.secret_file(path).map(Secret::new),
+            (None, None) => None,
+        };
+        let groups = table.group.iter().map(|group| self.oidc_group(group, tenants)).collect();
+        OidcProvider {
+            issuer: table.issuer.clone(),
+            name: table.name.clone(),
+            client_id: table.client_id.clone(),
+            client_secret,
+            scopes: table.scopes.clone(),
+            groups_claim: table.groups_claim.clone(),
+            ca_file: table.ca_file.clone(),
+            groups,
+        }
+    }
+
+    fn oidc_group(&mut self, table: &OidcGroupTable, tenants: &[Tenant]) -> OidcGroup {
+        let tenant = table.tenant.as_ref().map(|tenant| tenant.get_ref().clone());
+        if let Some(named) = table.tenant.as_ref() {
+            if !tenants.iter().any(|known| &known.core.id == named.get_ref()) {
+                self.says(named.span(), format!("there is no tenant `{}`", named.get_ref()));
             }
-            (PortalAlgorithm::Es256, None, None, Some(path)) => {
-                let text = self.secret_file(path)?;
-                let point =
-                    SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok().and_then(|der| p256_point(&der));
-                if point.is_none() {
-                    self.says(path.span(), "is not the PEM of a P-256 public key");
+        }
+        if (table.role == Role::Operator) != tenant.is_none() {
+            self.about("oidc.group", "an operator belongs to no tenant, everybody else to one");
+        }
+        OidcGroup { group: table.group.clone(), role: table.role, tenant }
+    }
+
+    fn portal_key(&mut self, table: &PortalKeyTable) -> Vec<NamedKey> {
+        let one = |key: Option<Key>| key.map(NamedKey::from).into_iter().collect();
+        match (table.alg, &table.secret, &table.secret_file, &table.public_key_file, &table.jwks_file) {
+            (PortalAlgorithm::Hs256, Some(secret), None, None, None) => {
+                one(self.hs256(secret.get_ref().reveal().to_owned(), secret.span()))
+            }
+            (PortalAlgorithm::Hs256, None, Some(path), None, None) => {
+                let text = self.secret_file(path);
+                one(text.and_then(|text| self.hs256(text, path.span())))
+            }
+            (PortalAlgorithm::Es256 | PortalAlgorithm::EdDsa, None, None, Some(path), None) => {
+                one(self.public_key(table.alg, path))
+            }
+            (PortalAlgorithm::Es256 | PortalAlgorithm::EdDsa, None, None, None, Some(path)) => {
+                self.jwks_file(table.alg, path)
+            }
+            (PortalAlgorithm::Es256 | PortalAlgorithm::EdDsa, None, None, None, None) if table.jwks_url.is_some() => {
+                let url = table.jwks_url.as_ref();
+                if let Some(url) = url.filter(|url| !fetch::is_address(url.get_ref())) {
+                    self.says(url.span(), "must be an https address (http only on this machine)");
                 }
-                point.map(PortalKey::Es256)
+                Vec::new()
             }
             _ => {
-                self.about("tenant.portal_key", "HS256 needs secret or secret_file, ES256 needs public_key_file");
-                None
+                let needs = "HS256 needs secret or secret_file, ES256 and EdDSA public_key_file, jwks_file or jwks_url";
+                self.about("tenant.portal_key", needs);
+                Vec::new()
             }
         }
     }
 
-    fn hs256(&mut self, text: String, span: Range<usize>) -> Option<PortalKey> {
+    fn public_key(&mut self, alg: PortalAlgorithm, path: &Spanned<std::path::PathBuf>) -> Option<Key> {
+        let text = self.secret_file(path)?;
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok();
+        let (key, kind) = match alg {
+            PortalAlgorithm::EdDsa => (der.and_then(|der| ed25519_key(&der)).map(Key::EdDsa), "Ed25519"),
+            _ => (der.and_then(|der| p256_point(&der)).map(Key::Es256), "P-256"),
+        };
+        if key.is_none() {
+            self.says(path.span(), format!("is not the PEM of a {kind} public key"));
+        }
+        key
+    }
+
+    fn jwks_file(&mut self, alg: PortalAlgorithm, path: &Spanned<std::path::PathBuf>) -> Vec<NamedKey> {
+        let Some(text) = self.secret_file(path) else { return Vec::new() };
+        let keys = jws::key_set(text.as_bytes()).unwrap_or_default();
+        let fits = |named: &NamedKey| match named.key {
+            Key::Es256(_) => alg == PortalAlgorithm::Es256,
+            Key::EdDsa(_) => alg == PortalAlgorithm::EdDsa,
+            _ => false,
+        };
+        let keys: Vec<_> = keys.into_iter().filter(fits).collect();
+        if keys.is_empty() {
+            self.says(path.span(), "is not a JWK Set with a signing key of this alg");
+        }
+        keys
+    }
+
+    fn hs256(&mut self, text: String, span: Range<usize>) -> Option<Key> {
         let bytes = URL_SAFE_NO_PAD.decode(&text).ok().filter(|bytes| bytes.len() >= MIN_SECRET);
         let bytes = bytes.unwrap_or_else(|| text.into_bytes());
         if bytes.len() < MIN_SECRET {
             self.says(span, format!("an HS256 secret has at least {MIN_SECRET} bytes"));
             return None;
         }
-        Some(PortalKey::Hs256(bytes))
+        Some(Key::Hs256(bytes))
     }
 }
 
@@ -455,12 +558,18 @@ fn p256_point(der: &[u8]) -> Option<Vec<u8>> {
     der.strip_prefix(&HEAD).filter(|point| point.len() == 65 && point[0] == 4).map(<[u8]>::to_vec)
 }
 
+/// The key at the end of an Ed25519 SubjectPublicKeyInfo (RFC 8410: always 44 bytes with a fixed head).
+fn ed25519_key(der: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    der.strip_prefix(&HEAD).filter(|key| key.len() == 32).map(<[u8]>::to_vec)
+}
+
 pub(super) fn secs(seconds: u32) -> Millis {
     Millis::from_secs(i64::from(seconds))
 }
 
-fn window(hours: &[super::tenant::HoursTable]) -> Vec<OpenInterval> {
-    let interval = |entry: &super::tenant::HoursTable| {
+fn intervals(hours: &[HoursTable]) -> Vec<OpenInterval> {
+    let interval = |entry: &HoursTable| {
         let (from, to) = (entry.from.0, entry.to.0);
         entry.days.iter().map(move |&day| OpenInterval { day, from, to }).collect::<Vec<_>>()
     };
@@ -469,7 +578,7 @@ fn window(hours: &[super::tenant::HoursTable]) -> Vec<OpenInterval> {
 
 fn hours(table: &TenantTable) -> Hours {
     Hours {
-        week: window(&table.hours),
+        week: intervals(&table.hours),
         holidays: table
             .holiday
             .iter()

@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
+use ringback_routing::ids::TenantId;
+use ringback_store::Role;
 use serde::{Deserialize, Serialize, Serializer};
+use toml::Spanned;
 
 use super::{tenant::TenantTable, trunk::TrunkTable};
 
@@ -18,6 +21,8 @@ pub struct ConfigFile {
     pub media: MediaTable,
     pub recorder: RecorderTable,
     pub limits: LimitsTable,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcTable>,
     pub trunk: Vec<TrunkTable>,
     pub tenant: Vec<TenantTable>,
 }
@@ -45,6 +50,8 @@ pub struct ServerTable {
     pub drain_seconds: u32,
     /// How long a staff session lasts without a new login, in hours.
     pub session_hours: u32,
+    /// Whose accounts here need an authenticator app besides the password.
+    pub second_factor_for: Vec<Role>,
 }
 
 impl Default for ServerTable {
@@ -63,6 +70,7 @@ impl Default for ServerTable {
             log: LogFormat::Text,
             drain_seconds: 120,
             session_hours: 12,
+            second_factor_for: vec![Role::Admin, Role::Operator],
         }
     }
 }
@@ -226,6 +234,53 @@ impl Default for RecorderTable {
     }
 }
 
+/// Where staff sign in with their corporate accounts (C10): an OpenID Connect provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcTable {
+    /// Exactly as the provider names itself.
+    pub issuer: String,
+    /// What the button on the sign-in page says after "Sign in with".
+    #[serde(default = "organisation")]
+    pub name: String,
+    pub client_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_file: Option<Spanned<PathBuf>>,
+    #[serde(default = "oidc_scopes")]
+    pub scopes: Vec<String>,
+    /// The claim with the person's groups: a list of texts, or one.
+    #[serde(default = "groups_claim")]
+    pub groups_claim: String,
+    /// Certificates (PEM) to trust instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The first group a person is in decides.
+    #[serde(default)]
+    pub group: Vec<OidcGroupTable>,
+}
+
+fn organisation() -> String {
+    "your organisation".into()
+}
+fn oidc_scopes() -> Vec<String> {
+    ["openid", "profile", "email"].map(String::from).to_vec()
+}
+fn groups_claim() -> String {
+    "groups".into()
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcGroupTable {
+    pub group: String,
+    pub role: Role,
+    /// None for operators only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Spanned<TenantId>>,
+}
+
 /// Every queue, buffer and rate of the web side. Rates are per client address (IPv6: per /64).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -234,6 +289,14 @@ pub struct LimitsTable {
     pub callbacks_per_minute: u32,
     /// Callbacks accepted for one telephone number, whoever asks.
     pub callbacks_per_number_per_hour: u32,
+    /// Of requests without the portal's word: from one address, from one network (IPv4 /24, IPv6 /48), for one tenant.
+    pub callbacks_per_address_per_hour: u32,
+    pub callbacks_per_network_per_hour: u32,
+    pub callbacks_per_tenant_per_hour: u32,
+    /// How often in 24 hours a number may be rung that nobody has proven to own, over all tenants: at nobody's word, and
+    /// at the word of persons the portal knows.
+    pub rings_per_number_per_day: u32,
+    pub rings_per_vouched_number_per_day: u32,
     pub pages_per_minute: u32,
     pub public_api_per_minute: u32,
     pub staff_api_per_minute: u32,
@@ -290,6 +353,11 @@ impl Default for LimitsTable {
             logins_per_minute: 10,
             callbacks_per_minute: 10,
             callbacks_per_number_per_hour: 6,
+            callbacks_per_address_per_hour: 30,
+            callbacks_per_network_per_hour: 120,
+            callbacks_per_tenant_per_hour: 3_000,
+            rings_per_number_per_day: 6,
+            rings_per_vouched_number_per_day: 20,
             pages_per_minute: 120,
             public_api_per_minute: 120,
             staff_api_per_minute: 1200,

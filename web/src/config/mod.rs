@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use phonenumber::country;
 use ringback_routing::{config::TenantConfig, ids::TenantId};
+use ringback_store::Role;
 
 pub use self::{
     file::{ConfigFile, LimitsTable, LogFormat, Secret},
@@ -19,7 +20,7 @@ pub use self::{
     tenant::AuthMode,
     trunk::{SipTransport, Trunk},
 };
-use crate::{phone::PhoneRules, portal::PortalKey};
+use crate::{jws::NamedKey, phone::PhoneRules};
 
 /// Everything the server runs by.
 #[derive(Debug, Clone)]
@@ -33,6 +34,28 @@ pub struct ServerConfig {
     pub rtp_ports: (u16, u16),
     pub trunks: Vec<Trunk>,
     pub tenants: Vec<Tenant>,
+    pub oidc: Option<OidcProvider>,
+}
+
+/// The identity provider with its secret read.
+#[derive(Debug, Clone)]
+pub struct OidcProvider {
+    pub issuer: String,
+    pub name: String,
+    pub client_id: String,
+    /// None: a public client, by PKCE alone.
+    pub client_secret: Option<Secret>,
+    pub scopes: Vec<String>,
+    pub groups_claim: String,
+    pub ca_file: Option<PathBuf>,
+    pub groups: Vec<OidcGroup>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct OidcGroup {
+    pub group: String,
+    pub role: Role,
+    pub tenant: Option<TenantId>,
 }
 
 /// One tenant: what the core decides by, and its face.
@@ -50,9 +73,12 @@ pub struct Face {
     pub public_phone: Option<String>,
     pub home: country::Id,
     pub phone_rules: PhoneRules,
+    pub dialling: tenant::DiallingTable,
     pub accent: tenant::Accent,
     pub auth: AuthMode,
-    pub portal_keys: Vec<PortalKey>,
+    pub portal_keys: Vec<NamedKey>,
+    /// Where more of them are published.
+    pub portal_jwks: Vec<String>,
     pub origins: Vec<tenant::Origin>,
     pub show_numbers: bool,
     pub prompts: Option<PathBuf>,

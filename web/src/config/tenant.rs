@@ -75,6 +75,8 @@ pub struct TenantTable {
     #[serde(default)]
     pub faq: Vec<FaqTable>,
     #[serde(default)]
+    pub dialling: DiallingTable,
+    #[serde(default)]
     pub policy: PolicyTable,
     #[serde(default = "reason_codes")]
     pub reason_codes: Vec<ReasonCode>,
@@ -134,9 +136,15 @@ pub struct PortalKeyTable {
     pub secret: Option<Spanned<Secret>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_file: Option<Spanned<PathBuf>>,
-    /// ES256: public key as PEM (SubjectPublicKeyInfo).
+    /// ES256, EdDSA: public key as PEM (SubjectPublicKeyInfo).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_key_file: Option<Spanned<PathBuf>>,
+    /// ES256, EdDSA: the portal's public keys as a JWK Set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_file: Option<Spanned<PathBuf>>,
+    /// The same where the portal publishes it; asked again for a key that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +153,8 @@ pub enum PortalAlgorithm {
     Hs256,
     #[serde(rename = "ES256")]
     Es256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -216,6 +226,25 @@ impl Default for CallbackTable {
             slots: None,
             hours: Vec::new(),
         }
+    }
+}
+
+/// What the tenant's calls may use up in one day of its own zone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiallingTable {
+    pub calls_per_day: u32,
+    /// Begun minutes of answered calls.
+    pub minutes_per_day: u32,
+    /// What one minute costs on the trunk, in the tenant's currency.
+    pub cost_per_minute: f64,
+    /// In the same currency; 0 = not limited by money.
+    pub spend_per_day: f64,
+}
+
+impl Default for DiallingTable {
+    fn default() -> Self {
+        Self { calls_per_day: 10_000, minutes_per_day: 60_000, cost_per_minute: 0.0, spend_per_day: 0.0 }
     }
 }
 

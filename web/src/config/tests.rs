@@ -38,6 +38,7 @@ fn the_example_parses_and_says_what_it_shows() {
         .replace("https = [", "# https = [")
         .replace("\ntls = ", "\n# tls = ")
         .replace("[[tenant.portal_key]]\nalg = \"ES256\"", "");
+    let text = text.replace("[[tenant.portal_key]]\nalg = \"EdDSA\"", "");
     let config = ServerConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert!(config.tenants.len() >= 2 && !config.trunks.is_empty());
     assert!(!config.tenants[1].core.callback.enabled, "off unless opted in (C1)");

@@ -12,6 +12,7 @@ use super::{COUNTY, NUMBERS, PASSWORD, PEOPLE};
 use crate::{
     html::{Page, escape},
     http::error::ApiError,
+    jws::{self, Key},
     portal::{self, Audience, PortalClaims},
     state::App,
     token,
@@ -46,7 +47,7 @@ impl DemoPortal {
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
         };
-        portal::sign_hs256(&claims, key).ok_or_else(ApiError::unavailable)
+        jws::sign_hs256(&claims, key).ok_or_else(ApiError::unavailable)
     }
 }
 
@@ -54,7 +55,7 @@ pub async fn page(State(app): State<App>, Extension(lang): Extension<Lang>) -> R
     let demo = app.demo.as_ref().ok_or_else(ApiError::not_found)?;
     let county = app.config.tenants.iter().find(|tenant| tenant.core.id.as_str() == COUNTY);
     let key = county.and_then(|county| county.face.portal_keys.first()).ok_or_else(ApiError::not_found)?;
-    let portal::PortalKey::Hs256(key) = key else { return Err(ApiError::not_found()) };
+    let Key::Hs256(key) = &key.key else { return Err(ApiError::not_found()) };
     let token = demo.sign(key, app.now().as_millis() / 1000)?;
     let tenants: Vec<_> = app
         .config

@@ -61,7 +61,7 @@ pub async fn events(
 ) -> Result<Response, ApiError> {
     let client = client.map(|client| client.0);
     let tenant = caller.tenant()?.clone();
-    stream::follow(app.clone(), &tenant.clone(), "board", client, Live { app, tenant }).await
+    stream::follow(app.clone(), &tenant.clone(), "board", client, Some(caller), Live { app, tenant }).await
 }
 
 pub async fn cancel(

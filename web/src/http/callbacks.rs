@@ -1,9 +1,9 @@
 //! A customer asks to be called: checked here, decided by the core, answered only when it is kept.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, Request, State},
     http::{HeaderMap, StatusCode},
@@ -17,14 +17,15 @@ use ringback_routing::{
     ids::{AgentId, ContactId, SubjectId},
     time::{Millis, Timestamp},
 };
-use ringback_store::Claim;
+use ringback_store::{Claim, Proof};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use utoipa::ToSchema;
 
-use super::{availability::Tenant, body, error::ApiError};
+use super::{availability::Tenant, body, edge::Client, error::ApiError, gate};
 use crate::{
     config::AuthMode,
+    jws::NamedKey,
     phone::{self, Dialable},
     portal::{self, PortalClaims, TokenError},
     state::App,
@@ -103,8 +104,10 @@ pub async fn create(
     State(app): State<App>,
     Path(word): Path<String>,
     headers: HeaderMap,
+    client: Option<Extension<Client>>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let from = client.map(|client| client.address);
     if !body::has_type(&headers, "application/json") {
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"));
     }
@@ -112,10 +115,10 @@ pub async fn create(
     let tenant = Tenant::find(&app, &word).await?;
     let ask: CallbackAsk = body::parse_json(&bytes)?;
     let Some(key) = idempotency_key(&headers)? else {
-        let answer = ask_for_callback(&app, &tenant, ask, token::random()?).await?;
+        let answer = ask_for_callback(&app, &tenant, ask, from, token::random()?).await?;
         return Ok((StatusCode::CREATED, Json(answer)).into_response());
     };
-    create_once(&app, &tenant, ask, &bytes, &key).await
+    create_once(&app, &tenant, ask, from, (&bytes, &key)).await
 }
 
 /// The same key and body again gives the first answer again; the same key with another body is refused.
@@ -123,8 +126,8 @@ async fn create_once(
     app: &App,
     tenant: &Tenant<'_>,
     ask: CallbackAsk,
-    body: &Bytes,
-    key: &str,
+    from: Option<IpAddr>,
+    (body, key): (&Bytes, &str),
 ) -> Result<Response, ApiError> {
     const SCOPE: &str = "callbacks";
     let now = app.now();
@@ -144,7 +147,7 @@ async fn create_once(
             return Ok((status, Json(answer)).into_response());
         }
     }
-    match ask_for_callback(app, tenant, ask, link).await {
+    match ask_for_callback(app, tenant, ask, from, link).await {
         Ok(answer) => {
             let kept = CallbackAnswer {
                 status_token: None,
@@ -183,11 +186,12 @@ fn give_link(answer: &mut CallbackAnswer, tenant: &Tenant<'_>, link: &str) {
     answer.status_url = Some(format!("/t/{}/status/{link}", tenant.id));
 }
 
-/// Everything from the form to the receipt; `link` becomes the customer's status link.
+/// Everything from the form to the receipt; `from` is the customer's address, `link` becomes the status link.
 pub async fn ask_for_callback(
     app: &App,
     tenant: &Tenant<'_>,
     ask: CallbackAsk,
+    from: Option<IpAddr>,
     link: String,
 ) -> Result<CallbackAnswer, ApiError> {
     if !tenant.config.callback.enabled {
@@ -195,7 +199,7 @@ pub async fn ask_for_callback(
     }
     let now = app.now();
     let claims = vouched(app, tenant, ask.token.as_deref(), now).await?;
-    match ask_vouched(app, tenant, ask, link, claims.as_ref()).await {
+    match ask_vouched(app, tenant, ask, from, link, claims.as_ref()).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
             // Nothing was kept: the token may be used for another try.
@@ -211,10 +215,11 @@ async fn ask_vouched(
     app: &App,
     tenant: &Tenant<'_>,
     ask: CallbackAsk,
+    from: Option<IpAddr>,
     link: String,
     claims: Option<&PortalClaims>,
 ) -> Result<CallbackAnswer, ApiError> {
-    let number = Dialable::parse(&ask.phone, &tenant.face.phone_rules)?;
+    let number = gate::number(app, tenant, &ask.phone)?;
     let subject = subject(tenant, ask.subject.as_deref())?;
     let asked = Asked {
         name: &ask.name,
@@ -224,11 +229,9 @@ async fn ask_vouched(
     };
     let e164 = number.e164().to_owned();
     let customer = customer(tenant, asked, claims, e164, number.key(&app.installation_key))?;
-    let number_key = customer.number_key.clone();
-    app.rates
-        .number
-        .take(number_key, Instant::now())
-        .map_err(|wait| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "number_rate").retry(wait.as_secs() + 1))?;
+    let proof = Proof::of(&customer);
+    gate::within_rates(app, tenant, from, &customer.number_key, proof)?;
+    gate::open(app, tenant, &number, proof, ask.when_open).await?;
     let preferred = own_agent(app, tenant, &customer.number_key).await?;
     let request = CallbackRequest {
         customer,
@@ -253,11 +256,7 @@ pub async fn own_agent(app: &App, tenant: &Tenant<'_>, number_key: &str) -> Resu
 }
 
 pub fn not_enabled(tenant: &Tenant<'_>) -> ApiError {
-    let public = tenant.public();
-    ApiError::new(StatusCode::FORBIDDEN, "not_enabled")
-        .with("phone", public.phone)
-        .with("phone_display", public.phone_display)
-        .with("hours", tenant.hours())
+    gate::instead(ApiError::new(StatusCode::FORBIDDEN, "not_enabled"), tenant)
 }
 
 /// What the portal says of the customer, if the tenant wants or allows that; the token is used up. Where the portal's word
@@ -276,7 +275,8 @@ pub(super) async fn vouched(
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return if optional { Ok(None) } else { Err(ApiError::new(StatusCode::UNAUTHORIZED, "auth_required")) };
     };
-    let claims = match portal::verify(token, tenant.id.as_str(), &tenant.face.portal_keys, now) {
+    let keys = portal_keys(app, tenant, token).await;
+    let claims = match portal::verify(token, tenant.id.as_str(), &keys, now) {
         Ok(claims) => claims,
         Err(TokenError::Expired) if optional => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -288,6 +288,15 @@ pub(super) async fn vouched(
         false if optional => Ok(None),
         false => Err(ApiError::new(StatusCode::UNAUTHORIZED, "token_used")),
     }
+}
+
+/// The tenant's keys that may have signed the token: those of the configuration, and those its portal publishes.
+pub async fn portal_keys(app: &App, tenant: &Tenant<'_>, token: &str) -> Vec<NamedKey> {
+    let mut keys = tenant.face.portal_keys.clone();
+    if !tenant.face.portal_jwks.is_empty() {
+        keys.extend(app.key_sets.for_token(&tenant.face.portal_jwks, token).await);
+    }
+    keys
 }
 
 pub(super) fn subject(tenant: &Tenant<'_>, word: Option<&str>) -> Result<Option<SubjectId>, ApiError> {
@@ -335,12 +344,16 @@ pub(super) fn customer(
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "too_long").with("field", "page"));
     }
     let language = asked.language.filter(|tag| tenant.face.languages.iter().any(|known| known == tag));
+    let number_proven = claims.and_then(|claims| claims.phone.as_deref()).is_some_and(|phone| {
+        Dialable::parse(phone, &tenant.face.phone_rules).is_ok_and(|proven| proven.e164() == number)
+    });
     Ok(Customer {
         name,
         number,
         number_key,
         customer_id: claims.and_then(|claims| claims.sub.clone()),
         verified: claims.is_some(),
+        number_proven,
         language: language.unwrap_or(&tenant.config.language).into(),
         page: page.map(|page| one_line(&page)),
         context,

@@ -1,5 +1,7 @@
 //! The Call-Me page: works without JavaScript up to the status page.
 
+use std::net::IpAddr;
+
 use axum::{
     Extension, Form,
     extract::{Path, State, rejection::FormRejection},
@@ -18,7 +20,7 @@ use super::{
     availability::{OpeningHours, Tenant},
     body::QueryOf,
     callbacks::{self, CallbackAsk},
-    edge::FramedBy,
+    edge::{Client, FramedBy},
     error::ApiError,
 };
 use crate::{
@@ -87,11 +89,12 @@ pub async fn submit(
     State(app): State<App>,
     Path(word): Path<String>,
     Extension(lang): Extension<Lang>,
+    client: Option<Extension<Client>>,
     form: Result<Form<CallMeForm>, FormRejection>,
 ) -> Result<Response, ApiError> {
     let tenant = Tenant::find(&app, &word).await?;
     let Form(form) = form.map_err(|_| ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"))?;
-    match submitted(&app, &tenant, lang, &form).await {
+    match submitted(&app, &tenant, lang, &form, client.map(|client| client.address)).await {
         Ok(url) => Ok(Redirect::to(&format!("{url}?lang={}", lang.tag())).into_response()),
         Err(error) => {
             let status = error.status;
@@ -101,7 +104,13 @@ pub async fn submit(
 }
 
 /// The status page's address.
-async fn submitted(app: &App, tenant: &Tenant<'_>, lang: Lang, form: &CallMeForm) -> Result<String, ApiError> {
+async fn submitted(
+    app: &App,
+    tenant: &Tenant<'_>,
+    lang: Lang,
+    form: &CallMeForm,
+    from: Option<IpAddr>,
+) -> Result<String, ApiError> {
     let tokens = FormTokens { key: &app.installation_key };
     let expired = || ApiError::new(StatusCode::CONFLICT, "form_expired");
     let (nonce, expiry) = tokens.check(tenant.id.as_str(), &form.form_token, app.now()).ok_or_else(expired)?;
@@ -121,7 +130,7 @@ async fn submitted(app: &App, tenant: &Tenant<'_>, lang: Lang, form: &CallMeForm
         accept_wait: form.accept_wait.is_some(),
         context: Default::default(),
     };
-    let answer = callbacks::ask_for_callback(app, tenant, ask, token::random()?).await?;
+    let answer = callbacks::ask_for_callback(app, tenant, ask, from, token::random()?).await?;
     answer.status_url.ok_or_else(|| ApiError::new(StatusCode::CONFLICT, "under_way").with("existing", true))
 }
 
@@ -137,9 +146,13 @@ async fn show(
     let availability = app.engine.availability(&tenant.id).await?;
     let now = app.now();
     let token = typed.form.token.as_deref().filter(|token| !token.is_empty());
-    let checked = token
-        .filter(|_| tenant.face.auth != AuthMode::None)
-        .map(|token| portal::verify(token, tenant.id.as_str(), &tenant.face.portal_keys, now));
+    let checked = match token.filter(|_| tenant.face.auth != AuthMode::None) {
+        Some(token) => {
+            let keys = callbacks::portal_keys(app, tenant, token).await;
+            Some(portal::verify(token, tenant.id.as_str(), &keys, now))
+        }
+        None => None,
+    };
     let claims = checked.as_ref().and_then(|checked| checked.as_ref().ok());
     let token_error =
         checked.as_ref().and_then(|checked| checked.as_ref().err()).map(|error| ApiError::from(*error).code);

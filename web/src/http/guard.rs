@@ -12,12 +12,16 @@ use ringback_routing::{
     event::Event,
     ids::{AgentId, TenantId},
 };
-use ringback_store::{Role, Session, User};
+use ringback_store::{Permission, Role, Session, User};
 
 use super::{edge::Client, error::ApiError};
 use crate::{rate::address_key, state::App, token};
 
 pub const COOKIE: &str = "ringback_session";
+/// What a program's key begins with, so that it is recognised wherever it turns up.
+pub const KEY_PREFIX: &str = "rbk_";
+/// What stands for a session where a key is used.
+const KEY_SESSION: &str = "key:";
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +83,20 @@ pub struct Guard {
     pub app: App,
     pub access: Access,
     pub rate: Rate,
+    /// What the caller must be permitted besides having the role.
+    pub needs: Option<Permission>,
+    pub by: By,
+}
+
+/// Who of those with the role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// People and programs.
+    Everybody,
+    /// People only: about themselves and about who else may come in.
+    People,
+    /// People, and those too who have yet to enrol their second factor.
+    PeopleEnrolling,
 }
 
 pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
@@ -94,7 +112,9 @@ impl Guard {
         let address = client.map_or(IpAddr::from([127, 0, 0, 1]), |client| client.address);
         self.within_rate(address).map_err(IntoResponse::into_response)?;
         if !request.method().is_safe() {
-            same_site(&self.app, request.headers(), self.access).map_err(IntoResponse::into_response)?;
+            // A key in a header is sent by whoever holds it, never by a browser on its own.
+            let access = if bearer(request.headers()).is_some() { Access::Public } else { self.access };
+            same_site(&self.app, request.headers(), access).map_err(IntoResponse::into_response)?;
         }
         match self.access {
             Access::Public | Access::StatusLink => Ok(()),
@@ -111,6 +131,9 @@ impl Guard {
                 Ok(caller) => {
                     request.extensions_mut().insert(caller);
                     Ok(())
+                }
+                Err(error) if error.code == "second_factor_needed" && request.method() == Method::GET => {
+                    Err(Redirect::to("/account").into_response())
                 }
                 Err(error) if error.status == StatusCode::UNAUTHORIZED && request.method() == Method::GET => {
                     // The path is one of the table's own, so it needs no escaping.
@@ -139,9 +162,78 @@ impl Guard {
     }
 
     async fn staff(&self, headers: &HeaderMap, roles: &[Role]) -> Result<Caller, ApiError> {
-        let caller = signed_in(&self.app, headers).await?.ok_or_else(auth_required)?;
-        if roles.contains(&caller.user.role) { Ok(caller) } else { Err(ApiError::not_allowed()) }
+        let caller = match bearer(headers) {
+            Some(_) if self.by != By::Everybody => return Err(ApiError::not_allowed()),
+            Some(key) => by_key(&self.app, key).await?,
+            None => signed_in(&self.app, headers).await?,
+        };
+        let caller = caller.ok_or_else(auth_required)?;
+        let may = self.needs.is_none_or(|needs| caller.user.may(needs));
+        if !roles.contains(&caller.user.role) || !may {
+            return Err(ApiError::not_allowed());
+        }
+        if self.by != By::PeopleEnrolling && must_enrol(&self.app, &caller.user) {
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "second_factor_needed"));
+        }
+        Ok(caller)
     }
+}
+
+/// Whether this person has to enrol an authenticator app before anything else. Whom the identity provider signs in proves
+/// it there; a program's key is no password.
+pub fn must_enrol(app: &App, user: &User) -> bool {
+    let here = user.external.is_none() && !user.id.as_str().starts_with(KEY_SESSION);
+    here && !user.second_factor && app.config.file.server.second_factor_for.contains(&user.role)
+}
+
+/// The key in `Authorization: Bearer` (RFC 6750).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// The caller a key stands for: its role and what it is permitted, without a desk.
+async fn by_key(app: &App, key: &str) -> Result<Option<Caller>, ApiError> {
+    let Some(secret) = key.strip_prefix(KEY_PREFIX).filter(|secret| token::is_plausible(secret)) else {
+        return Ok(None);
+    };
+    let digest = token::digest(secret);
+    let Some(key) = app.store.api_key(&digest, app.now()).await? else { return Ok(None) };
+    let id = AgentId::new(format!("{KEY_SESSION}{}", key.id));
+    let session = Session {
+        token_digest: format!("{KEY_SESSION}{digest}"),
+        user: id.clone(),
+        tenant: key.tenant.clone(),
+        created_at: key.created_at,
+        expires_at: key.expires_at.unwrap_or(app.now()),
+        idp_session: None,
+    };
+    let user = User {
+        id,
+        tenant: key.tenant,
+        name: key.name,
+        role: key.role,
+        password_hash: String::new(),
+        agent: None,
+        disabled: false,
+        permissions: Some(key.permissions),
+        external: None,
+        second_factor: false,
+    };
+    Ok(Some(Caller { session, user }))
+}
+
+/// Whether whoever was admitted would be admitted again. A ledger that does not answer is no reason to throw agents out
+/// of their calls.
+pub async fn still_holds(app: &App, caller: &Caller) -> bool {
+    let digest = &caller.session.token_digest;
+    let found = match digest.strip_prefix(KEY_SESSION) {
+        Some(key) => app.store.api_key(key, app.now()).await.map(|found| found.is_some()),
+        None => app.store.session(digest, app.now()).await.map(|found| {
+            found.is_some_and(|(_, user)| user.role == caller.user.role && user.tenant == caller.user.tenant)
+        }),
+    };
+    found.unwrap_or(true)
 }
 
 fn auth_required() -> ApiError {
@@ -166,12 +258,16 @@ pub async fn known_to_engine(app: &App, user: &User) -> Result<(), ApiError> {
 
 /// The session token in the cookies.
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_of(headers, COOKIE)
+}
+
+pub fn cookie_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// A browser says where a request comes from; only our own pages may change anything. Programs that are no browser send

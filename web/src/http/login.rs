@@ -1,6 +1,6 @@
 //! Signing in and out. Every wrong login takes the same time and gets the same answer.
 
-use std::{net::IpAddr, time::Instant};
+use std::{net::IpAddr, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use axum::{
     Extension, Json,
@@ -8,8 +8,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ringback_routing::time::Millis;
-use ringback_store::{AuditEntry, Session, User};
+use ringback_routing::{ids::AgentId, time::Millis};
+use ringback_store::{AuditEntry, Permission, Session, User};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -19,15 +19,23 @@ use super::{
     body::{JsonBody, Nothing},
     edge::Client,
     error::ApiError,
-    guard::{COOKIE, Caller, cookie},
+    factor,
+    guard::{COOKIE, Caller, cookie, cookie_of, must_enrol},
+    sso::SignedOutAnswer,
 };
 use crate::{
     config::tenant::{CannedTable, FaqTable},
+    lockout::Place,
     password,
-    state::App,
+    rate::network_key,
+    state::{App, Revoked},
     token,
 };
 
+/// The cookie by which a browser is known again after its person signed out.
+const BROWSER: &str = "ringback_browser";
+/// How long: half a year.
+const BROWSER_SECS: i64 = 180 * 24 * 60 * 60;
 /// Longest user name looked at, in bytes.
 const MAX_USER: usize = 64;
 /// Longest note of an agent, in letters.
@@ -38,11 +46,16 @@ pub const MAX_NOTE: usize = 2_000;
 pub struct LoginAsk {
     pub user: String,
     pub password: String,
+    /// Of the authenticator app, or a recovery code.
+    #[serde(default)]
+    pub code: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoginAnswer {
     pub user: StaffUser,
+    /// An authenticator app has to be enrolled before anything else.
+    pub must_enrol: bool,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -70,6 +83,12 @@ pub struct Me {
     pub user: StaffUser,
     pub tenant: Option<StaffTenant>,
     pub can_reject: bool,
+    /// listen, export, close, do_not_call, people, role_sms
+    pub permissions: Vec<&'static str>,
+    /// An authenticator app is enrolled.
+    pub second_factor: bool,
+    /// One has to be, before anything else.
+    pub must_enrol: bool,
 }
 
 /// A tenant as its staff see it.
@@ -153,10 +172,23 @@ pub struct DeskLimits {
 
 pub async fn login(
     State(app): State<App>,
+    headers: HeaderMap,
     client: Option<Extension<Client>>,
     JsonBody(ask): JsonBody<LoginAsk>,
 ) -> Result<Response, ApiError> {
-    let user = check(&app, ask, client.as_ref().map(|client| client.address)).await?;
+    let address = client.as_ref().map(|client| client.address);
+    let place = place(&app, &ask.user, address, &headers);
+    let user = check(&app, ask, &place).await?;
+    begin_session(&app, &user, client.as_deref(), None).await
+}
+
+/// Signs the user in: a session and its cookie, and one by which this browser is known again.
+pub async fn begin_session(
+    app: &App,
+    user: &User,
+    client: Option<&Client>,
+    idp_session: Option<String>,
+) -> Result<Response, ApiError> {
     let now = app.now();
     let token = token::random()?;
     let lasts = Millis::from_secs(i64::from(app.config.file.server.session_hours) * 3600);
@@ -166,37 +198,88 @@ pub async fn login(
         tenant: user.tenant.clone(),
         created_at: now,
         expires_at: now + lasts,
+        idp_session,
     };
     app.store.create_session(&session).await?;
-    audit(&app, &user, "signed_in").await?;
+    audit(app, user, "signed_in").await?;
     let secure = client.is_some_and(|client| client.secure) || app.config.secure();
-    let mut response = Json(LoginAnswer { user: StaffUser::from(&user) }).into_response();
-    set_cookie(&mut response, &token, lasts.0 / 1000, secure)?;
+    let answer = LoginAnswer { user: StaffUser::from(user), must_enrol: must_enrol(app, user) };
+    let mut response = Json(answer).into_response();
+    set_cookie(&mut response, COOKIE, &token, lasts.0 / 1000, secure)?;
+    set_cookie(&mut response, BROWSER, &browser_mark(app, &user.id)?, BROWSER_SECS, secure)?;
     Ok(response)
 }
 
-async fn check(app: &App, ask: LoginAsk, address: Option<IpAddr>) -> Result<User, ApiError> {
+/// `nonce.tag`, so that nobody can claim a browser that the person never signed in with.
+fn browser_mark(app: &App, user: &AgentId) -> Result<String, ApiError> {
+    let nonce = token::random()?;
+    let tag = token::tag(&app.installation_key, &["browser", user.as_str(), &nonce]);
+    Ok(format!("{nonce}.{tag}"))
+}
+
+fn place(app: &App, user: &str, address: Option<IpAddr>, headers: &HeaderMap) -> Place {
+    let marked = cookie_of(headers, BROWSER).and_then(|mark| mark.split_once('.')).filter(|(nonce, tag)| {
+        let expected = token::tag(&app.installation_key, &["browser", user, nonce]);
+        subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into()
+    });
+    match marked {
+        Some((nonce, _)) => Place::Known(nonce.to_owned()),
+        None => Place::Network(network_key(address.unwrap_or(IpAddr::from([127, 0, 0, 1])))),
+    }
+}
+
+async fn check(app: &App, ask: LoginAsk, place: &Place) -> Result<User, ApiError> {
     let failed = || ApiError::new(StatusCode::UNAUTHORIZED, "login_failed");
     if ask.user.is_empty() || ask.user.len() > MAX_USER || ask.password.len() > password::MAX_PASSWORD {
         return Err(failed());
     }
-    let found = app.store.user_for_login(&ask.user).await?.filter(|user| !user.disabled);
+    app.lockouts.may_try(&ask.user, place, Instant::now()).map_err(|wait| {
+        app.counters.rate_limited.fetch_add(1, Relaxed);
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "locked_out").retry(wait.as_secs() + 1)
+    })?;
+    let known = app.store.user_for_login(&ask.user).await?;
+    let found = known.clone().filter(|user| !user.disabled && user.external.is_none());
     let stored = found.as_ref().map(|user| user.password_hash.clone());
+    let matches = matches(app, ask.password, stored).await?;
+    let Some(user) = found.filter(|_| matches) else {
+        tracing::info!(?place, "a login failed");
+        app.lockouts.failed(&ask.user, place, Instant::now());
+        audit_failure(app, known).await?;
+        return Err(failed());
+    };
+    if user.second_factor {
+        let code = ask.code.filter(|code| !code.trim().is_empty());
+        let code = code.ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, "second_factor_required"))?;
+        if !factor::proves(app, &user, &code).await? {
+            app.lockouts.failed(&ask.user, place, Instant::now());
+            audit_failure(app, Some(user)).await?;
+            return Err(ApiError::new(StatusCode::UNAUTHORIZED, "second_factor_wrong"));
+        }
+    }
+    app.lockouts.succeeded(&ask.user, place);
+    Ok(user)
+}
+
+/// Whether the password is the one of that digest, worked out beside the requests.
+pub async fn matches(app: &App, password: String, stored: Option<String>) -> Result<bool, ApiError> {
     let waits = Instant::now();
     let permit = app.password_checks.clone().acquire_owned().await.map_err(|_| ApiError::unavailable())?;
     let matches = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        password::verify(&ask.password, stored.as_deref())
+        password::verify(&password, stored.as_deref())
     });
     let matches = matches.await.map_err(|_| ApiError::unavailable())?;
     tracing::debug!(took = ?waits.elapsed(), matches, "a password was checked");
-    match found.filter(|_| matches) {
-        Some(user) => Ok(user),
-        None => {
-            tracing::info!(?address, "a login failed");
-            Err(failed())
-        }
-    }
+    Ok(matches)
+}
+
+/// Into the chain of the user's tenant. What was typed for an unknown user is not kept: it may be a password.
+async fn audit_failure(app: &App, known: Option<User>) -> Result<(), ApiError> {
+    let target = known.as_ref().map_or_else(|| "unknown".to_owned(), |user| user.id.to_string());
+    let tenant = known.as_ref().and_then(|user| user.tenant.as_ref());
+    let (who, what) = ("system".to_owned(), "sign_in_failed".to_owned());
+    app.store.audit(tenant, AuditEntry { at: app.now(), who, what, target, detail: json!({}) }).await?;
+    Ok(())
 }
 
 async fn audit(app: &App, user: &User, what: &str) -> Result<(), ApiError> {
@@ -211,11 +294,17 @@ async fn audit(app: &App, user: &User, what: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn set_cookie(response: &mut Response, token: &str, seconds: i64, secure: bool) -> Result<(), ApiError> {
+pub fn set_cookie(
+    response: &mut Response,
+    name: &str,
+    value: &str,
+    seconds: i64,
+    secure: bool,
+) -> Result<(), ApiError> {
     let secure = if secure { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     let value = HeaderValue::from_str(&cookie).map_err(|_| ApiError::unavailable())?;
-    response.headers_mut().insert(header::SET_COOKIE, value);
+    response.headers_mut().append(header::SET_COOKIE, value);
     Ok(())
 }
 
@@ -229,11 +318,19 @@ pub async fn logout(
     let digest = cookie(&headers).map(token::digest).unwrap_or_default();
     app.store.revoke_session(&digest, app.now()).await?;
     // Nobody may be listening: then there is no socket to close.
-    let _ = app.revoked.send(digest);
+    let _ = app.revoked.send(Revoked::Session(digest));
     audit(&app, &caller.user, "signed_out").await?;
     let secure = client.is_some_and(|client| client.secure) || app.config.secure();
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, "", 0, secure)?;
+    // Whoever signed in at the identity provider is still signed in there.
+    let there = match (&app.oidc, &caller.session.idp_session) {
+        (Some(provider), Some(_)) => provider.end_session(&format!("{}/login", app.config.origin)).await,
+        _ => None,
+    };
+    let mut response = match there {
+        Some(redirect) => Json(SignedOutAnswer { redirect }).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    };
+    set_cookie(&mut response, COOKIE, "", 0, secure)?;
     Ok(response)
 }
 
@@ -243,7 +340,16 @@ pub async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me>, ApiE
         None => None,
     };
     let can_reject = caller.user.agent.as_ref().is_some_and(|agent| agent.can_reject);
-    Ok(Json(Me { user: StaffUser::from(&caller.user), tenant, can_reject }))
+    let user = &caller.user;
+    let permissions = Permission::ALL.into_iter().filter(|permission| user.may(*permission));
+    Ok(Json(Me {
+        user: StaffUser::from(user),
+        tenant,
+        can_reject,
+        permissions: permissions.map(Permission::as_str).collect(),
+        second_factor: user.second_factor,
+        must_enrol: must_enrol(&app, user),
+    }))
 }
 
 pub fn staff_tenant(tenant: &Tenant<'_>) -> StaffTenant {

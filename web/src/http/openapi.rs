@@ -10,11 +10,11 @@ use utoipa::{
 };
 
 use super::{
-    audit, availability, body, callbacks, chat, closure, contacts,
+    audit, availability, body, callbacks, chat, closure, contacts, factor, gate,
     guard::Access,
-    history, ladder, login, numbers, operations, playback, recordings,
+    history, keys, ladder, login, numbers, operations, people, playback, recordings,
     routes::{Route, table},
-    schema, status,
+    schema, sso, status,
 };
 use crate::ws;
 
@@ -148,6 +148,21 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);
+    add::<sso::LogoutNotice>(&mut found);
+    add::<sso::SignedOutAnswer>(&mut found);
+    add::<factor::FactorAsk>(&mut found);
+    add::<factor::FactorOffer>(&mut found);
+    add::<factor::FactorConfirm>(&mut found);
+    add::<factor::RecoveryCodes>(&mut found);
+    add::<people::PeopleList>(&mut found);
+    add::<people::PersonAdd>(&mut found);
+    add::<people::PersonChange>(&mut found);
+    add::<keys::KeyList>(&mut found);
+    add::<keys::KeyAdd>(&mut found);
+    add::<keys::KeyMade>(&mut found);
+    add::<gate::RefusalList>(&mut found);
+    add::<gate::DoNotCallList>(&mut found);
+    add::<gate::DoNotCallAsk>(&mut found);
     add::<playback::PeaksAnswer>(&mut found);
     add::<audit::AuditList>(&mut found);
     add::<operations::TrunkList>(&mut found);

@@ -149,6 +149,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
     }
+    app.gate.blocks.render(&mut text);
     let mut response = text.into_response();
     let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, media);

@@ -16,7 +16,7 @@ use super::{
     body::QueryOf,
     edge::Microphone,
     error::ApiError,
-    guard::Caller,
+    guard::{Caller, must_enrol},
     login::{StaffUser, staff_tenant},
 };
 use crate::{assets, html::Page, state::App, words::Lang};
@@ -41,8 +41,9 @@ pub async fn login(
     QueryOf(query): QueryOf<LoginQuery>,
 ) -> Response {
     // Only our own pages: whatever else stands there leads nowhere.
-    let next = query.next.filter(|next| ["/agent", "/supervisor"].contains(&next.as_str()));
-    let boot = json!({ "next": next });
+    let next = query.next.filter(|next| ["/agent", "/supervisor", "/account"].contains(&next.as_str()));
+    let oidc = app.oidc.as_ref().map(|provider| json!({ "name": provider.config.name }));
+    let boot = json!({ "next": next, "oidc": oidc });
     shell(&app, lang, "login", lang.pick("Sign in", "Iniciar sesión"), None, boot)
 }
 
@@ -65,6 +66,18 @@ pub async fn supervisor(
     caller: Caller,
 ) -> Result<Response, ApiError> {
     staff(&app, lang, "supervisor", lang.pick("Board", "Panel"), &caller).await
+}
+
+/// Also for those who have no tenant, and those who have yet to enrol.
+pub async fn account(
+    State(app): State<App>,
+    Extension(lang): Extension<Lang>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    let user = &caller.user;
+    let boot = json!({ "user": StaffUser::from(user), "second_factor": user.second_factor,
+        "must_enrol": must_enrol(&app, user), "external": user.external.is_some() });
+    Ok(shell(&app, lang, "account", lang.pick("My account", "Mi cuenta"), user.tenant.as_ref(), boot))
 }
 
 async fn staff(app: &App, lang: Lang, page: &str, title: &str, caller: &Caller) -> Result<Response, ApiError> {

@@ -6,15 +6,16 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Method, StatusCode},
     middleware,
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, delete, get, patch, post},
 };
-use ringback_store::Role;
+use ringback_store::{Permission, Role};
 
 use super::{
     audit, availability, board, callbacks, callme, chat, closure, contacts, edge,
     error::ApiError,
-    guard::{self, Access, Guard, Rate},
-    history, ladder, login, numbers, openapi, operations, pages, playback, recordings, status,
+    factor, gate,
+    guard::{self, Access, By, Guard, Rate},
+    history, keys, ladder, login, numbers, openapi, operations, pages, people, playback, recordings, sso, status,
 };
 use crate::{demo, state::App, ws};
 
@@ -24,6 +25,8 @@ pub struct Route {
     pub path: &'static str,
     pub access: Access,
     pub rate: Rate,
+    pub needs: Option<Permission>,
+    pub by: By,
     pub doc: Doc,
     handler: MethodRouter<App>,
 }
@@ -44,6 +47,9 @@ const DESK: &[Role] = &[Role::Agent, Role::Supervisor];
 const BOARD: &[Role] = &[Role::Supervisor, Role::Admin];
 const SUPERVISION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const LISTEN: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
+const EVIDENCE: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor, Role::Operator];
+const EXPORT: &[Role] = &[Role::Admin, Role::Auditor, Role::Operator];
+const PEOPLE: &[Role] = &[Role::Admin, Role::Operator];
 const OPERATION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Operator];
 
 /// The table.
@@ -53,6 +59,7 @@ pub fn table(demo: bool) -> Vec<Route> {
     table.extend(staff_routes());
     table.extend(supervision_routes());
     table.extend(operations_routes());
+    table.extend(people_routes());
     if demo {
         table.push(page("/demo/portal", Access::Public, "The demo county's portal page", get(demo::portal::page)));
     }
@@ -167,12 +174,40 @@ fn staff_routes() -> Vec<Route> {
         Route { rate: Rate::Login, ..api(Method::POST, "/api/v1/login", Public, post(login::login)) }
             .takes("LoginAsk")
             .says("Signs in and sets the session cookie", "LoginAnswer"),
+        Route { rate: Rate::Login, ..page("/login/oidc", Public, "Leads to the identity provider", get(sso::start)) },
+        Route {
+            rate: Rate::Login,
+            ..page("/login/oidc/callback", Public, "Comes back from the identity provider", get(sso::callback))
+        },
+        Route { rate: Rate::Login, ..api(Method::POST, "/login/oidc/backchannel", Public, post(sso::signed_out)) }
+            .takes("LogoutNotice")
+            .says("The identity provider says that somebody signed out (a form)", ""),
         api(Method::POST, "/api/v1/logout", Staff(&Role::ALL), post(login::logout))
+            .by(By::PeopleEnrolling)
             .takes("Nothing")
             .says("Signs out", "")
             .with_status(204),
-        api(Method::GET, "/api/v1/me", Staff(&Role::ALL), get(login::me)).says("Who is signed in", "Me"),
+        api(Method::GET, "/api/v1/me", Staff(&Role::ALL), get(login::me))
+            .by(By::PeopleEnrolling)
+            .says("Who is signed in", "Me"),
+        page("/account", StaffPage(&Role::ALL), "The signed-in person's own page", get(pages::account))
+            .by(By::PeopleEnrolling),
+        Route {
+            rate: Rate::Login,
+            ..api(Method::POST, "/api/v1/second-factor", Staff(&Role::ALL), post(factor::begin))
+        }
+        .by(By::PeopleEnrolling)
+        .takes("FactorAsk")
+        .says("A fresh secret for an authenticator app, not yet in force", "FactorOffer"),
+        Route {
+            rate: Rate::Login,
+            ..api(Method::POST, "/api/v1/second-factor/confirm", Staff(&Role::ALL), post(factor::confirm))
+        }
+        .by(By::PeopleEnrolling)
+        .takes("FactorConfirm")
+        .says("Puts it in force; audited", "RecoveryCodes"),
         Route { rate: Rate::StaffApi, ..api(Method::GET, "/ws", Staff(DESK), get(ws::open)) }
+            .by(By::People)
             .says("The agent's socket, subprotocol ringback.v1; messages are ClientMessage and ServerMessage", "")
             .with_status(101),
         api(
@@ -206,6 +241,7 @@ fn supervision_routes() -> Vec<Route> {
         api(Method::GET, "/api/v1/closure", Staff(BOARD), get(closure::read))
             .says("The closure in force", "ClosureAnswer"),
         api(Method::POST, "/api/v1/closure", Staff(BOARD), post(closure::declare))
+            .needs(Permission::Close)
             .takes("ClosureAsk")
             .says("Closes the office at once", "")
             .with_status(204),
@@ -213,26 +249,76 @@ fn supervision_routes() -> Vec<Route> {
             .takes("ClosureAsk")
             .says("Whom a closure would find waiting, and what would become of them; closes nothing", "ClosurePreview"),
         api(Method::DELETE, "/api/v1/closure", Staff(BOARD), delete(closure::lift))
+            .needs(Permission::Close)
             .says("Opens it again", "")
             .with_status(204),
         api(Method::GET, "/api/v1/recordings", Staff(LISTEN), get(recordings::search))
             .says("Recorded calls, the latest first; audited", "RecordingList")
             .asks(&["from", "to", "agent", "number", "queue", "q", "page"]),
         api(Method::GET, "/api/v1/recordings/{contact}/audio", Staff(LISTEN), get(playback::audio))
+            .needs(Permission::Listen)
             .says("The call as WAV, customer left, agent right; Range; audited", "")
             .asks(&["leg", "download"])
             .in_media("audio/wav"),
         api(Method::GET, "/api/v1/recordings/{contact}/peaks", Staff(LISTEN), get(playback::peaks))
+            .needs(Permission::Listen)
             .says("The call's waveform and marks", "PeaksAnswer")
             .asks(&["buckets"]),
         api(Method::GET, "/api/v1/contacts/{contact}/sip", Staff(BOARD), get(ladder::read))
             .says("The SIP messages of a contact's calls, masked", "LadderAnswer"),
-        api(Method::GET, "/api/v1/audit", Staff(SUPERVISION), get(audit::read))
+        api(Method::GET, "/api/v1/audit", Staff(EVIDENCE), get(audit::read))
             .says("Who did and looked at what", "AuditList")
-            .asks(&["before"]),
+            .asks(&["who", "what", "target", "from", "to", "before"]),
+        api(Method::GET, "/api/v1/audit/export", Staff(EXPORT), get(audit::export))
+            .needs(Permission::Export)
+            .says("The same as one CSV or JSON file; audited", "")
+            .asks(&["who", "what", "target", "from", "to", "format"])
+            .in_media("text/csv"),
         api(Method::GET, "/api/v1/trunks", Staff(OPERATION), get(operations::trunks)).says("The carriers", "TrunkList"),
         api(Method::GET, "/api/v1/alarms", Staff(OPERATION), get(operations::alarms))
             .says("What is wrong right now", "AlarmList"),
+        api(Method::GET, "/api/v1/refusals", Staff(OPERATION), get(gate::refusals))
+            .says("Calls the gate refused, by cause, since the start", "RefusalList"),
+        api(Method::GET, "/api/v1/do-not-call", Staff(OPERATION), get(gate::forbidden))
+            .says("Numbers that are never called", "DoNotCallList"),
+        api(Method::POST, "/api/v1/do-not-call", Staff(OPERATION), post(gate::forbid))
+            .needs(Permission::DoNotCall)
+            .takes("DoNotCallAsk")
+            .says("Never call this number; audited", "")
+            .with_status(204),
+        api(Method::DELETE, "/api/v1/do-not-call/{number}", Staff(OPERATION), delete(gate::allow))
+            .needs(Permission::DoNotCall)
+            .says("Call it again; audited", "")
+            .with_status(204),
+    ]
+}
+
+/// Who comes in: never by a program's key, so that no key can make another.
+fn people_routes() -> Vec<Route> {
+    use Access::Staff;
+    let people =
+        |method, path, handler| api(method, path, Staff(PEOPLE), handler).needs(Permission::People).by(By::People);
+    vec![
+        people(Method::GET, "/api/v1/users", get(people::list)).says("The people of the tenant", "PeopleList"),
+        people(Method::POST, "/api/v1/users", post(people::add))
+            .takes("PersonAdd")
+            .says("Adds a person; audited", "Person")
+            .with_status(201),
+        people(Method::PATCH, "/api/v1/users/{user}", patch(people::change))
+            .takes("PersonChange")
+            .says("Changes a person, who is signed out if the rights change; audited", "Person"),
+        people(Method::POST, "/api/v1/users/{user}/sign-out", post(people::sign_out))
+            .takes("Nothing")
+            .says("Ends all sessions of a person at once; audited", "")
+            .with_status(204),
+        people(Method::GET, "/api/v1/api-keys", get(keys::list)).says("Keys for programs", "KeyList"),
+        people(Method::POST, "/api/v1/api-keys", post(keys::add))
+            .takes("KeyAdd")
+            .says("Makes a key, shown this once; audited", "KeyMade")
+            .with_status(201),
+        people(Method::DELETE, "/api/v1/api-keys/{key}", delete(keys::revoke))
+            .says("Ends a key at once; audited", "")
+            .with_status(204),
     ]
 }
 
@@ -249,7 +335,16 @@ fn operations_routes() -> Vec<Route> {
 }
 
 fn page(path: &'static str, access: Access, summary: &'static str, handler: MethodRouter<App>) -> Route {
-    Route { method: Method::GET, path, access, rate: Rate::Pages, doc: html(summary), handler }
+    Route {
+        method: Method::GET,
+        path,
+        access,
+        rate: Rate::Pages,
+        needs: None,
+        by: By::Everybody,
+        doc: html(summary),
+        handler,
+    }
 }
 
 const fn html(summary: &'static str) -> Doc {
@@ -258,13 +353,23 @@ const fn html(summary: &'static str) -> Doc {
 
 fn api(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
     let rate = if matches!(access, Access::Staff(_)) { Rate::StaffApi } else { Rate::PublicApi };
-    Route { method, path, access, rate, doc: Doc { status: 200, ..Doc::default() }, handler }
+    let doc = Doc { status: 200, ..Doc::default() };
+    Route { method, path, access, rate, needs: None, by: By::Everybody, doc, handler }
 }
 
 impl Route {
     fn says(mut self, summary: &'static str, response: &'static str) -> Self {
         self.doc.summary = summary;
         self.doc.response = Some(response).filter(|name| !name.is_empty());
+        self
+    }
+    /// Only for those with that permission.
+    fn needs(mut self, permission: Permission) -> Self {
+        self.needs = Some(permission);
+        self
+    }
+    fn by(mut self, by: By) -> Self {
+        self.by = by;
         self
     }
     fn takes(mut self, request: &'static str) -> Self {
@@ -289,7 +394,8 @@ impl Route {
 pub fn router(app: &App) -> Router {
     let mut router = Router::new();
     for route in table(app.demo.is_some()) {
-        let guard = Guard { app: app.clone(), access: route.access, rate: route.rate };
+        let Route { access, rate, needs, by, .. } = route;
+        let guard = Guard { app: app.clone(), access, rate, needs, by };
         router =
             router.route(route.path, route.handler.route_layer(middleware::from_fn_with_state(guard, guard::guard)));
     }

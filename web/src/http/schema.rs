@@ -95,7 +95,7 @@ mirrored! {
     enum Outcome { Successful, Unsuccessful, Cancelled, Abandoned }
 
     #[serde(rename_all = "snake_case")]
-    enum AttemptResult { Connected, NotConfirmed, Busy, NoAnswer, Rejected, Unreachable, Failed, Cancelled, Interrupted }
+    enum AttemptResult { Connected, NotConfirmed, Busy, NoAnswer, Rejected, Unreachable, Failed, Cancelled, Interrupted, NotAllowed }
 
     /// Why a decision fell as it did.
     #[serde(tag = "why", rename_all = "snake_case")]
@@ -105,6 +105,7 @@ mirrored! {
         NoFreeChannel,
         NumberInCall,
         ChosenTime,
+        CallsHeldBack,
         Closed { closed: ClosedReason, next_open: Option<i64> },
         AgentDeclined { agent: String },
         AgentNoAnswer { agent: String },
@@ -125,6 +126,7 @@ mirrored! {
         CodeUnknown,
         NobodyFree { waited: i64 },
         AttemptsExhausted { result: AttemptResult },
+        NumberNotAllowed,
     }
 
     #[serde(rename_all = "snake_case")]
@@ -146,6 +148,8 @@ mirrored! {
         pub number_key: String,
         pub customer_id: Option<String>,
         pub verified: bool,
+        /// The portal said that this number is this person's.
+        pub number_proven: bool,
         pub language: String,
         pub page: Option<String>,
         pub context: BTreeMap<String, String>,

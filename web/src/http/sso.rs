@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::{body::QueryOf, edge::Client, error::ApiError, guard::cookie_of, login, pages::home_of};
 use crate::{
+    assets::Entry,
     html::{Page, escape},
     oidc::{Attempt, IdClaims, OidcError, Provider, Who},
     state::{App, Revoked},
@@ -130,10 +131,10 @@ pub async fn callback(
 ) -> Response {
     let client = client.map(|client| client.0);
     match come_back(&app, &headers, client.as_ref(), came).await {
-        Ok((response, home)) => lead_on(response, lang, &home),
+        Ok((response, home)) => lead_on(&app, response, lang, &home),
         Err(error) => {
             tracing::info!(code = error.code, "a sign-in at the identity provider came to nothing");
-            turn_away(lang, &error)
+            turn_away(&app, lang, &error)
         }
     }
 }
@@ -254,10 +255,10 @@ async fn noted(app: &App, user: &User, what: &str) -> Result<(), ApiError> {
 
 /// A page of our own that leads on: a redirect would still be the foreign page's request, and the session cookie, being
 /// Strict, would stay at home.
-fn lead_on(signed_in: Response, lang: Lang, home: &str) -> Response {
+fn lead_on(app: &App, signed_in: Response, lang: Lang, home: &str) -> Response {
     let words = lang.pick("Signed in. Go on", "Sesión iniciada. Continuar");
     let body = format!("<p class=\"notice\"><a href=\"{}\">{words}</a></p>", escape(home));
-    let mut response = plain(lang, StatusCode::OK, lang.pick("Signed in", "Sesión iniciada"), body);
+    let mut response = plain(app, lang, StatusCode::OK, lang.pick("Signed in", "Sesión iniciada"), body);
     for cookie in signed_in.headers().get_all(header::SET_COOKIE) {
         response.headers_mut().append(header::SET_COOKIE, cookie.clone());
     }
@@ -267,7 +268,7 @@ fn lead_on(signed_in: Response, lang: Lang, home: &str) -> Response {
     response
 }
 
-fn turn_away(lang: Lang, error: &ApiError) -> Response {
+fn turn_away(app: &App, lang: Lang, error: &ApiError) -> Response {
     let (title, detail) = words::problem(error.code, lang);
     let again = lang.pick("Back to sign-in", "Volver a iniciar sesión");
     let body = format!(
@@ -275,14 +276,15 @@ fn turn_away(lang: Lang, error: &ApiError) -> Response {
         escape(title),
         escape(detail)
     );
-    plain(lang, error.status, title, body)
+    plain(app, lang, error.status, title, body)
 }
 
-fn plain(lang: Lang, status: StatusCode, title: &str, body: String) -> Response {
+/// In the clothes of the account page, without its script.
+fn plain(app: &App, lang: Lang, status: StatusCode, title: &str, body: String) -> Response {
     let page = Page {
         lang,
         title,
-        entry: Default::default(),
+        entry: Entry { script: None, ..app.assets.entry("account") },
         theme: None,
         boot: json!({ "page": "sso", "lang": lang.tag() }),
         body,

@@ -15,6 +15,7 @@ use ringback_routing::{
     time::Timestamp,
     view::Stage,
 };
+use ringback_store::Proof;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -24,11 +25,11 @@ use super::{
     body::{JsonBody, Nothing},
     edge::{Client, FramedBy},
     error::ApiError,
-    schema, stream,
+    gate, schema, stream,
 };
 use crate::{
     html::{Page, escape},
-    phone::{self, Dialable},
+    phone,
     state::App,
     token,
     words::{self, Lang},
@@ -228,7 +229,7 @@ pub async fn events(
     let client = client.map(|client| client.0);
     let opened = open(&app, &link).await?;
     let tenant = opened.tenant.clone();
-    stream::follow(app.clone(), &tenant, "status", client, StatusView { app, opened }).await
+    stream::follow(app.clone(), &tenant, "status", client, None, StatusView { app, opened }).await
 }
 
 pub async fn cancel(
@@ -245,16 +246,19 @@ pub async fn cancel(
 pub async fn change_number(
     State(app): State<App>,
     Path(link): Path<String>,
+    client: Option<Extension<Client>>,
     JsonBody(change): JsonBody<NumberChange>,
 ) -> Result<Json<StatusPage>, ApiError> {
     let opened = open(&app, &link).await?;
     let tenant = Tenant::find(&app, opened.tenant.as_str()).await?;
-    let number = Dialable::parse(&change.phone, &tenant.face.phone_rules)?;
+    let number = gate::number(&app, &tenant, &change.phone)?;
     let number_key = number.key(&app.installation_key);
-    app.rates
-        .number
-        .take(number_key.clone(), std::time::Instant::now())
-        .map_err(|wait| ApiError::new(StatusCode::TOO_MANY_REQUESTS, "number_rate").retry(wait.as_secs() + 1))?;
+    // Whatever the portal said of the customer, it did not say it of this number.
+    let contact = app.store.contact(&opened.tenant, opened.contact).await?.ok_or_else(ApiError::not_found)?;
+    let proof = if contact.customer.verified { Proof::Person } else { Proof::Nobody };
+    let from = client.map(|client| client.address);
+    gate::within_rates(&app, &tenant, from, &number_key, proof)?;
+    gate::open(&app, &tenant, &number, proof, true).await?;
     let event = Event::CallbackNumberChanged { contact: opened.contact, number: number.e164().to_owned(), number_key };
     submit(&app, &opened, event).await?;
     Ok(Json(view(&app, &opened).await?))

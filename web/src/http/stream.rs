@@ -11,10 +11,18 @@ use axum::{
 };
 use futures_util::stream;
 use ringback_routing::ids::TenantId;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
-use super::{edge::Client, error::ApiError};
-use crate::{rate::address_key, state::App};
+use super::{
+    edge::Client,
+    error::ApiError,
+    guard::{Caller, still_holds},
+};
+use crate::{
+    rate::address_key,
+    state::{App, Revoked},
+    ws::SESSION_CHECK,
+};
 
 /// Least time between two events.
 const PACE: Duration = Duration::from_millis(500);
@@ -30,6 +38,9 @@ pub trait View: Send + 'static {
 struct Following<V> {
     app: App,
     view: V,
+    /// Whose stream it is; None: the customer's, under a link.
+    caller: Option<Caller>,
+    revoked: broadcast::Receiver<Revoked>,
     name: &'static str,
     version: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
@@ -52,6 +63,7 @@ pub async fn follow<V: View>(
     tenant: &TenantId,
     name: &'static str,
     client: Option<Client>,
+    caller: Option<Caller>,
     mut view: V,
 ) -> Result<Response, ApiError> {
     let permit = app.streams.clone().try_acquire_owned();
@@ -64,8 +76,20 @@ pub async fn follow<V: View>(
         return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited").retry(30));
     }
     app.counters.streams.fetch_add(1, Relaxed);
-    let closing = app.closing.subscribe();
-    let start = Following { app, view, name, version, closing, last: None, next: Next::View, address, _permit: permit };
+    let (closing, revoked) = (app.closing.subscribe(), app.revoked.subscribe());
+    let start = Following {
+        app,
+        view,
+        caller,
+        revoked,
+        name,
+        version,
+        closing,
+        last: None,
+        next: Next::View,
+        address,
+        _permit: permit,
+    };
     let events = stream::unfold(start, |following| async move { following.step().await });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
@@ -83,6 +107,7 @@ impl<V: View> Following<V> {
         loop {
             let changed = tokio::select! {
                 changed = self.version.changed() => changed.is_ok(),
+                () = ended(self.caller.as_ref(), &self.app, &mut self.revoked) => false,
                 _ = self.closing.wait_for(|closing| *closing) => false,
             };
             if !changed {
@@ -101,6 +126,20 @@ impl<V: View> Following<V> {
             self.last = Some(value);
             self.next = if last { Next::End } else { Next::View };
             return Some((Ok(event), self));
+        }
+    }
+}
+
+/// Returns when the caller is signed out; never for a customer.
+async fn ended(caller: Option<&Caller>, app: &App, revoked: &mut broadcast::Receiver<Revoked>) {
+    let Some(caller) = caller else { return std::future::pending().await };
+    loop {
+        match tokio::time::timeout(SESSION_CHECK, revoked.recv()).await {
+            Ok(Ok(what)) if what.ends(&caller.session) => return,
+            Ok(Ok(_)) => {}
+            // Silence, or a flood that was missed: the ledger knows.
+            Ok(Err(_)) | Err(_) if still_holds(app, caller).await => {}
+            Ok(Err(_)) | Err(_) => return,
         }
     }
 }

@@ -40,7 +40,7 @@ pub const PROTOCOL: &str = "ringback.v1";
 /// Of each socket, in bytes each way. The library's 128 KiB are for file transfers; an agent's messages have a few KiB.
 const BUFFER: usize = 8 * 1024;
 /// How often it is looked whether the session still holds.
-const SESSION_CHECK: Duration = Duration::from_secs(10);
+pub(crate) const SESSION_CHECK: Duration = Duration::from_secs(4);
 /// Least time between two snapshots: changes in between come in one.
 const SNAPSHOT_PACE: Duration = Duration::from_millis(40);
 /// How long one frame may take to leave.
@@ -196,8 +196,8 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
                     return Closing::SignedOut;
                 }
             }
-            digest = revoked.recv() => {
-                if digest.is_ok_and(|digest| tab.is_session(&digest)) {
+            what = revoked.recv() => {
+                if what.is_ok_and(|what| tab.ended_by(&what)) {
                     return Closing::SignedOut;
                 }
             }

@@ -20,8 +20,13 @@ use super::{
     message::{ClientMessage, LiveCall, ServerMessage, StateWord},
 };
 use crate::{
-    http::{chat, error::ApiError, guard::Caller, login::MAX_NOTE},
-    state::App,
+    http::{
+        chat,
+        error::ApiError,
+        guard::{Caller, still_holds},
+        login::MAX_NOTE,
+    },
+    state::{App, Revoked},
     token,
     words::Lang,
 };
@@ -38,7 +43,7 @@ pub(super) struct Tab {
     tenant: TenantId,
     agent: AgentId,
     lang: Lang,
-    session_digest: String,
+    caller: Caller,
     /// After hello.
     session: Option<SessionId>,
     owner: bool,
@@ -54,7 +59,7 @@ impl Tab {
         Ok(Self {
             tenant: caller.tenant()?.clone(),
             agent: caller.user.id.clone(),
-            session_digest: caller.session.token_digest,
+            caller,
             app,
             lang,
             session: None,
@@ -70,16 +75,12 @@ impl Tab {
         &self.tenant
     }
 
-    pub(super) fn is_session(&self, digest: &str) -> bool {
-        self.session_digest == digest
+    pub(super) fn ended_by(&self, what: &Revoked) -> bool {
+        what.ends(&self.caller.session)
     }
 
-    /// A ledger that does not answer is no reason to throw agents out of their calls.
     pub(super) async fn still_signed_in(&self) -> bool {
-        match self.app.store.session(&self.session_digest, self.app.now()).await {
-            Ok(found) => found.is_some(),
-            Err(_) => true,
-        }
+        still_holds(&self.app, &self.caller).await
     }
 
     pub(super) fn refuse(&self, reference: Option<u64>, error: &ApiError) -> ServerMessage {

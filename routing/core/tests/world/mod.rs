@@ -134,6 +134,7 @@ pub fn customer(number: u32) -> Customer {
         number_key: format!("key-{number}"),
         customer_id: None,
         verified: true,
+        number_proven: false,
         language: "es".into(),
         page: None,
         context: BTreeMap::new(),

@@ -15,6 +15,8 @@ on_both! {
     the_audit_chain_is_whole
     a_changed_audit_row_shows
     a_cut_audit_tail_shows
+    audit_rows_are_found_by_what_is_known_of_them
+    every_chain_is_checked
     audit_rows_appended_at_once_form_one_chain
     what_is_append_only_stays
 }
@@ -134,10 +136,11 @@ async fn the_audit_chain_is_whole(database: Database) {
     assert_eq!(store.audit(None, deed(1)).await, Ok(1), "the operators' chain is its own");
     assert_eq!(store.verify_audit(Some(&a)).await, Ok(AuditVerdict::Whole { rows: 5 }));
     assert_eq!(store.verify_audit(None).await, Ok(AuditVerdict::Whole { rows: 1 }));
-    let latest = store.audit_rows(Some(&a), None, 2).await.expect("rows");
+    let latest = store.audit_rows(Some(&a), &AuditSearch::default(), 2).await.expect("rows");
     assert_eq!(latest.iter().map(|row| row.seq).collect::<Vec<_>>(), [5, 4]);
     assert_eq!(latest[0].entry, deed(5));
-    let earlier = store.audit_rows(Some(&a), Some(4), 9).await.expect("rows");
+    let earlier =
+        store.audit_rows(Some(&a), &AuditSearch { before: Some(4), ..AuditSearch::default() }, 9).await.expect("rows");
     assert_eq!(earlier.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 2, 1]);
 }
 
@@ -176,6 +179,48 @@ async fn a_cut_audit_tail_shows(database: Database) {
     // Rows beyond a head that was set back show too.
     raw.run("UPDATE audit_heads SET seq = 1").await.expect("tampering");
     assert_eq!(store.verify_audit(Some(&a)).await, Ok(AuditVerdict::Broken { seq: 2 }));
+}
+
+async fn audit_rows_are_found_by_what_is_known_of_them(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    for number in 1..=6 {
+        let mut entry = deed(number);
+        entry.at = at(number * 100);
+        entry.who = if number % 2 == 0 { "ann".into() } else { "bob".into() };
+        entry.what = if number > 4 { "signed_in".into() } else { "recording_played".into() };
+        store.audit(Some(&a), entry).await.expect("audit");
+    }
+    let found = async |search: AuditSearch| {
+        let rows = store.audit_rows(Some(&a), &search, 50).await.expect("rows");
+        rows.iter().map(|row| row.seq).collect::<Vec<_>>()
+    };
+    let search = AuditSearch::default;
+    assert_eq!(found(search()).await, [6, 5, 4, 3, 2, 1]);
+    assert_eq!(found(AuditSearch { who: "ann".into(), ..search() }).await, [6, 4, 2]);
+    assert_eq!(found(AuditSearch { who: "ann".into(), what: "signed_in".into(), ..search() }).await, [6]);
+    assert_eq!(found(AuditSearch { from: Some(at(200)), to: Some(at(500)), ..search() }).await, [4, 3, 2]);
+    assert_eq!(found(AuditSearch { target: "nothing".into(), ..search() }).await, [0u64; 0]);
+    let other = store.audit_rows(Some(&tenant("b")), &search(), 50).await.expect("rows");
+    assert_eq!(other, []);
+}
+
+async fn every_chain_is_checked(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    for chain in [Some(&a), Some(&b), None] {
+        for number in 1..=3 {
+            store.audit(chain, deed(number)).await.expect("audit");
+        }
+    }
+    let mut raw = Raw::connect(database.url()).await;
+    raw.unguard("audit").await;
+    raw.run("UPDATE audit SET target = 'else' WHERE seq = 3 AND chain = 'tenant:b'").await.expect("tampering");
+    let checked = store.verify_audits().await.expect("checked");
+    let verdicts: Vec<_> = checked.iter().map(|one| (one.tenant.clone(), one.verdict)).collect();
+    let whole = AuditVerdict::Whole { rows: 3 };
+    assert_eq!(verdicts, [(None, whole), (Some(a), whole), (Some(b), AuditVerdict::Broken { seq: 3 })]);
+    assert!(checked.iter().all(|one| one.head.len() == 64));
 }
 
 async fn audit_rows_appended_at_once_form_one_chain(database: Database) {

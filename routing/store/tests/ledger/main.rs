@@ -3,6 +3,7 @@
 mod chat;
 mod crash;
 mod evidence;
+mod gate;
 mod leases_of_numbers;
 mod load;
 mod schema;

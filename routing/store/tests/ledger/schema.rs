@@ -42,6 +42,16 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "f962b9e143b1bed66b0585347aa2b636ddfbd70455b4a08fe3a08ff3b21c8801",
         "f962b9e143b1bed66b0585347aa2b636ddfbd70455b4a08fe3a08ff3b21c8801",
     ),
+    (
+        6,
+        "1c266b5868f272b645dd0ad6e47fc3d62733eee177d0cfda99bbbd48c8ef159b",
+        "1c266b5868f272b645dd0ad6e47fc3d62733eee177d0cfda99bbbd48c8ef159b",
+    ),
+    (
+        7,
+        "bfdb217049adea78382698acdc3b186b541c754df5dafbaa8f046993e68d0269",
+        "bfdb217049adea78382698acdc3b186b541c754df5dafbaa8f046993e68d0269",
+    ),
 ];
 
 #[test]

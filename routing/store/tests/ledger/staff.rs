@@ -10,6 +10,9 @@ use crate::{on_both, support::*};
 on_both! {
     a_user_is_created_once_and_changed_within_the_tenant
     a_session_ends_by_time_by_revoking_and_with_its_user
+    a_code_holds_once_and_a_recovery_code_too
+    a_key_holds_until_it_is_revoked_or_over
+    the_provider_ends_its_own_sessions
     a_token_is_used_once
     of_many_at_once_one_uses_the_token
     a_repeated_request_gets_the_first_answer
@@ -37,6 +40,9 @@ fn user(id: &str, tenant: Option<&TenantId>) -> User {
             chat_slots: 0,
         }),
         disabled: false,
+        permissions: None,
+        external: None,
+        second_factor: false,
     }
 }
 
@@ -47,6 +53,7 @@ fn session(token: &str, user: &User, expires: i64) -> Session {
         tenant: user.tenant.clone(),
         created_at: at(0),
         expires_at: at(expires),
+        idp_session: None,
     }
 }
 
@@ -223,4 +230,74 @@ async fn the_last_save_of_a_dialog_wins(database: Database) {
     store.remove_dialog(&a, LegId(1)).await.expect("remove");
     store.remove_dialog(&a, LegId(1)).await.expect("remove twice");
     assert_eq!(store.dialogs(&a).await.expect("dialogs").len(), 1);
+}
+
+async fn a_code_holds_once_and_a_recovery_code_too(database: Database) {
+    let store = database.open().await.expect("open");
+    let ann = user("ann", Some(&tenant("a")));
+    store.create_user(&ann).await.expect("created");
+    assert_eq!(store.second_factor(&ann.id).await, Ok(None));
+    store.set_second_factor(&ann.id, Some("SECRET"), &["r1".into(), "r2".into()]).await.expect("enrolled");
+    assert_eq!(store.second_factor(&ann.id).await, Ok(Some("SECRET".into())));
+    assert!(store.user_for_login("ann").await.expect("read").is_some_and(|user| user.second_factor));
+    assert_eq!(store.use_step(&ann.id, 100).await, Ok(true));
+    assert_eq!(store.use_step(&ann.id, 100).await, Ok(false), "a code does not hold twice");
+    assert_eq!(store.use_step(&ann.id, 99).await, Ok(false), "nor does an older one");
+    assert_eq!(store.use_step(&ann.id, 101).await, Ok(true));
+    assert_eq!(store.use_recovery(&ann.id, "r3").await, Ok(None));
+    assert_eq!(store.use_recovery(&ann.id, "r1").await, Ok(Some(1)));
+    assert_eq!(store.use_recovery(&ann.id, "r1").await, Ok(None));
+    // A change of the person leaves the second factor alone.
+    store.update_user(&User { name: "Ann B".into(), ..ann.clone() }, at(1)).await.expect("updated");
+    assert_eq!(store.second_factor(&ann.id).await, Ok(Some("SECRET".into())));
+    store.set_second_factor(&ann.id, None, &[]).await.expect("taken away");
+    assert_eq!(store.second_factor(&ann.id).await, Ok(None));
+    assert_eq!(store.use_recovery(&ann.id, "r2").await, Ok(None));
+    let nobody = AgentId::new("nobody");
+    assert_eq!(store.set_second_factor(&nobody, Some("S"), &[]).await, Err(StoreError::NotFound("user")));
+}
+
+async fn a_key_holds_until_it_is_revoked_or_over(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let key = |id: &str, expires: Option<i64>| ApiKey {
+        id: id.into(),
+        tenant: Some(a.clone()),
+        name: "wallboard".into(),
+        role: Role::Supervisor,
+        permissions: vec![Permission::Listen],
+        created_by: "ann".into(),
+        created_at: at(0),
+        expires_at: expires.map(at),
+        revoked_at: None,
+    };
+    store.create_api_key(&key("k1", None), "digest-1").await.expect("created");
+    store.create_api_key(&key("k2", Some(10)), "digest-2").await.expect("created");
+    assert_eq!(store.api_key("digest-1", at(5)).await, Ok(Some(key("k1", None))));
+    assert_eq!(store.api_key("digest-2", at(9)).await, Ok(Some(key("k2", Some(10)))));
+    assert_eq!(store.api_key("digest-2", at(10)).await, Ok(None));
+    assert_eq!(store.api_key("digest-3", at(5)).await, Ok(None));
+    assert_eq!(store.revoke_api_key(Some(&b), "k1", at(6)).await, Ok(false), "another tenant's key");
+    assert_eq!(store.revoke_api_key(None, "k1", at(6)).await, Ok(false));
+    assert_eq!(store.revoke_api_key(Some(&a), "k1", at(6)).await, Ok(true));
+    assert_eq!(store.revoke_api_key(Some(&a), "k1", at(7)).await, Ok(false));
+    assert_eq!(store.api_key("digest-1", at(7)).await, Ok(None));
+    assert_eq!(store.api_keys(Some(&a)).await.expect("list").len(), 2);
+    assert_eq!(store.api_keys(Some(&b)).await, Ok(Vec::new()));
+}
+
+async fn the_provider_ends_its_own_sessions(database: Database) {
+    let store = database.open().await.expect("open");
+    let ann = User { external: Some("https://idp s1".into()), ..user("ann", Some(&tenant("a"))) };
+    store.create_user(&ann).await.expect("created");
+    assert_eq!(store.user_of_provider("https://idp s1").await.expect("read").map(|user| user.id), Some(ann.id.clone()));
+    assert_eq!(store.user_of_provider("https://other s1").await, Ok(None));
+    for (digest, idp) in [("d1", Some("https://idp sid-1")), ("d2", Some("https://idp sid-2")), ("d3", None)] {
+        let session = Session { idp_session: idp.map(str::to_owned), ..session(digest, &ann, 1000) };
+        store.create_session(&session).await.expect("created");
+    }
+    assert_eq!(store.revoke_provider_sessions("https://idp sid-1", at(1)).await, Ok(vec!["d1".to_owned()]));
+    assert_eq!(store.revoke_provider_sessions("https://idp sid-1", at(1)).await, Ok(Vec::new()));
+    assert_eq!(store.session("d1", at(2)).await, Ok(None));
+    assert!(store.session("d2", at(2)).await.expect("read").is_some());
 }

@@ -53,6 +53,7 @@ pub fn contact(id: u128, number: &str) -> Contact {
             number_key: format!("key-of-{number}"),
             customer_id: Some("c-1".into()),
             verified: true,
+            number_proven: false,
             language: "es".into(),
             page: None,
             context: BTreeMap::from([("case".into(), "42".into())]),

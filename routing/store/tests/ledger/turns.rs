@@ -302,6 +302,9 @@ async fn nothing_of_another_tenant_comes_back(database: Database) {
         password_hash: "hash".into(),
         agent: None,
         disabled: false,
+        permissions: None,
+        external: None,
+        second_factor: false,
     };
     store.create_user(&user).await.expect("user");
     let deed = AuditEntry {
@@ -341,7 +344,7 @@ async fn nothing_of_another_tenant_comes_back(database: Database) {
     let moved = User { tenant: Some(b.clone()), name: "Mallory".into(), ..user };
     assert_eq!(store.update_user(&moved, at(0)).await, Err(StoreError::NotFound("user")));
     assert_eq!(store.create_user(&moved).await, Err(StoreError::Taken("user")));
-    assert_eq!(store.audit_rows(Some(&b), None, 9).await, Ok(Vec::new()));
+    assert_eq!(store.audit_rows(Some(&b), &AuditSearch::default(), 9).await, Ok(Vec::new()));
 
     // Tenant B saving a contact of the same id makes its own and leaves A's.
     let other = Contact { status_token_digest: None, ..contact(1, "+19165550199") };

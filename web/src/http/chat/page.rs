@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     config::AuthMode,
     html::{Page, escape},
-    http::{availability::Tenant, body::QueryOf, callme, edge::FramedBy, error::ApiError},
+    http::{availability::Tenant, body::QueryOf, callbacks, callme, edge::FramedBy, error::ApiError},
     portal,
     state::App,
     words::Lang,
@@ -37,9 +37,13 @@ pub async fn page(
     let enabled = tenant.config.chat.enabled;
     let now = app.now();
     let token = query.token.as_deref().filter(|token| !token.is_empty());
-    let checked = token
-        .filter(|_| tenant.face.auth != AuthMode::None)
-        .map(|token| portal::verify(token, tenant.id.as_str(), &tenant.face.portal_keys, now));
+    let checked = match token.filter(|_| tenant.face.auth != AuthMode::None) {
+        Some(token) => {
+            let keys = callbacks::portal_keys(&app, &tenant, token).await;
+            Some(portal::verify(token, tenant.id.as_str(), &keys, now))
+        }
+        None => None,
+    };
     let claims = checked.as_ref().and_then(|checked| checked.as_ref().ok());
     let refused = checked.as_ref().and_then(|checked| checked.as_ref().err());
     let subjects: Vec<_> =

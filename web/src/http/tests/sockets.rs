@@ -241,6 +241,59 @@ async fn the_customers_page_hears_of_changes() {
     until("event: end").await;
 }
 
+/// Longest time a right that was taken away may still be used: the promise of the house.
+const FIVE_SECONDS: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_signed_out_loses_socket_and_stream_within_five_seconds() {
+    let world = World::new().await;
+    let (address, _close) = listening(&world).await;
+    let admin = world.sign_in(OPEN, Role::Admin).await;
+    let end = async |role: Role| {
+        let path = format!("/api/v1/users/{}/sign-out", user_id(OPEN, role));
+        assert_eq!(world.post_as(&path, json!({}), &admin).await.status, StatusCode::NO_CONTENT);
+    };
+    let cookie = world.sign_in(OPEN, Role::Agent).await;
+    let mut tab = connect(address, &cookie).await;
+    say(&mut tab, hello("tab-1")).await;
+    next(&mut tab, "snapshot", true).await;
+    let began = std::time::Instant::now();
+    end(Role::Agent).await;
+    assert_eq!(close_code(&mut tab).await, Some(4001));
+    assert!(began.elapsed() < FIVE_SECONDS);
+    // The ledger alone, as when another process does it.
+    let cookie = world.sign_in(OPEN, Role::Agent).await;
+    let mut tab = connect(address, &cookie).await;
+    say(&mut tab, hello("tab-2")).await;
+    next(&mut tab, "snapshot", true).await;
+    let began = std::time::Instant::now();
+    let agent = ringback_routing::ids::AgentId::new(user_id(OPEN, Role::Agent));
+    world.app.store.revoke_sessions_of(&agent, world.app.now()).await.unwrap();
+    assert_eq!(close_code(&mut tab).await, Some(4001));
+    assert!(began.elapsed() < FIVE_SECONDS, "{:?}", began.elapsed());
+    // The board's stream.
+    let cookie = world.sign_in(OPEN, Role::Supervisor).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let ask = format!("GET /api/v1/board/events HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut piece = [0; 65_536];
+    assert!(stream.read(&mut piece).await.unwrap() > 0);
+    let began = std::time::Instant::now();
+    end(Role::Supervisor).await;
+    let closed = async {
+        let mut heard = String::new();
+        // The last chunk of a chunked body.
+        while !heard.ends_with("0\r\n\r\n") {
+            match stream.read(&mut piece).await.unwrap() {
+                0 => break,
+                read => heard += &String::from_utf8_lossy(&piece[..read]),
+            }
+        }
+    };
+    timeout(FIVE_SECONDS, closed).await.expect("the stream ends");
+    assert!(began.elapsed() < FIVE_SECONDS);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_opens_so_many_streams_and_gets_its_places_back() {
     let world = World::with_limits("event_streams_per_address = 2").await;

@@ -1,6 +1,6 @@
 import type { AgentView, Contact, RequestedState, Segment, StaffBoot } from '../lib/api'
 import { clock } from '../lib/clock.svelte'
-import { post, refused, type Refused } from '../lib/http'
+import { refused, signOut, type Refused } from '../lib/http'
 import { Attention } from './attention'
 import { Conversations } from './chats.svelte'
 import { Phone } from './phone.svelte'
@@ -160,8 +160,7 @@ export class Desk {
   async signOut(): Promise<void> {
     this.#hangUpPhone()
     this.#socket?.close()
-    await post('/api/v1/logout').catch(() => {})
-    location.assign('/login')
+    await signOut()
   }
 
   #answer(type: 'accept' | 'reject', offer: string): Promise<boolean> {

@@ -289,6 +289,7 @@ export type AttemptResult =
   | 'failed'
   | 'cancelled'
   | 'interrupted'
+  | 'not_allowed'
 
 export interface Attempt {
   id: string
@@ -314,6 +315,7 @@ export type Reason =
   | { why: 'no_free_channel' }
   | { why: 'number_in_call' }
   | { why: 'chosen_time' }
+  | { why: 'calls_held_back' }
   | { why: 'closed'; closed: ClosedReason; next_open: Timestamp | null }
   | { why: 'agent_declined'; agent: string }
   | { why: 'agent_no_answer'; agent: string }
@@ -334,6 +336,7 @@ export type Reason =
   | { why: 'customer_hung_up_soon'; after: Millis }
   | { why: 'code_unknown' }
   | { why: 'attempts_exhausted'; result: AttemptResult }
+  | { why: 'number_not_allowed' }
 
 // ── The agent's desk ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -554,7 +557,33 @@ export interface StatusBoot extends Boot {
 }
 
 export interface LoginBoot extends Boot {
-  next: string
+  next: string | null
+  /** The identity provider, if there is one. */
+  oidc: { name: string } | null
+}
+
+export interface LoginAnswer {
+  user: User
+  /** An authenticator app has to be enrolled before anything else. */
+  must_enrol: boolean
+}
+
+export interface AccountBoot extends Boot {
+  user: User
+  second_factor: boolean
+  must_enrol: boolean
+  /** Signs in at the identity provider. */
+  external: boolean
+}
+
+/** A secret for an authenticator app, not yet in force. */
+export interface FactorOffer {
+  secret: string
+  uri: string
+  /** SVG. */
+  qr: string
+  until: Timestamp
+  seal: string
 }
 
 export interface StaffBoot extends Boot {

@@ -57,6 +57,12 @@ export const get = <T>(path: string, signal?: AbortSignal) => call<T>('GET', pat
 export const post = <T>(path: string, body: unknown = {}, headers?: Record<string, string>) =>
   call<T>('POST', path, { body, headers })
 
+/** Ends the session here, and at the identity provider if it began there. */
+export async function signOut(next = '/login'): Promise<void> {
+  const answer = await post<{ redirect: string } | undefined>('/api/v1/logout').catch(() => undefined)
+  location.assign(answer?.redirect ?? next)
+}
+
 /** For staff pages: an ended session leads to the sign-in page and back here. */
 export function toLogin(): void {
   location.assign(`/login?next=${encodeURIComponent(location.pathname)}`)

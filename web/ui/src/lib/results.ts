@@ -10,6 +10,7 @@ export const RESULTS: Record<AttemptResult, string> = {
   failed: 'call failed',
   cancelled: 'cancelled',
   interrupted: 'interrupted by a restart',
+  not_allowed: 'not placed: the number may not be called',
 }
 
 export const OUTCOMES: Record<Outcome, { text: string; tone: 'good' | 'warn' | '' }> = {

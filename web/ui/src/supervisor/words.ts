@@ -35,6 +35,10 @@ export function reason(why: Reason, told: Told): string {
       return 'this number is in another call right now'
     case 'chosen_time':
       return 'planned for a time the customer chose'
+    case 'calls_held_back':
+      return 'no calls are placed now: outside callback hours, or a cap of the day is reached'
+    case 'number_not_allowed':
+      return 'this number may not be called, or not again today'
     case 'closed':
       return closed(why, told)
     case 'agent_declined':
