@@ -26,6 +26,7 @@ pub mod rate;
 mod reception;
 pub mod run;
 pub mod server;
+pub mod settings;
 pub mod start;
 pub mod state;
 mod telephony;

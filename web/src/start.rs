@@ -15,7 +15,7 @@ use ringback_engine::{
 use ringback_routing::time::Timestamp;
 use ringback_store::{Store, StoreConfig, StoreError};
 
-use crate::{config::ServerConfig, gate::Gate, prompts, reception::Switchboard, state, telephony};
+use crate::{config::ServerConfig, gate::Gate, prompts, reception::Switchboard, settings, state, telephony};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -43,7 +43,7 @@ pub async fn open_store(config: &ServerConfig) -> Result<Store, RunError> {
     Ok(Store::open(&config.store_url, StoreConfig::default()).await?)
 }
 
-fn make_folder(path: &Path) -> Result<(), RunError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), RunError> {
     std::fs::create_dir_all(path).map_err(|error| RunError::Config(format!("{}: {error}", path.display())))
 }
 
@@ -59,7 +59,9 @@ pub async fn engine(
     for tenant in &config.tenants {
         let users = store.users(Some(&tenant.core.id)).await?;
         let agents = users.into_iter().filter(|user| !user.disabled).filter_map(|user| user.agent).collect();
-        tenants.push(TenantSetup { config: tenant.core.clone(), agents });
+        let mut core = tenant.core.clone();
+        settings::restore(&store, &mut core).await?;
+        tenants.push(TenantSetup { config: core, agents });
     }
     let engine = EngineConfig {
         node: config.file.server.node.clone(),

@@ -62,6 +62,8 @@ pub struct Shared {
     pub oidc: Option<Provider>,
     pub key_sets: KeySets,
     pub desks: Desks,
+    /// Settings are changed one after the other.
+    pub settings_turn: tokio::sync::Mutex<()>,
     /// True once the server goes down: live calls go on.
     pub draining: watch::Sender<bool>,
     /// True once the calls are over: sockets and streams end.
@@ -243,6 +245,7 @@ impl App {
             oidc: outside.oidc,
             key_sets: outside.key_sets,
             desks: Desks::default(),
+            settings_turn: tokio::sync::Mutex::default(),
             draining: watch::Sender::new(false),
             closing: watch::Sender::new(false),
             stream_places: StreamPlaces::default(),

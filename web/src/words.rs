@@ -363,6 +363,14 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "settings_outdated",
+        ["Changed meanwhile", "Cambiado entretanto"],
+        [
+            "Somebody else changed the settings in the meantime. Read them again, then make your change.",
+            "Otra persona cambió los ajustes entretanto. Vuelva a leerlos y haga después su cambio.",
+        ],
+    ),
+    (
         "not_yourself",
         ["Not on yourself", "No sobre usted mismo"],
         [

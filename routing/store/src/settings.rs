@@ -111,6 +111,56 @@ impl Store {
         .await
     }
 
+    /// Keeps a new version if `after` is the newest one (0: there is none) and returns its number.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when somebody else has kept one meanwhile.
+    pub async fn save_tenant_config_after(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        doc: &serde_json::Value,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (tenant, doc, who) = (tenant.clone(), doc.to_string(), who.to_owned());
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.write(move |conn| {
+            Box::pin(async move {
+                let kept = sql("INSERT INTO tenant_configs (tenant, version, doc_version, doc, who, at)
+                     SELECT $1, CAST($2 AS BIGINT) + 1, CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT)
+                     WHERE (SELECT COALESCE(MAX(version), 0) FROM tenant_configs WHERE tenant = $1) = CAST($2 AS BIGINT)
+                     ON CONFLICT (tenant, version) DO NOTHING")
+                .id(&tenant)
+                .int(after)
+                .int(DOC_VERSION)
+                .text(&doc)
+                .text(&who)
+                .int(now.as_millis())
+                .run(conn)
+                .await?;
+                if kept == 1 { Ok(after.unsigned_abs() + 1) } else { Err(StoreError::Taken("configuration")) }
+            })
+        })
+        .await
+    }
+
+    /// One version.
+    pub async fn tenant_config_version(
+        &self,
+        tenant: &TenantId,
+        version: u64,
+    ) -> Result<Option<ConfigVersion>, StoreError> {
+        let mut reader = self.reader().await?;
+        let row =
+            sql("SELECT version, doc_version, doc, who, at FROM tenant_configs WHERE tenant = $1 AND version = $2")
+                .id(tenant)
+                .int(i64::try_from(version).unwrap_or(i64::MAX))
+                .first(&mut reader)
+                .await?;
+        row.as_ref().map(config_of).transpose()
+    }
+
     /// The newest version.
     pub async fn tenant_config(&self, tenant: &TenantId) -> Result<Option<ConfigVersion>, StoreError> {
         Ok(self.tenant_config_history(tenant, 1).await?.into_iter().next())

@@ -1,13 +1,13 @@
 //! The emergency closure: one click closes the office to new requests, one opens it again.
 
 use axum::{Json, extract::State, http::StatusCode};
-use ringback_routing::{config::Closure, event::Event, time::Timestamp, view::ClosurePreview};
+use ringback_routing::{config::Closure, time::Timestamp, view::ClosurePreview};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller, schema};
-use crate::state::App;
+use crate::{settings, state::App};
 
 /// Longest message, in letters.
 const MAX_MESSAGE: usize = 500;
@@ -45,7 +45,7 @@ pub async fn declare(
     if closure.message.is_empty() {
         return Err(ApiError::bad_value("message"));
     }
-    app.engine.submit(caller.tenant()?, Event::ClosureDeclared { closure }).await?;
+    settings::close(&app, caller.tenant()?, caller.id().as_str(), Some(closure)).await?;
     audit(&app, &caller, "closure_declared", caller.tenant()?, json!({ "until": ask.until })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -73,7 +73,7 @@ fn asked(app: &App, ask: &ClosureAsk) -> Result<Closure, ApiError> {
 }
 
 pub async fn lift(State(app): State<App>, caller: Caller) -> Result<StatusCode, ApiError> {
-    app.engine.submit(caller.tenant()?, Event::ClosureLifted).await?;
+    settings::close(&app, caller.tenant()?, caller.id().as_str(), None).await?;
     audit(&app, &caller, "closure_lifted", caller.tenant()?, json!({})).await?;
     Ok(StatusCode::NO_CONTENT)
 }

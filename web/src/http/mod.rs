@@ -28,6 +28,7 @@ pub mod playback;
 pub mod recordings;
 pub mod routes;
 pub mod schema;
+pub mod settings;
 pub mod sso;
 pub mod status;
 pub mod stream;

@@ -14,7 +14,7 @@ use super::{
     guard::Access,
     history, keys, ladder, login, numbers, operations, people, playback, recordings,
     routes::{Route, table},
-    schema, sso, status,
+    schema, settings, sso, status,
 };
 use crate::ws;
 
@@ -145,6 +145,10 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<history::HistoryAnswer>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
     add::<ladder::LadderAnswer>(&mut found);
+    add::<settings::SettingsAnswer>(&mut found);
+    add::<settings::SettingsChange>(&mut found);
+    add::<settings::SettingsBack>(&mut found);
+    add::<settings::VersionList>(&mut found);
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);

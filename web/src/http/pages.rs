@@ -41,7 +41,7 @@ pub async fn login(
     QueryOf(query): QueryOf<LoginQuery>,
 ) -> Response {
     // Only our own pages: whatever else stands there leads nowhere.
-    let next = query.next.filter(|next| ["/agent", "/supervisor", "/account"].contains(&next.as_str()));
+    let next = query.next.filter(|next| ["/agent", "/supervisor", "/account", "/admin"].contains(&next.as_str()));
     let oidc = app.oidc.as_ref().map(|provider| json!({ "name": provider.config.name }));
     let boot = json!({ "next": next, "oidc": oidc });
     shell(&app, lang, "login", lang.pick("Sign in", "Iniciar sesión"), None, boot)
@@ -66,6 +66,14 @@ pub async fn supervisor(
     caller: Caller,
 ) -> Result<Response, ApiError> {
     staff(&app, lang, "supervisor", lang.pick("Board", "Panel"), &caller).await
+}
+
+pub async fn admin(
+    State(app): State<App>,
+    Extension(lang): Extension<Lang>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    staff(&app, lang, "admin", lang.pick("Settings", "Ajustes"), &caller).await
 }
 
 /// Also for those who have no tenant, and those who have yet to enrol.

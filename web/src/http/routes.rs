@@ -6,7 +6,7 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Method, StatusCode},
     middleware,
-    routing::{MethodRouter, delete, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 use ringback_store::{Permission, Role};
 
@@ -15,7 +15,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, keys, ladder, login, numbers, openapi, operations, pages, people, playback, recordings, sso, status,
+    history, keys, ladder, login, numbers, openapi, operations, pages, people, playback, recordings, settings, sso,
+    status,
 };
 use crate::{demo, state::App, ws};
 
@@ -49,6 +50,7 @@ const SUPERVISION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const LISTEN: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const EVIDENCE: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor, Role::Operator];
 const EXPORT: &[Role] = &[Role::Admin, Role::Auditor, Role::Operator];
+const SETTINGS: &[Role] = &[Role::Admin];
 const PEOPLE: &[Role] = &[Role::Admin, Role::Operator];
 const OPERATION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Operator];
 
@@ -60,6 +62,7 @@ pub fn table(demo: bool) -> Vec<Route> {
     table.extend(supervision_routes());
     table.extend(operations_routes());
     table.extend(people_routes());
+    table.extend(settings_routes());
     if demo {
         table.push(page("/demo/portal", Access::Public, "The demo county's portal page", get(demo::portal::page)));
     }
@@ -319,6 +322,24 @@ fn people_routes() -> Vec<Route> {
         people(Method::DELETE, "/api/v1/api-keys/{key}", delete(keys::revoke))
             .says("Ends a key at once; audited", "")
             .with_status(204),
+    ]
+}
+
+/// What administrators set for their tenant.
+fn settings_routes() -> Vec<Route> {
+    use Access::{Staff, StaffPage};
+    vec![
+        page("/admin", StaffPage(SETTINGS), "The administrator's settings", get(pages::admin)),
+        api(Method::GET, "/api/v1/settings", Staff(SETTINGS), get(settings::read))
+            .says("The settings in force", "SettingsAnswer"),
+        api(Method::PUT, "/api/v1/settings", Staff(SETTINGS), put(settings::change))
+            .takes("SettingsChange")
+            .says("Puts other settings into force at once, as a new version; audited", "SettingsAnswer"),
+        api(Method::GET, "/api/v1/settings/versions", Staff(SETTINGS), get(settings::versions))
+            .says("Who changed what, the latest first", "VersionList"),
+        api(Method::POST, "/api/v1/settings/versions/{version}/restore", Staff(SETTINGS), post(settings::bring_back))
+            .takes("SettingsBack")
+            .says("Puts an earlier version into force again, as a new one; audited", "SettingsAnswer"),
     ]
 }
 

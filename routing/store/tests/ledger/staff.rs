@@ -206,6 +206,12 @@ async fn configurations_are_kept_with_their_history(database: Database) {
     assert_eq!(store.save_tenant_config(&a, &docs[1], "ann", at(2)).await, Ok(2));
     let second = ConfigVersion { version: 2, doc: docs[1].clone(), who: "ann".into(), at: at(2) };
     assert_eq!(store.tenant_config(&a).await, Ok(Some(second.clone())));
+    let outdated = store.save_tenant_config_after(&a, 1, &docs[0], "bob", at(3)).await;
+    assert_eq!(outdated, Err(StoreError::Taken("configuration")), "somebody else was quicker");
+    let ahead = store.save_tenant_config_after(&a, 3, &docs[0], "bob", at(3)).await;
+    assert_eq!(ahead, Err(StoreError::Taken("configuration")));
+    assert_eq!(store.tenant_config_version(&a, 1).await.expect("version").map(|kept| kept.doc), Some(docs[0].clone()));
+    assert_eq!(store.tenant_config_version(&a, 3).await, Ok(None));
     let history = store.tenant_config_history(&a, 9).await.expect("history");
     assert_eq!(history.len(), 2);
     assert_eq!((&history[0], &history[1].doc), (&second, &docs[0]));

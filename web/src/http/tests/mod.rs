@@ -12,6 +12,7 @@ mod number_conflict;
 mod pages;
 mod people;
 mod recordings;
+mod settings;
 mod sockets;
 mod sso;
 mod staff;

@@ -1,0 +1,5 @@
+import '../style/base.css'
+import AdminPage from '../admin/AdminPage.svelte'
+import { start } from '../lib/boot'
+
+start(AdminPage)
