@@ -14,6 +14,8 @@ ringback: a self-hosted contact centre server
   ringback check-config --config FILE               says what is wrong, by line and key, or what is in force
   ringback user add --config FILE --role ROLE [--tenant ID] [--name NAME] [--no-reject] USER
                                                     the password is read from standard input
+  ringback backup --config FILE --to FILE           writes the whole ledger to a new file while the server works
+  ringback restore --config FILE --from FILE        reads it into an empty ledger, also one of the other database
   ringback verify-audit --config FILE               recomputes every audit chain and names the first broken row
   ringback openapi                                  prints the OpenAPI description
   ringback --version | --help
@@ -28,6 +30,8 @@ pub enum Command {
     CheckConfig { config: PathBuf },
     UserAdd(UserAdd),
     VerifyAudit { config: PathBuf },
+    Backup { config: PathBuf, to: PathBuf },
+    Restore { config: PathBuf, from: PathBuf },
     OpenApi,
     Version,
     Help,
@@ -62,6 +66,14 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, String>
         Some("serve") => Command::Serve { config: words.config()? },
         Some("check-config") => Command::CheckConfig { config: words.config()? },
         Some("verify-audit") => Command::VerifyAudit { config: words.config()? },
+        Some("backup") => {
+            let to = words.option("--to")?.ok_or("backup needs --to")?.into();
+            Command::Backup { config: words.config()?, to }
+        }
+        Some("restore") => {
+            let from = words.option("--from")?.ok_or("restore needs --from")?.into();
+            Command::Restore { config: words.config()?, from }
+        }
         Some("openapi") => Command::OpenApi,
         Some("user") => user(&mut words)?,
         Some(other) => return Err(format!("there is no command `{other}`")),

@@ -1,8 +1,9 @@
-//! `ringback verify-audit`: whether the audit is as it was written, without a running server.
+//! `ringback verify-audit`, `backup` and `restore`: whether the audit is as it was written, and the ledger as one file. None of
+//! them needs a running server.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
-use ringback_store::AuditVerdict;
+use ringback_store::{AuditVerdict, BackupReport, Store, StoreConfig};
 
 use crate::{
     config::ServerConfig,
@@ -30,4 +31,30 @@ pub async fn verify(config: &ServerConfig) -> Result<(String, bool), RunError> {
         report.push_str("there is no audit yet\n");
     }
     Ok((report, whole))
+}
+
+/// Writes the ledger to a new file and says what is in it.
+pub async fn back_up(config: &ServerConfig, to: &Path) -> Result<String, RunError> {
+    let store = start::open_store(config).await?;
+    let written = store.back_up(to, start::wall_clock()).await;
+    store.close().await;
+    Ok(told(&written?, "written to", to) + "Recordings are files of their own: copy their folder as well.\n")
+}
+
+/// Reads a backup into the configured ledger, which must be empty.
+pub async fn restore(config: &ServerConfig, from: &Path) -> Result<String, RunError> {
+    start::make_folder(&config.file.server.data_dir)?;
+    let report = Store::restore(&config.store_url, &StoreConfig::default(), from).await?;
+    Ok(told(&report, "read from", from))
+}
+
+fn told(report: &BackupReport, what: &str, file: &Path) -> String {
+    let mut text = String::new();
+    for (table, rows) in &report.tables {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{rows:>10}  {table}");
+    }
+    let rows: u64 = report.tables.values().sum();
+    let _ = writeln!(text, "{rows} rows of schema {} {what} {}", report.schema, file.display());
+    text
 }

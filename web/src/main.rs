@@ -51,6 +51,14 @@ fn perform(command: Command) -> Result<(), RunError> {
                 return Err(RunError::Config("the audit is not as it was written".to_owned()));
             }
         }
+        Command::Backup { config, to } => {
+            let config = load(&config)?;
+            say(&runtime()?.block_on(evidence::back_up(&config, &to))?);
+        }
+        Command::Restore { config, from } => {
+            let config = load(&config)?;
+            say(&runtime()?.block_on(evidence::restore(&config, &from))?);
+        }
         Command::UserAdd(add) => runtime()?.block_on(users::add(&add))?,
         Command::Serve { config } => {
             let config = load(&config)?;

@@ -12,7 +12,7 @@ use crate::{
     StoreConfig,
     error::StoreError,
     migrate,
-    sql::{Conn, Dialect, Reader, sql},
+    sql::{Conn, Dialect, Reader},
 };
 
 /// How long a read may wait for one of the pool's connections.
@@ -94,27 +94,6 @@ impl Connector {
         })
     }
 
-    /// Writes a copy of the whole SQLite database to a new file, while writers and readers go on.
-    pub(crate) async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
-        if self.dialect() != Dialect::Sqlite {
-            return Err(StoreError::schema("PostgreSQL is backed up with its own tools"));
-        }
-        let name = path.to_str().ok_or_else(|| StoreError::schema("the path of the backup is not UTF-8"))?;
-        // SQLite would make the file by the umask; it writes into an empty one as readily.
-        private_file(path)?;
-        let mut conn = self.writer().await?;
-        let copied = sql("VACUUM INTO $1").text(name).once().run(&mut conn).await;
-        if let Err(error) = conn.close().await {
-            tracing::warn!(%error, "closing the connection of a backup");
-        }
-        if let Err(error) = copied {
-            std::fs::remove_file(path)?;
-            return Err(error.into());
-        }
-        std::fs::File::open(path)?.sync_all()?;
-        Ok(())
-    }
-
     /// A writer whose schema is at `schema`.
     pub(crate) async fn migrated(&self, schema: i64) -> Result<Conn, StoreError> {
         let mut conn = self.writer().await?;
@@ -169,7 +148,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 
 /// # Errors
 /// `AlreadyExists` among others.
-fn private_file(path: &Path) -> std::io::Result<()> {
+pub(crate) fn private_file(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -6,6 +6,7 @@
 
 mod api_key;
 mod audit;
+mod backup;
 mod chat;
 mod connect;
 mod contact;
@@ -31,10 +32,11 @@ mod user;
 mod wait;
 mod writer;
 
-use std::{path::Path, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 pub use api_key::ApiKey;
 pub use audit::{AuditEntry, AuditRow, AuditSearch, AuditVerdict, CheckedChain};
+pub use backup::BackupReport;
 pub use chat::{ChatMark, ChatMarks, ChatMessage, ChatSender, ChatSide, Kept, NewMessage};
 pub use contact::{ContactPage, ContactSearch, FactRow};
 pub use dialog::DialogRow;
@@ -154,14 +156,6 @@ impl Store {
     /// [`StoreStats::disk_full`] when nothing else is being written.
     pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
         self.save_setting(None, "probe", &now.as_millis().to_string()).await
-    }
-
-    /// Copies a SQLite ledger, consistent as of one moment, into the new file `path` while the work goes on.
-    ///
-    /// # Errors
-    /// [`StoreError::Schema`] on PostgreSQL, which has its own tools; [`StoreError::Io`] when the file exists.
-    pub async fn backup(&self, path: &Path) -> Result<(), StoreError> {
-        self.connector.copy_to(path).await
     }
 
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>

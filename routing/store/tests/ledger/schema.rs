@@ -139,22 +139,3 @@ async fn the_file_and_its_companions_are_the_owners_alone() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
-
-#[tokio::test]
-async fn a_backup_is_a_ledger_of_its_own() {
-    let database = Database::sqlite().expect("folder");
-    let store = database.open().await.expect("open");
-    store.save_setting(None, "k", "before").await.expect("save");
-    let path = database.folder().expect("folder").join("backup.sqlite");
-    store.backup(&path).await.expect("backup");
-    assert!(store.backup(&path).await.is_err(), "an existing file is not overwritten");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(&path).expect("the backup").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "a backup is as private as the ledger");
-    }
-    store.save_setting(None, "k", "after").await.expect("save");
-    let copy = Store::open(&format!("sqlite://{}", path.display()), StoreConfig::default()).await.expect("open");
-    assert_eq!(copy.setting(None, "k").await, Ok(Some("before".into())));
-}
