@@ -3,6 +3,7 @@
 export type Timestamp = number
 export type Millis = number
 export type Language = 'en' | 'es'
+export type * from './account'
 export type * from './chat'
 export type * from './trunks'
 
@@ -574,16 +575,6 @@ export interface AccountBoot extends Boot {
   must_enrol: boolean
   /** Signs in at the identity provider. */
   external: boolean
-}
-
-/** A secret for an authenticator app, not yet in force. */
-export interface FactorOffer {
-  secret: string
-  uri: string
-  /** SVG. */
-  qr: string
-  until: Timestamp
-  seal: string
 }
 
 export interface StaffBoot extends Boot {
