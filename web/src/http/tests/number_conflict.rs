@@ -30,7 +30,7 @@ fn rung_elsewhere(ours: &Contact, now: Timestamp) -> Contact {
         ordinal: 1,
         leg: LegId(7),
         trunk: TrunkId::new("counting"),
-        segment: SegmentId(7),
+        segment: Some(SegmentId(7)),
         state: AttemptState::Dialling,
         dialled_at: now,
         ringing_at: None,
