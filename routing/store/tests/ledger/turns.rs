@@ -151,7 +151,7 @@ async fn an_attempt_is_what_it_was_last_in_its_turn(database: Database) {
     moved.attempts[0].state = AttemptState::Ended { result: AttemptResult::Busy };
     moved.attempts.push(attempt(2, 2, AttemptState::Dialling));
     let dialled = moved.clone();
-    moved.customer.number_key = "key-of-another".into();
+    std::sync::Arc::make_mut(&mut moved.customer).number_key = "key-of-another".into();
     store.commit(turn(&b, epoch_b, vec![saved(&dialled), saved(&moved)])).await.expect("commit");
     let mut three = contact(3, "+19165550101");
     three.attempts.push(attempt(3, 1, AttemptState::Dialling));
