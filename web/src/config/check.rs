@@ -468,10 +468,10 @@ impl Check<'_> {
 
     fn oidc_group(&mut self, table: &OidcGroupTable, tenants: &[Tenant]) -> OidcGroup {
         let tenant = table.tenant.as_ref().map(|tenant| tenant.get_ref().clone());
-        if let Some(named) = table.tenant.as_ref() {
-            if !tenants.iter().any(|known| &known.core.id == named.get_ref()) {
-                self.says(named.span(), format!("there is no tenant `{}`", named.get_ref()));
-            }
+        if let Some(named) = table.tenant.as_ref()
+            && !tenants.iter().any(|known| &known.core.id == named.get_ref())
+        {
+            self.says(named.span(), format!("there is no tenant `{}`", named.get_ref()));
         }
         if (table.role == Role::Operator) != tenant.is_none() {
             self.about("oidc.group", "an operator belongs to no tenant, everybody else to one");
