@@ -1,5 +1,5 @@
 // What a customer can know and choose while the line is long: a range that was earned, times of one's own, the word
-// before a long wait, and what an emergency closure says to those who are in line. And what a supervisor is told of why somebody waits.
+// before a long wait, and what an emergency closure says to those who are in line.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
@@ -158,68 +158,4 @@ test('a closure says beforehand whom it finds, and tells them', async () => {
   await supervisor.getByRole('button', { name: 'Lift closure …' }).click();
   await supervisor.getByRole('button', { name: 'Lift closure', exact: true }).click();
   await stage.server.reaches(status_token, 'waiting');
-});
-
-/** The supervisor's answer to "why is she still waiting?", and how it looks. */
-async function lookAtWhy() {
-  for (const colorScheme of ['light', 'dark']) {
-    for (const [width, height] of [[360, 740], [1280, 800]]) {
-      const person = await stage.person({ viewport: { width, height }, colorScheme });
-      const page = await person.signIn(stage.server, 'sam', '/supervisor');
-      await page.getByRole('button', { name: 'Why? Rosa Diaz' }).click();
-      const why = page.getByRole('dialog', { name: 'Why is Rosa Diaz still waiting?' });
-      await why.getByText('an agent with Snap at level 5 or above').waitFor();
-      await why.getByText(/Step 1 of 2; the next opens/).waitFor();
-      await why.getByText('lacks Snap (level 5 needed)').waitFor();
-      await why.getByText('is not ready: Lunch').waitFor();
-      await shot(page, `why-${width}-${colorScheme}`);
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(overflow <= 0, `at ${width} px it scrolls sideways by ${overflow} px`);
-      assert.deepEqual(await findings(page), [], `${width} px, ${colorScheme}`);
-      await person.close();
-    }
-  }
-}
-
-test('why somebody waits; then the next step opens, and the customer is dialled before anybody is asked', async () => {
-  await stage.strike();
-  stage = await Stage.set({
-    callback: { entry_mode: 'callback_customer_first' },
-    closing: { closure: 'tell' },
-    ladder: [{ skills: { snap: 5 }, seconds: 45 }, { skills: {}, seconds: 0 }],
-  });
-  await stage.carrier((ear) => far.answers({ ear }));
-  const [maria, jon] = [await stage.desk('maria'), await stage.desk('jon')];
-  await maria.goAvailable();
-  await jon.goAvailable();
-  await jon.button(/^Status:/).click();
-  await jon.page.getByRole('menuitemradio', { name: 'Lunch' }).click();
-  await stage.agentIs('jon', 'not_ready', { reason: 'lunch' });
-  const { status_token } = await stage.server.ask(fresh());
-  await lookAtWhy();
-  assert.equal((await stage.agent('maria')).presence, 'ready', 'nobody without the skill is given it before its time');
-  await stage.callArrives();
-  await stage.server.reaches(status_token, 'talking', 60_000);
-  assert.ok(!(await maria.button('Accept').isVisible()), 'there was nothing to accept');
-  await stage.bothHear(maria);
-  await maria.button('End call').click();
-  await maria.finish();
-  await jon.person.close();
-  await maria.person.close();
-});
-
-test('closed for good, who waits is told that nobody will call', async () => {
-  const { status_token } = await stage.server.ask(fresh());
-  const page = await visit(`/t/sacramento/status/${status_token}`);
-  const spanish = await visit(`/t/sacramento/status/${status_token}?lang=es`);
-  const supervisor = await (await stage.person()).signIn(stage.server, 'sam', '/supervisor');
-  await supervisor.getByRole('button', { name: 'Close now …' }).click();
-  await supervisor.getByLabel('Message to customers').fill('A pipe burst.');
-  await shot(supervisor, 'closure-tell-preview');
-  await supervisor.getByRole('button', { name: 'Close now', exact: true }).click();
-  await page.getByRole('heading', { name: 'We will not call you' }).waitFor();
-  await page.getByText('A pipe burst.').waitFor();
-  await spanish.getByRole('heading', { name: 'No le llamaremos' }).waitFor();
-  assert.equal(await page.getByText('We could not reach you').count(), 0, 'nobody tried');
-  await look('status-told', `/t/sacramento/status/${status_token}`);
 });
