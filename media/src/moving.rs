@@ -25,9 +25,15 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Whether the command concerns a leg that is still on its way.
+    /// Whether the command concerns a leg that is still on its way, or one that a waiting command concerns: what is said
+    /// of a leg is done in the order in which it was said. Nobody waits for ever: whoever waits does so for an arrival that
+    /// was ordered before.
     pub(crate) fn concerns(&self, command: &Command) -> bool {
-        !self.expected.is_empty() && command.legs().into_iter().flatten().any(|leg| self.expected.contains(&leg))
+        let waits = |leg: LegKey| {
+            let named = |waiting: &Command| waiting.legs().contains(&Some(leg));
+            self.expected.contains(&leg) || self.commands.iter().any(named)
+        };
+        !self.expected.is_empty() && command.legs().into_iter().flatten().any(waits)
     }
 }
 

@@ -1,4 +1,4 @@
-//! SRTP and SRTCP of carriers' legs (RFC 3711, RFC 7714): the only file beside `webrtc_leg.rs` that knows the library.
+//! SRTP and SRTCP of carriers' legs (RFC 3711, RFC 7714): with `webrtc_leg.rs` and `keying.rs` the only files that know the library.
 
 use std::fmt;
 

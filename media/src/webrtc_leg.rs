@@ -1,4 +1,4 @@
-//! A browser's connection: the only file that knows the WebRTC library.
+//! A browser's connection, where the WebRTC library is driven.
 //!
 //! The library's `RTCPeerConnection` negotiates, answers ICE checks and runs DTLS. What it does not do is done
 //! here: consent is timed here, media goes to the address that was nominated last (the library keeps the first), and

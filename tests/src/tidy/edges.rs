@@ -45,7 +45,7 @@ const CORE_USES: &[&str] = &["serde", "chrono", "chrono-tz", "thiserror"];
 const WRAPPED: &[(&str, &[&str])] = &[
     ("rsip", &["signaling/src/message.rs"]),
     ("webrtc", &["media/src/webrtc_leg.rs", "media/src/testing"]),
-    ("rtc", &["media/src/webrtc_leg.rs", "media/src/srtp.rs", "media/src/testing"]),
+    ("rtc", &["media/src/webrtc_leg.rs", "media/src/srtp.rs", "media/src/keying.rs", "media/src/testing"]),
     ("hound", &["recorder/src/wav.rs"]),
     ("hickory_resolver", &["signaling/src/resolver.rs"]),
     ("tokio_rustls", &["signaling/src/transport/tls.rs", "web/src/"]),
