@@ -64,6 +64,11 @@ async function visitor() {
   return person;
 }
 
+async function signOut(page) {
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL(/\/login/);
+}
+
 async function logIn(page, user, password = PASSWORD) {
   await page.goto(`${stage.server.url}/login`);
   await page.getByLabel('User').fill(user);
@@ -108,8 +113,7 @@ test('an administrator sets up an authenticator app and signs in with it', async
   await shot(page, 'account-recovery');
   await page.getByRole('link', { name: 'Go to my page' }).click();
   await page.waitForURL(/\/supervisor/);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForURL(/\/login/);
+  await signOut(page);
   await logIn(page, 'ada');
   await page.getByLabel('Code', { exact: true }).waitFor();
   assert.deepEqual(await findings(page), []);
@@ -118,14 +122,14 @@ test('an administrator sets up an authenticator app and signs in with it', async
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/supervisor/);
   // The telephone is lost: a recovery code, once.
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signOut(page);
   for (const [expected] of [[/\/supervisor/], [null]]) {
     await logIn(page, 'ada');
     await page.getByLabel('Code', { exact: true }).fill(recovery[3].toUpperCase());
     await page.keyboard.press('Enter');
     if (expected) {
       await page.waitForURL(expected);
-      await page.getByRole('button', { name: 'Sign out' }).click();
+      await signOut(page);
     } else await page.getByText('That code is not right, or was used already').waitFor();
   }
 });

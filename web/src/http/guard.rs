@@ -1,6 +1,10 @@
 //! Who may call a route: decided before the handler runs, from the table in [`routes`](super::routes).
 
-use std::{net::IpAddr, sync::atomic::Ordering::Relaxed, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -223,17 +227,23 @@ async fn by_key(app: &App, key: &str) -> Result<Option<Caller>, ApiError> {
     Ok(Some(Caller { session, user }))
 }
 
-/// Whether whoever was admitted would be admitted again. A ledger that does not answer is no reason to throw agents out
-/// of their calls.
+/// How long a socket or stream waits for the ledger's word on its session: nothing else moves on it meanwhile, so that an
+/// agent's page would seem silent.
+const SESSION_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Whether whoever was admitted would be admitted again. A ledger that does not answer, or not soon, is no reason to throw
+/// agents out of their calls.
 pub async fn still_holds(app: &App, caller: &Caller) -> bool {
     let digest = &caller.session.token_digest;
-    let found = match digest.strip_prefix(KEY_SESSION) {
-        Some(key) => app.store.api_key(key, app.now()).await.map(|found| found.is_some()),
-        None => app.store.session(digest, app.now()).await.map(|found| {
-            found.is_some_and(|(_, user)| user.role == caller.user.role && user.tenant == caller.user.tenant)
-        }),
+    let found = async {
+        match digest.strip_prefix(KEY_SESSION) {
+            Some(key) => app.store.api_key(key, app.now()).await.map(|found| found.is_some()),
+            None => app.store.session(digest, app.now()).await.map(|found| {
+                found.is_some_and(|(_, user)| user.role == caller.user.role && user.tenant == caller.user.tenant)
+            }),
+        }
     };
-    found.unwrap_or(true)
+    matches!(tokio::time::timeout(SESSION_PATIENCE, found).await, Err(_) | Ok(Err(_) | Ok(true)))
 }
 
 fn auth_required() -> ApiError {

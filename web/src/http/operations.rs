@@ -1,6 +1,6 @@
 //! For those who run the server: health, counters, carriers, alarms.
 
-use std::{fmt::Write, sync::atomic::Ordering::Relaxed};
+use std::{fmt::Write, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use axum::{
     Json,
@@ -68,12 +68,17 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready for new requests: not draining, and the ledger takes writes.
+/// A ledger that takes longer for one row is not ready.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Ready for new requests: not draining, and the ledger takes writes and is read.
 pub async fn readyz(State(app): State<App>) -> Response {
     let draining = *app.draining.borrow();
     let alarms = raised(&app);
     let refused = alarms.iter().any(|alarm| alarm.alarm == "ledger_refuses");
-    let ready = !draining && !refused;
+    // What is written is refused with an alarm; what is only read asks here.
+    let answers = tokio::time::timeout(LEDGER_PATIENCE, app.store.session("", app.now())).await;
+    let ready = !draining && !refused && matches!(answers, Ok(Ok(_)));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": ready, "draining": draining, "alarms": alarms });
     (status, Json(body)).into_response()
