@@ -138,6 +138,8 @@ test('no number without data, a range once there is some, and the word before a 
   const after = (await stage.server.api('/api/v1/t/sacramento/availability')).json.availability;
   assert.equal(after.ewt, known.ewt);
   await back.person.close();
+  // Until the server has noticed that she is gone, whoever asks next is still offered to her.
+  await stage.agentIs('maria', 'offline', { within: 30_000 });
 });
 
 test('a closure says beforehand whom it finds, and tells them', async () => {
@@ -148,6 +150,11 @@ test('a closure says beforehand whom it finds, and tells them', async () => {
   await supervisor.getByRole('button', { name: 'Close now …' }).click();
   await supervisor.getByLabel('Message to customers').fill('A pipe burst.');
   await supervisor.getByLabel('How long').selectOption({ label: '2 hours' });
+  await supervisor.getByText(/1 person in line is told, with your message, and called from/).waitFor();
+  // The dialog keeps up with the line while the message is still being written.
+  const later = await stage.server.ask(fresh());
+  await supervisor.getByText(/2 people in line are told, with your message, and called from/).waitFor();
+  assert.equal((await stage.server.api(`/api/v1/status/${later.status_token}/cancel`, { method: 'POST', body: {} })).status, 200);
   await supervisor.getByText(/1 person in line is told, with your message, and called from/).waitFor();
   await shot(supervisor, 'closure-preview');
   assert.deepEqual(await findings(supervisor), []);
