@@ -227,8 +227,8 @@ ${more}
     return spawnSync(BINARY, args, { input, encoding: 'utf8' });
   }
 
-  addUser({ id, role, name, tenant = TENANT }) {
-    const done = this.command(['user', 'add', '--config', this.config, '--tenant', tenant, '--role', role, '--name', name, id], `${PASSWORD}\n`);
+  addUser({ id, role, name, tenant = TENANT, skills }) {
+    const done = this.command(['user', 'add', '--config', this.config, '--tenant', tenant, '--role', role, '--name', name, ...(skills ? ['--skills', skills] : []), id], `${PASSWORD}\n`);
     if (done.status !== 0) throw new Error(`user add ${id}: ${done.error ?? ''}${done.stdout}${done.stderr}`);
   }
 

@@ -1,7 +1,8 @@
 //! The command line: few commands, each with few options.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
+use ringback_routing::ids::SkillId;
 use ringback_store::Role;
 
 use crate::users;
@@ -12,7 +13,7 @@ ringback: a self-hosted contact centre server
   ringback demo [--data-dir DIR] [--http ADDRESS]   everything on this machine with a demo county
   ringback serve --config FILE                      the server
   ringback check-config --config FILE               says what is wrong, by line and key, or what is in force
-  ringback user add --config FILE --role ROLE [--tenant ID] [--name NAME] [--no-reject] USER
+  ringback user add --config FILE --role ROLE [--tenant ID] [--name NAME] [--no-reject] [--skills SKILLS] USER
                                                     the password is read from standard input
   ringback backup --config FILE --to FILE           writes the whole ledger to a new file while the server works
   ringback restore --config FILE --from FILE        reads it into an empty ledger, also one of the other database
@@ -21,6 +22,7 @@ ringback: a self-hosted contact centre server
   ringback --version | --help
 
 Roles: agent, supervisor, admin, auditor (of a tenant); operator (of none).
+Skills: an agent's, with levels from 1 to 10, like spanish=8,tax=3, or none; without the option every skill at level 10.
 ";
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +47,8 @@ pub struct UserAdd {
     pub tenant: Option<String>,
     pub name: Option<String>,
     pub no_reject: bool,
+    /// Only these, with their levels; `None` is every skill that the tenant asks for.
+    pub skills: Option<BTreeMap<SkillId, u8>>,
 }
 
 /// What was typed, or what is wrong with it.
@@ -97,16 +101,35 @@ fn user(words: &mut Words) -> Result<Command, String> {
         tenant: words.option("--tenant")?,
         name: words.option("--name")?,
         no_reject: words.flag("--no-reject"),
+        skills: words.option("--skills")?.map(|text| skills(&text)).transpose()?,
         id: words.plain()?.ok_or("user add needs the user's name")?,
     };
     if !users::is_name(&add.id) {
         return Err("a user's name has 1 to 64 of a-z, 0-9, - _ . @".to_owned());
+    }
+    if add.skills.is_some() && role != Role::Agent {
+        return Err("--skills is for agents: nobody else takes contacts".to_owned());
     }
     match (role, &add.tenant) {
         (Role::Operator, Some(_)) => Err("an operator belongs to no tenant".to_owned()),
         (Role::Operator, None) | (_, Some(_)) => Ok(Command::UserAdd(add)),
         (_, None) => Err("user add needs --tenant for this role".to_owned()),
     }
+}
+
+/// `spanish=8,tax=3`, or `none`.
+fn skills(text: &str) -> Result<BTreeMap<SkillId, u8>, String> {
+    if text == "none" {
+        return Ok(BTreeMap::new());
+    }
+    let one = |word: &str| {
+        let (skill, level) = word.split_once('=')?;
+        let level = level.parse().ok().filter(|level| (1..=10).contains(level))?;
+        users::is_name(skill).then(|| (SkillId::new(skill), level))
+    };
+    let read =
+        |word| one(word).ok_or_else(|| format!("--skills: `{word}` is not like spanish=8 with a level from 1 to 10"));
+    text.split(',').map(read).collect()
 }
 
 struct Words {
@@ -169,6 +192,15 @@ mod tests {
         let Command::UserAdd(add) = add else { panic!("{add:?}") };
         assert_eq!((add.id.as_str(), add.role, add.name.as_deref()), ("maria", Role::Agent, Some("Maria")));
         assert!(read("user add --config c --role operator root").is_ok());
+        let skills = |text: &str| match read(&format!("user add --config c --tenant t --role agent --skills {text} jo"))
+        {
+            Ok(Command::UserAdd(add)) => {
+                add.skills.unwrap().into_iter().map(|(skill, level)| format!("{skill} {level}")).collect()
+            }
+            other => vec![format!("{other:?}")],
+        };
+        assert_eq!(skills("tax=3,spanish=10"), ["spanish 10", "tax 3"]);
+        assert!(skills("none").is_empty());
     }
 
     #[test]
@@ -178,6 +210,9 @@ mod tests {
             ("serve --config", "needs a value"),
             ("fly", "no command"),
             ("demo --http 0.0.0.0:80", "loopback"),
+            ("user add --config c --tenant t --role agent --skills tax=11 jo", "1 to 10"),
+            ("user add --config c --tenant t --role agent --skills tax jo", "`tax`"),
+            ("user add --config c --tenant t --role supervisor --skills none jo", "for agents"),
             ("demo extra", "extra"),
             ("openapi --loud", "--loud"),
             ("user remove x", "user add"),

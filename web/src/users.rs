@@ -33,6 +33,7 @@ pub async fn add(add: &UserAdd) -> Result<(), RunError> {
     let mut user = new_user(&add.id, &name, add.role, tenant, &password)?;
     if let Some(agent) = &mut user.agent {
         agent.can_reject &= !add.no_reject;
+        agent.skills = add.skills.clone().unwrap_or_else(|| std::mem::take(&mut agent.skills));
     }
     let store = start::open_store(&config).await?;
     store.create_user(&user).await?;
