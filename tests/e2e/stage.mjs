@@ -56,8 +56,8 @@ export class Stage {
   }
 
   /** The next call's sound goes where its INVITE says. */
-  async callArrives(count = 1) {
-    const invite = await this.sipp.gets('INVITE', { count });
+  async callArrives(count = 1, { within } = {}) {
+    const invite = await this.sipp.gets('INVITE', { count, within });
     this.ear.speakTo(audioPort(invite.body));
     return invite;
   }

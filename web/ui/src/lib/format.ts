@@ -70,11 +70,12 @@ export function phone(number: string): string {
   return american ? `(${american[1]}) ${american[2]}-${american[3]}` : number
 }
 
+export const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** Ids an administrator chose as words: "admin_work" → "Admin work"; "RONA" stays. */
 export function words(id: string): string {
   if (/^[A-Z0-9]{2,5}$/.test(id)) return id
-  const text = id.replace(/[_-]+/g, ' ').trim()
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return capitalised(id.replace(/[_-]+/g, ' ').trim())
 }
 
 export const initials = (name: string) =>

@@ -28,7 +28,7 @@ export function reason(why: Reason, told: Told): string {
     case 'just_requested':
       return 'in line for the next free agent'
     case 'no_agent_ready':
-      return why.signed_in === 0 ? 'no agent is signed in' : `no agent is available; ${counted(why.signed_in, 'is', 'are')} signed in`
+      return why.signed_in === 0 ? 'no agent is signed in' : `nobody who may take it is free; ${counted(why.signed_in, 'is', 'are')} signed in`
     case 'no_free_channel':
       return 'every telephone line is taken'
     case 'number_in_call':
