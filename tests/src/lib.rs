@@ -5,6 +5,7 @@
 pub mod chatload;
 pub mod fuzz;
 pub mod load;
+pub mod queueburst;
 pub mod replay;
 pub mod sim;
 pub mod sipload;

@@ -74,14 +74,14 @@ fn answers(request: &str, calls: &mut HashMap<String, (String, usize)>, sound: &
     }
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| {
         let (field, value) = line.split_once(':')?;
         field.trim().eq_ignore_ascii_case(name).then(|| value.trim())
     })
 }
 
-fn reply(head: &str, status: &str, description: Option<&str>) -> String {
+pub(crate) fn reply(head: &str, status: &str, description: Option<&str>) -> String {
     let mut text = format!("SIP/2.0 {status}\r\n");
     for line in head.lines().filter(|line| line.len() > 4 && line[..4].eq_ignore_ascii_case("via:")) {
         text.push_str(line);

@@ -30,9 +30,36 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 
 type Socket = WebSocketStream<TcpStream>;
 
-pub(super) struct Floor {
+pub(crate) struct Floor {
     desks: JoinSet<Result<(), Failure>>,
     made: Arc<AtomicU64>,
+}
+
+/// What an agent does with calls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shift {
+    /// Takes one at once and keeps it.
+    Hold,
+    /// Each lasts so long, is wrapped up at once, and a next customer asks.
+    Cycle(Duration),
+    /// Lets each ring and ends it, so long after; there is no wrap-up.
+    Serve { ring: Duration, talk: Duration },
+}
+
+impl Shift {
+    fn ring(self) -> Duration {
+        match self {
+            Self::Hold | Self::Cycle(_) => Duration::ZERO,
+            Self::Serve { ring, .. } => ring,
+        }
+    }
+
+    fn talk(self) -> Option<Duration> {
+        match self {
+            Self::Hold => None,
+            Self::Cycle(talk) | Self::Serve { talk, .. } => Some(talk),
+        }
+    }
 }
 
 /// What all desks share.
@@ -41,17 +68,16 @@ struct Shared {
     sound: Arc<Sound>,
     ready: AtomicUsize,
     made: Arc<AtomicU64>,
-    /// Soak: each call lasts so long and is followed by the next.
-    cycle: Option<Duration>,
+    shift: Shift,
     number: AtomicUsize,
 }
 
 impl Floor {
-    pub(super) async fn open(
+    pub(crate) async fn open(
         server: &Server,
         sound: &Arc<Sound>,
         agents: usize,
-        cycle: Option<Duration>,
+        shift: Shift,
     ) -> Result<Self, Failure> {
         let made = Arc::new(AtomicU64::new(0));
         let shared = Arc::new(Shared {
@@ -59,7 +85,7 @@ impl Floor {
             sound: Arc::clone(sound),
             ready: AtomicUsize::new(0),
             made: Arc::clone(&made),
-            cycle,
+            shift,
             number: AtomicUsize::new(agents),
         });
         let mut desks = JoinSet::new();
@@ -92,7 +118,7 @@ impl Floor {
         Ok(())
     }
 
-    pub(super) fn calls_made(&self) -> u64 {
+    pub(crate) fn calls_made(&self) -> u64 {
         self.made.load(Relaxed)
     }
 }
@@ -147,18 +173,19 @@ async fn desk(shared: Arc<Shared>, number: usize) -> Result<(), Failure> {
     work(&shared, &mut socket, &connected).await
 }
 
-/// Takes offers; in a soak also ends calls, finishes wrap-up and brings the next customer.
+/// Takes offers; depending on the shift also ends calls, finishes wrap-up and brings the next customer.
 async fn work(shared: &Shared, socket: &mut Socket, connected: &AtomicBool) -> Result<(), Failure> {
     let mut counted = false;
     let mut accepted = Value::Null;
     let mut finished = Value::Null;
-    let mut hang_up: Option<(tokio::time::Instant, Value)> = None;
+    // One call at a time: what is said next in it, and when.
+    let mut next: Option<(tokio::time::Instant, Value)> = None;
     loop {
         let message = tokio::select! {
             message = hear(socket) => message?,
-            () = at(hang_up.as_ref().map(|(when, _)| *when)) => {
-                if let Some((_, contact)) = hang_up.take() {
-                    say(socket, json!({ "type": "hang_up", "contact": contact })).await?;
+            () = at(next.as_ref().map(|(when, _)| *when)) => {
+                if let Some((_, words)) = next.take() {
+                    say(socket, words).await?;
                 }
                 continue;
             }
@@ -166,36 +193,35 @@ async fn work(shared: &Shared, socket: &mut Socket, connected: &AtomicBool) -> R
         match message["type"].as_str() {
             Some("ping") => pong(socket, &message, connected.load(Relaxed)).await?,
             Some("error") => return Err(format!("an agent was told: {message}").into()),
-            Some("snapshot") => {
-                let agent = &message["agent"];
-                if !counted && agent["presence"] == "ready" {
-                    counted = true;
-                    shared.ready.fetch_add(1, Relaxed);
+            Some("snapshot") => {}
+            _ => continue,
+        }
+        let agent = &message["agent"];
+        if !counted && agent["presence"] == "ready" {
+            counted = true;
+            shared.ready.fetch_add(1, Relaxed);
+        }
+        for contact in agent["contacts"].as_array().into_iter().flatten() {
+            let Some(segment) = contact["segments"].as_array().and_then(|all| all.last()) else { continue };
+            match segment["state"]["state"].as_str() {
+                Some("offered") if accepted != segment["offer"] => {
+                    accepted = segment["offer"].clone();
+                    let words = json!({ "type": "accept", "offer": accepted });
+                    next = Some((tokio::time::Instant::now() + shared.shift.ring(), words));
                 }
-                for contact in agent["contacts"].as_array().into_iter().flatten() {
-                    let Some(segment) = contact["segments"].as_array().and_then(|all| all.last()) else { continue };
-                    match segment["state"]["state"].as_str() {
-                        Some("offered") if accepted != segment["offer"] => {
-                            accepted = segment["offer"].clone();
-                            say(socket, json!({ "type": "accept", "offer": accepted })).await?;
-                        }
-                        Some("connected") if hang_up.is_none() && finished != segment["id"] => {
-                            finished = segment["id"].clone();
-                            shared.made.fetch_add(1, Relaxed);
-                            if let Some(cycle) = shared.cycle {
-                                hang_up = Some((tokio::time::Instant::now() + cycle, contact["id"].clone()));
-                            }
-                        }
-                        Some("wrap_up") if shared.cycle.is_some() => {
-                            let done = json!({ "type": "wrap_up", "segment": segment["id"], "dispositions": [] });
-                            say(socket, done).await?;
-                            ask(shared.port, shared.number.fetch_add(1, Relaxed)).await?;
-                        }
-                        _ => {}
-                    }
+                Some("connected") if finished != segment["id"] => {
+                    finished = segment["id"].clone();
+                    shared.made.fetch_add(1, Relaxed);
+                    let words = json!({ "type": "hang_up", "contact": contact["id"] });
+                    next = shared.shift.talk().map(|talk| (tokio::time::Instant::now() + talk, words));
                 }
+                Some("wrap_up") if matches!(shared.shift, Shift::Cycle(_)) => {
+                    let done = json!({ "type": "wrap_up", "segment": segment["id"], "dispositions": [] });
+                    say(socket, done).await?;
+                    ask(shared.port, shared.number.fetch_add(1, Relaxed)).await?;
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
 }

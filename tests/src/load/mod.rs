@@ -3,11 +3,11 @@
 //! Agents are driven by the same HTTP and WebSocket API as the agent's page; sound goes by real ICE, DTLS and SRTP on one
 //! side and RTP on the other. Each packet carries the moment it was sent, so one clock measures what the server adds.
 
-mod carrier;
-mod desk;
+pub(crate) mod carrier;
+pub(crate) mod desk;
 pub(crate) mod http;
 pub(crate) mod server;
-mod sound;
+pub(crate) mod sound;
 
 use std::{
     path::PathBuf,
@@ -18,7 +18,7 @@ use std::{
 use serde::Serialize;
 
 use self::{
-    desk::Floor,
+    desk::{Floor, Shift},
     server::{Server, Usage},
     sound::{Sound, Tally},
 };
@@ -84,7 +84,8 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report, Failur
     carrier.serve(Arc::clone(&sound));
     let idle = server.usage()?;
     say("the server is up; agents sign in");
-    let floor = Floor::open(&server, &sound, options.calls, options.flat.then_some(CYCLE)).await?;
+    let shift = if options.flat { Shift::Cycle(CYCLE) } else { Shift::Hold };
+    let floor = Floor::open(&server, &sound, options.calls, shift).await?;
     let before = server.usage()?;
     say("agents are available; customers ask to be called");
     floor.ask(&server, options.calls).await?;

@@ -26,6 +26,8 @@ pub(crate) struct Server {
     child: Mutex<Child>,
     folder: tempfile::TempDir,
     pub(crate) port: u16,
+    /// Where it listens for SIP, over UDP and TCP.
+    pub(crate) sip: u16,
 }
 
 /// What the process has used up to now.
@@ -36,22 +38,45 @@ pub(crate) struct Usage {
     pub(crate) descriptors: i64,
 }
 
+/// What a measurement wants of the server.
+pub(crate) struct House<'a> {
+    pub(crate) binary: &'a Path,
+    pub(crate) calls: usize,
+    pub(crate) agents: usize,
+    /// Keys of `[tenant.policy]`.
+    pub(crate) policy: &'a str,
+    /// Tables that follow the tenant's own.
+    pub(crate) tables: &'a str,
+    /// A prompt's name and its WAV file, for those to be told in other words than the built-in ones.
+    pub(crate) prompts: &'a [(&'a str, Vec<u8>)],
+}
+
 impl Server {
+    /// As many agents as calls, and a minute for each to look at an offer.
     pub(crate) async fn start(options: &Options, carrier: u16) -> Result<Self, Failure> {
-        if !options.server.is_file() {
-            return Err(format!(
-                "no server at {}: build it first (cargo build --release -p ringback)",
-                options.server.display()
-            )
-            .into());
+        let (binary, calls) = (options.server.as_path(), options.calls);
+        let house = House { binary, calls, agents: calls, policy: "offer_seconds = 60", tables: "", prompts: &[] };
+        Self::set_up(&house, carrier).await
+    }
+
+    pub(crate) async fn set_up(house: &House<'_>, carrier: u16) -> Result<Self, Failure> {
+        if !house.binary.is_file() {
+            let at = house.binary.display();
+            return Err(format!("no server at {at}: build it first (cargo build --release -p ringback)").into());
         }
         let folder = tempfile::tempdir()?;
+        let prompts = folder.path().join("prompts/en");
+        fs::create_dir_all(&prompts)?;
+        for (name, file) in house.prompts {
+            fs::write(prompts.join(format!("{name}.wav")), file)?;
+        }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let sip = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let config = folder.path().join("ringback.toml");
-        fs::write(&config, configuration(folder.path(), port, carrier, options.calls)?)?;
-        add_users(&options.server, &config, folder.path(), options.calls).await?;
-        let child = Mutex::new(spawn(&options.server, folder.path())?);
-        let server = Self { child, folder, port };
+        fs::write(&config, configuration(folder.path(), [port, sip, carrier], house)?)?;
+        add_users(house.binary, &config, folder.path(), house.agents).await?;
+        let child = Mutex::new(spawn(house.binary, folder.path())?);
+        let server = Self { child, folder, port, sip };
         server.wait_until_ready().await?;
         Ok(server)
     }
@@ -97,16 +122,29 @@ impl Server {
     pub(crate) fn usage(&self) -> Result<Usage, Failure> {
         let process = PathBuf::from(format!("/proc/{}", self.pid()));
         let stat = fs::read_to_string(process.join("stat"))?;
-        // The name in parentheses may hold blanks; after it utime and stime are the 12th and 13th fields.
+        // The name in parentheses may hold blanks.
         let (_, rest) = stat.rsplit_once(") ").ok_or("an unusual /proc/…/stat")?;
-        let field = |n: usize| rest.split(' ').nth(n).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
         let status = fs::read_to_string(process.join("status"))?;
         let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
         Ok(Usage {
-            cpu: TICK * (field(11) + field(12)),
+            cpu: cpu_in(rest),
             rss_kb: rss.unwrap_or(0),
             descriptors: fs::read_dir(process.join("fd"))?.count() as i64,
         })
+    }
+
+    /// CPU time of those of its threads whose name begins so.
+    pub(crate) fn cpu_of(&self, name: &str) -> Result<Duration, Failure> {
+        let mut sum = Duration::ZERO;
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid()))?.flatten() {
+            // A thread that has ended meanwhile has none.
+            let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { continue };
+            let Some((head, rest)) = stat.rsplit_once(") ") else { continue };
+            if head.split_once('(').is_some_and(|(_, own)| own.starts_with(name)) {
+                sum += cpu_in(rest);
+            }
+        }
+        Ok(sum)
     }
 
     /// Files of sound, finished or being written.
@@ -132,6 +170,12 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
+}
+
+/// utime and stime, the 12th and 13th fields behind the name.
+fn cpu_in(rest: &str) -> Duration {
+    let field = |n: usize| rest.split(' ').nth(n).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    TICK * (field(11) + field(12))
 }
 
 fn count_wavs(folder: &Path) -> usize {
@@ -195,8 +239,8 @@ pub(crate) fn user_id(number: usize) -> String {
     format!("agent{number}")
 }
 
-fn configuration(folder: &Path, port: u16, carrier: u16, calls: usize) -> Result<String, Failure> {
-    let sip = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+fn configuration(folder: &Path, [port, sip, carrier]: [u16; 3], house: &House<'_>) -> Result<String, Failure> {
+    let &House { calls, policy, tables, .. } = house;
     let webrtc = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
     let last = 20_000 + calls * 4 + 100;
     let folder = folder.display();
@@ -243,6 +287,7 @@ id = "{TENANT}"
 name = "Sacramento County"
 timezone = "America/Los_Angeles"
 auth = "none"
+prompts = "{folder}/prompts"
 [tenant.callback]
 enabled = true
 max_attempts = 3
@@ -251,11 +296,12 @@ guard_seconds = 2
 [tenant.chat]
 enabled = true
 [tenant.policy]
-offer_seconds = 60
+{policy}
 [[tenant.hours]]
 days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 from = "00:00"
 to = "00:00"
+{tables}
 "#
     ))
 }

@@ -30,7 +30,7 @@ enum Order {
     RemovePhone(usize),
 }
 
-pub(super) struct Sound {
+pub(crate) struct Sound {
     orders: mpsc::Sender<Order>,
     next: AtomicUsize,
     state: Arc<State>,
@@ -70,7 +70,7 @@ impl Tally {
 
 impl Sound {
     /// `eager`: never sleeps, so that waking up is not measured as the server's latency; takes a processor of its own.
-    pub(super) fn start(calls: usize, eager: bool) -> io::Result<Self> {
+    pub(crate) fn start(calls: usize, eager: bool) -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel();
         let state = Arc::new(State::default());
         let mut media = Loop::new(calls, eager, inbox, Arc::clone(&state))?;
@@ -86,13 +86,13 @@ impl Sound {
         connected
     }
 
-    pub(super) fn add_phone(&self, peer: RtpPeer) -> usize {
+    pub(crate) fn add_phone(&self, peer: RtpPeer) -> usize {
         let number = self.next.fetch_add(1, Relaxed);
         let _ = self.orders.send(Order::Phone(number, peer));
         number
     }
 
-    pub(super) fn remove_phone(&self, number: usize) {
+    pub(crate) fn remove_phone(&self, number: usize) {
         let _ = self.orders.send(Order::RemovePhone(number));
     }
 

@@ -1,0 +1,50 @@
+//! `queueburst [--callers N] [--per-second N] [--agents N] [--server PATH]`: so many callers at once for few agents. The last line is JSON. See
+//! docs/performance.md.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use ringback_tests::{
+    load::Failure,
+    queueburst::{Options, run},
+};
+
+#[tokio::main]
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "the result of a command-line tool")]
+async fn main() -> ExitCode {
+    let result = async {
+        let report = run(&options()?, |words| eprintln!("{words}")).await?;
+        println!("{}", serde_json::to_string(&report)?);
+        Ok::<bool, Failure>(report.served == report.callers)
+    };
+    match result.await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options() -> Result<Options, Failure> {
+    // Beside this program, in the same target folder.
+    let mut server: PathBuf = std::env::current_exe()?;
+    server.set_file_name("ringback");
+    let (ring, talk) = (Duration::from_millis(200), Duration::from_secs(2));
+    let mut options = Options { callers: 200, per_second: 100, agents: 20, ring, talk, server };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+        match word.as_str() {
+            "--callers" => options.callers = value()?.parse()?,
+            "--per-second" => options.per_second = value()?.parse()?,
+            "--agents" => options.agents = value()?.parse()?,
+            "--server" => options.server = value()?.into(),
+            _ => {
+                let known = "--callers N, --per-second N, --agents N, --server PATH";
+                return Err(format!("unknown argument {word}; there are {known}").into());
+            }
+        }
+    }
+    Ok(options)
+}
