@@ -172,8 +172,10 @@ impl<const MOST: usize> Latest<MOST> {
     fn push(&mut self, value: f64) {
         if self.came.len() >= MOST
             && let Some(oldest) = self.came.pop_front()
+            && let at = self.at(oldest)
+            && at < self.sorted.len()
         {
-            self.sorted.remove(self.at(oldest).min(self.sorted.len() - 1));
+            self.sorted.remove(at);
         }
         self.came.push_back(value);
         self.sorted.insert(self.at(value), value);
@@ -424,6 +426,35 @@ mod tests {
         handled.add(60_000, true);
         handled.add(60_000, true);
         assert_eq!(handled.spans, [80_000, 60_000]);
+    }
+
+    #[test]
+    fn mean_and_variation_are_those_of_the_latest_handling_times() {
+        let mut handled = Handled::default();
+        for _ in 0..HANDLED_KEPT {
+            handled.add(999_000, true);
+        }
+        for _ in 0..HANDLED_KEPT / 2 {
+            handled.add(30_000, true);
+            handled.add(90_000, true);
+        }
+        let (mean, variation) = handled.mean_and_variation();
+        assert!((mean - 60_000.0).abs() < 1.0, "{mean}");
+        assert!((variation - 0.25).abs() < 0.001, "{variation}");
+    }
+
+    #[test]
+    fn the_eighth_departure_is_the_first_that_is_far() {
+        let subject = SubjectId::new("benefits");
+        let mut stats = WaitStats::default();
+        for _ in 0..3 {
+            stats.see(NOW, &subject, Channel::Callback, Seen::Handled { span: Millis::from_secs(60), served: true });
+        }
+        let kind = |position, free| stats.estimate(place(&subject, position, free, 3)).map(|forecast| forecast.kind);
+        assert_eq!(kind(7, 0), Some(ForecastKind::Near));
+        assert_eq!(kind(8, 0), Some(ForecastKind::Far));
+        assert_eq!(kind(9, 2), Some(ForecastKind::Near));
+        assert_eq!(kind(10, 2), Some(ForecastKind::Far));
     }
 
     #[test]
