@@ -29,23 +29,51 @@ const saved = () => page.getByRole('status').filter({ hasText: 'Saved. It is in 
 const availability = async () => (await stage.server.api('/api/v1/t/sacramento/availability')).json.availability;
 const save = () => page.getByRole('button', { name: 'Save', exact: true });
 
-test('from the board to the settings; every tab is accessible and fits a narrow window', async () => {
+const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name, exact: true }).click();
+const SECTIONS = [
+  'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'People', 'Queues', 'Subjects', 'Languages as skills',
+  'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Chats',
+  'Offers to agents', 'Changes',
+];
+
+test('from the board to the settings; every section is accessible and fits a narrow window', async () => {
   await page.getByRole('link', { name: 'Settings' }).click();
-  await page.getByRole('heading', { name: 'Opening hours' }).waitFor();
-  for (const [tab, heading] of [['Opening hours', 'Opening hours'], ['Holidays', 'Holidays'], ['Entry points', 'Entry points'], ['Changes', 'Changes']]) {
-    await page.getByRole('tab', { name: tab }).click();
-    await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
-    assert.deepEqual(await findings(page), [], tab);
-    await shot(page, `admin-${tab.toLowerCase().replaceAll(' ', '-')}`);
+  for (const name of SECTIONS) {
+    await go(name);
+    await page.getByRole('heading', { name, level: 1 }).waitFor();
+    await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+    assert.deepEqual(await findings(page), [], name);
+    await shot(page, `admin-${name.toLowerCase().replaceAll(' ', '-')}`);
     await page.setViewportSize({ width: 320, height: 640 });
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320, `${tab}: nothing sticks out at 320 px`);
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320, `${name}: nothing sticks out at 320 px`);
     await page.setViewportSize({ width: 1280, height: 800 });
   }
   await page.getByText('Nobody has changed anything yet').waitFor();
+  // A narrow window has one field in place of the list.
+  await page.setViewportSize({ width: 400, height: 800 });
+  await page.getByLabel('Section').selectOption({ label: 'Queues' });
+  await page.getByRole('heading', { name: 'Queues', level: 1 }).waitFor();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await shot(page, 'admin-queues-narrow-dark');
+  assert.deepEqual(await findings(page), []);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+test('in Spanish, every section has its words', async () => {
+  await page.getByRole('button', { name: 'Español' }).click();
+  assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
+  for (const [link, heading] of [['Filas', 'Filas'], ['Devolver llamadas', 'Devolver llamadas'], ['Personas', 'Personas']]) {
+    await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: link }).click();
+    await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
+    assert.deepEqual(await findings(page), [], heading);
+  }
+  await shot(page, 'admin-spanish');
+  await page.getByRole('button', { name: 'English' }).click();
 });
 
 test('Call-Me is switched off and on again by an earlier version, and customers find it so at once', async () => {
-  await page.getByRole('tab', { name: 'Entry points' }).click();
+  await go('Entry points');
   await page.getByRole('checkbox', { name: 'Call-Me' }).uncheck();
   await page.getByText('There are changes that are not saved.').waitFor();
   assert.equal((await availability()).enabled, true, 'nothing before it is saved');
@@ -54,7 +82,7 @@ test('Call-Me is switched off and on again by an earlier version, and customers 
   assert.equal((await availability()).enabled, false);
   const customer = await (await stage.person()).page(`${stage.server.url}/t/sacramento/call-me`);
   assert.equal(await customer.getByRole('button', { name: /call me/i }).count(), 0);
-  await page.getByRole('tab', { name: 'Changes' }).click();
+  await go('Changes');
   await page.getByText('Call-Me: on → off').waitFor();
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-versions');
@@ -66,18 +94,15 @@ test('Call-Me is switched off and on again by an earlier version, and customers 
 });
 
 test('a holiday today, by keyboard alone: the customer reads its name; faults are said and nothing is half kept', async () => {
-  await page.getByRole('tab', { name: 'Changes' }).focus();
-  for (const name of ['Entry points', 'Holidays']) {
-    await page.keyboard.press('ArrowLeft');
-    await page.getByRole('tab', { name, selected: true }).waitFor();
-  }
+  await page.getByRole('link', { name: 'Holidays' }).focus();
+  await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Add a holiday' }).focus();
   await page.keyboard.press('Enter');
   const today = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Los_Angeles' }).format(new Date());
   await page.getByLabel('Date').fill(today);
   await save().focus();
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').filter({ hasText: `The holiday on ${today} cannot be kept` }).waitFor();
+  await page.getByRole('alert').filter({ hasText: `Holidays: ${today} cannot be kept` }).waitFor();
   assert.deepEqual(await findings(page), []);
   assert.equal((await availability()).open, true);
   await page.getByLabel('Name').focus();
@@ -99,19 +124,136 @@ test('a holiday today, by keyboard alone: the customer reads its name; faults ar
 
 test('two administrators at once: the second is told and loses nothing by looking', async () => {
   const other = await (await stage.person()).signIn(stage.server, 'ada', '/admin');
-  await page.getByRole('tab', { name: 'Opening hours' }).click();
+  await go('Opening hours');
   await page.getByRole('button', { name: 'Add times on Sunday' }).click();
-  await other.getByRole('tab', { name: 'Holidays' }).click();
+  await other.getByRole('link', { name: 'Holidays' }).click();
   await other.getByRole('button', { name: 'Add a holiday' }).click();
   await other.getByLabel('Date').fill('2031-01-01');
   await other.getByLabel('Name').fill('New Year');
   await other.getByRole('button', { name: 'Save', exact: true }).click();
   await other.getByText('Saved. It is in force now.').waitFor();
   await save().click();
-  await page.getByRole('alert').filter({ hasText: /Somebody else changed|The opening hours of Sunday/ }).waitFor();
+  await page.getByRole('alert').filter({ hasText: /Somebody else changed|Opening hours: Sunday/ }).waitFor();
   await page.getByRole('button', { name: 'Discard' }).click();
-  await page.getByRole('tab', { name: 'Holidays' }).click();
+  await go('Holidays');
   assert.equal(await page.getByLabel('Name').inputValue(), 'New Year');
+});
+
+test('a queue, a subject with steps, a reason and a result by clicks; agents and customers have them at once', async () => {
+  await go('Queues');
+  await page.getByRole('button', { name: 'Add a queue' }).click();
+  await page.getByLabel('Name').last().fill('Food help');
+  await go('Subjects');
+  await page.getByRole('button', { name: 'Add a subject' }).click();
+  const subject = page.getByRole('listitem').filter({ has: page.getByLabel('Priority at first') }).last();
+  await subject.getByLabel('Name', { exact: true }).fill('Food for schools');
+  await subject.getByLabel('Queue', { exact: true }).selectOption({ label: 'Food help' });
+  await subject.getByRole('button', { name: 'Add a step' }).click();
+  await subject.getByRole('button', { name: 'Add a skill' }).click();
+  await subject.getByLabel('Skill', { exact: true }).fill('food');
+  await subject.getByLabel('Level', { exact: true }).fill('7');
+  await subject.getByRole('button', { name: 'Add a step' }).click();
+  await subject.getByLabel('Then the next step').fill('20');
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'admin-subject-with-steps');
+  await go('Reasons for not ready');
+  await page.getByRole('button', { name: 'Add a reason' }).click();
+  await page.getByLabel('Reason').last().fill('Fire drill');
+  await go('Results');
+  await page.getByRole('button', { name: 'Add a result' }).click();
+  await page.getByLabel('Name').last().fill('Papers sent');
+  await save().click();
+  await saved();
+  await go('Changes');
+  for (const told of ['Queues: Food help: added', 'Subjects: Food for schools: added', 'Results: Papers sent: added']) await page.getByText(told).waitFor();
+  await shot(page, 'admin-changes');
+  const cookie = await stage.server.signIn('maria');
+  const { tenant } = (await stage.server.api('/api/v1/me', { cookie })).json;
+  assert.ok(tenant.reason_codes.includes('fire_drill'));
+  assert.deepEqual(tenant.dispositions.at(-1), { id: 'papers-sent', name: 'Papers sent' });
+  const subjects = (await availability()).subjects;
+  assert.ok(subjects.some(({ name }) => name === 'Food for schools'), JSON.stringify(subjects));
+});
+
+test('what cannot be kept is shown where it stands; what is in use is not taken away', async () => {
+  await go('Calling back');
+  await page.getByLabel('Tries', { exact: true }).fill('0');
+  await go('Chats');
+  await save().click();
+  await page.getByRole('alert').filter({ hasText: 'Calling back: Tries cannot be kept' }).waitFor();
+  await page.getByRole('heading', { name: 'Calling back', level: 1 }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'calls-max_attempts', 'the field has the focus');
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'admin-fault');
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await go('Subjects');
+  await page.getByLabel('Queue').first().selectOption({ label: 'Food help' });
+  await go('Queues');
+  await page.getByRole('button', { name: 'Remove Benefits' }).click();
+  await save().click();
+  await page.getByRole('alert').filter({ hasText: 'Maria Vega still uses it' }).waitFor();
+  await page.getByRole('button', { name: 'Discard' }).click();
+});
+
+test('an agent is added with a temporary password, chooses an own one, and is out within seconds when switched off', async () => {
+  await go('People');
+  await page.getByRole('button', { name: 'Add a person' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Full name').fill('Nora Fields');
+  await dialog.getByLabel('User name').fill('Nora!');
+  await dialog.getByLabel('Temporary password').fill('given by ada');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByRole('alert').filter({ hasText: 'User name cannot be kept' }).waitFor();
+  await dialog.getByLabel('User name').fill('nora');
+  await dialog.getByRole('button', { name: 'Add a skill' }).click();
+  await dialog.getByLabel('Skill', { exact: true }).fill('food');
+  await dialog.getByLabel('Level', { exact: true }).fill('9');
+  await dialog.getByLabel('Chats at one time').fill('0');
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'admin-person');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('status').filter({ hasText: 'Nora Fields is saved.' }).waitFor();
+  await shot(page, 'admin-people-with-nora');
+  const nora = await stage.person();
+  nora.expected.push(/status of 4(01|22)/);
+  const desk = await nora.page(`${stage.server.url}/login`);
+  await desk.getByLabel('User', { exact: true }).fill('nora');
+  await desk.getByLabel('Password', { exact: true }).fill('given by ada');
+  await desk.getByRole('button', { name: 'Sign in' }).click();
+  await desk.getByRole('heading', { name: 'Choose your own password' }).waitFor();
+  assert.deepEqual(await findings(desk), []);
+  await shot(desk, 'account-own-password');
+  await desk.goto(`${stage.server.url}/agent`);
+  await desk.waitForURL(/\/account$/);
+  await desk.getByLabel('Password you have now').fill('given by ada');
+  await desk.getByLabel('New password').fill('only nora knows');
+  await desk.keyboard.press('Enter');
+  await desk.getByText('Your new password holds').waitFor();
+  assert.deepEqual(await findings(desk), []);
+  await desk.getByRole('link', { name: 'Back to my page' }).click();
+  await desk.getByRole('button', { name: 'Go available' }).waitFor();
+  const agents = (await stage.board()).agents;
+  assert.ok(agents.some(({ id }) => id === 'nora'), JSON.stringify(agents));
+  await page.getByRole('button', { name: 'Switch off Nora Fields' }).click();
+  await page.getByRole('status').filter({ hasText: 'switched off and signed out' }).waitFor();
+  await desk.waitForURL(/\/login/, { timeout: 5000 });
+  assert.ok(!(await stage.board()).agents.some(({ id }) => id === 'nora'));
+});
+
+test('power lost in the middle of changes: each is there as a whole or not at all', async () => {
+  const cookie = await stage.server.signIn('ada');
+  const { version, settings } = (await stage.server.api('/api/v1/settings', { cookie })).json;
+  const wanted = { ...settings, calls: { ...settings.calls, max_attempts: 9 }, look: { ...settings.look, name: 'Renamed County' } };
+  const answer = stage.server.api('/api/v1/settings', { method: 'PUT', body: { base: version, settings: wanted }, cookie }).catch(() => undefined);
+  await stage.server.kill();
+  const answered = (await answer)?.status === 200;
+  await stage.server.run();
+  const again = await stage.server.signIn('ada');
+  const after = (await stage.server.api('/api/v1/settings', { cookie: again })).json;
+  const both = [after.settings.calls.max_attempts === 9, after.settings.look.name === 'Renamed County'];
+  assert.equal(both[0], both[1], 'both or neither');
+  if (answered) assert.ok(both[0], 'what was answered holds');
+  assert.equal((await stage.server.api('/api/v1/t/sacramento/availability')).json.tenant.name === 'Renamed County', both[1], 'in force as it is kept');
 });
 
 test('an emergency closure is a version too, outlives a restart, and the backup holds it all', async () => {

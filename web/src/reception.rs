@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use phonenumber::Mode;
@@ -10,7 +10,7 @@ use ringback_engine::Reception;
 use ringback_routing::{contact::Customer, ids::TenantId};
 
 use crate::{
-    config::ServerConfig,
+    config::{ServerConfig, Tenant},
     phone::{self, Dialable, PhoneRules},
 };
 
@@ -46,30 +46,51 @@ impl Called {
 
 /// The switchboard of the whole installation.
 pub struct Switchboard {
-    numbers: HashMap<String, (TenantId, String)>,
-    lent: HashSet<String>,
-    rules: HashMap<TenantId, PhoneRules>,
+    plan: RwLock<Plan>,
     installation_key: Vec<u8>,
+}
+
+/// Which number leads where.
+#[derive(Default)]
+struct Plan {
+    numbers: HashMap<String, (TenantId, String)>,
+    lent: HashMap<TenantId, HashSet<String>>,
+    rules: HashMap<TenantId, PhoneRules>,
+}
+
+impl Plan {
+    fn set(&mut self, tenant: &Tenant) {
+        let id = &tenant.core.id;
+        self.numbers.retain(|_, (owner, _)| owner != id);
+        for number in &tenant.core.inbound.numbers {
+            let forms = Called::of(&number.number).map(Called::forms).into_iter().flatten();
+            let place = (id.clone(), number.number.clone());
+            self.numbers.extend(forms.map(|form| (form, place.clone())));
+        }
+        self.rules.insert(id.clone(), tenant.face.phone_rules.clone());
+        self.lent.insert(id.clone(), tenant.face.lending.pool.iter().cloned().collect());
+    }
 }
 
 impl Switchboard {
     pub fn new(config: &ServerConfig, installation_key: Vec<u8>) -> Arc<Self> {
-        let mut numbers = HashMap::new();
-        for tenant in &config.tenants {
-            for number in &tenant.core.inbound.numbers {
-                let forms = Called::of(&number.number).map(Called::forms).into_iter().flatten();
-                let place = (tenant.core.id.clone(), number.number.clone());
-                numbers.extend(forms.map(|form| (form, place.clone())));
-            }
-        }
-        let rules = config.tenants.iter().map(|tenant| (tenant.core.id.clone(), tenant.face.phone_rules.clone()));
-        let lent = config.tenants.iter().flat_map(|tenant| tenant.face.lending.pool.iter().cloned()).collect();
-        Arc::new(Self { numbers, lent, rules: rules.collect(), installation_key })
+        let mut plan = Plan::default();
+        config.tenants.iter().for_each(|tenant| plan.set(tenant));
+        Arc::new(Self { plan: RwLock::new(plan), installation_key })
+    }
+
+    /// A tenant's numbers and rules as they are from now on.
+    pub fn set(&self, tenant: &Tenant) {
+        self.plan.write().unwrap_or_else(PoisonError::into_inner).set(tenant);
+    }
+
+    fn plan(&self) -> std::sync::RwLockReadGuard<'_, Plan> {
+        self.plan.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// E.164 of the caller, or nothing that could be shown or called.
     fn number_of(&self, tenant: &TenantId, written: &str) -> String {
-        if let Some(dialable) = self.rules.get(tenant).and_then(|rules| Dialable::parse(written, rules).ok()) {
+        if let Some(dialable) = self.plan().rules.get(tenant).and_then(|rules| Dialable::parse(written, rules).ok()) {
             return dialable.e164().to_owned();
         }
         // From abroad, or of a kind we never call: worth showing all the same.
@@ -86,7 +107,7 @@ impl Reception for Switchboard {
         if !is_digits(digits) {
             return None;
         }
-        self.numbers.get(digits).cloned()
+        self.plan().numbers.get(digits).cloned()
     }
 
     fn caller(&self, tenant: &TenantId, number: &str, name: Option<&str>, private: bool) -> Customer {
@@ -110,11 +131,11 @@ impl Reception for Switchboard {
     }
 
     fn is_lent(&self, number: &str) -> bool {
-        self.lent.contains(number)
+        self.plan().lent.values().any(|pool| pool.contains(number))
     }
 
     fn may_call(&self, tenant: &TenantId, number: &str) -> bool {
-        self.rules.get(tenant).is_some_and(|rules| Dialable::parse(number, rules).is_ok())
+        self.plan().rules.get(tenant).is_some_and(|rules| Dialable::parse(number, rules).is_ok())
     }
 }
 

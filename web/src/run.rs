@@ -12,11 +12,12 @@ use tokio::{
 use crate::{
     config::ServerConfig,
     demo::portal::DemoPortal,
-    gate::{self, Gate},
+    gate,
     http::routes,
     server::{Listening, bind},
+    settings,
     start::{self, RunError},
-    state::{self, App, Outside},
+    state::{self, App, Judges, Outside},
     tls::CertificateFiles,
 };
 
@@ -38,15 +39,16 @@ pub struct Running {
 /// Starts everything; returns when requests are taken.
 pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Running, RunError> {
     let store = start::open_store(&config).await?;
+    let config = settings::in_force(&store, config).await?;
     let library = match &demo {
         Some(_) => crate::demo::prompts()?,
         None => start::library(&config)?,
     };
     let key = state::installation_key(&store).await?;
-    let gate = Arc::new(Gate::new(&config, store.clone(), key.clone()));
-    let engine = start::engine(&config, store.clone(), library, gate.clone()).await?;
+    let judges = Judges::new(&config, &store, &key);
+    let engine = start::engine(&config, store.clone(), library, &judges).await?;
     let outside = Outside::new(&config).map_err(|error| RunError::Config(error.to_string()))?;
-    let app = App::new(config, engine, store, key, gate, outside, demo);
+    let app = App::new(config, engine, store, key, judges, outside, demo);
     let (closing, closes) = watch::channel(false);
     let (reload, reloads) = watch::channel(0);
     let listening = Listening {

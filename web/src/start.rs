@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     path::Path,
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,7 +14,7 @@ use ringback_engine::{
 use ringback_routing::time::Timestamp;
 use ringback_store::{Store, StoreConfig, StoreError};
 
-use crate::{config::ServerConfig, gate::Gate, prompts, reception::Switchboard, settings, state, telephony};
+use crate::{config::ServerConfig, prompts, state::Judges, telephony};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -52,16 +51,14 @@ pub async fn engine(
     config: &ServerConfig,
     store: Store,
     prompts: PromptLibrary,
-    gate: Arc<Gate>,
+    judges: &Judges,
 ) -> Result<Engine, RunError> {
     make_folder(&config.recordings_dir)?;
     let mut tenants = Vec::new();
     for tenant in &config.tenants {
         let users = store.users(Some(&tenant.core.id)).await?;
         let agents = users.into_iter().filter(|user| !user.disabled).filter_map(|user| user.agent).collect();
-        let mut core = tenant.core.clone();
-        settings::restore(&store, &mut core).await?;
-        tenants.push(TenantSetup { config: core, agents });
+        tenants.push(TenantSetup { config: tenant.core.clone(), agents });
     }
     let engine = EngineConfig {
         node: config.file.server.node.clone(),
@@ -71,10 +68,10 @@ pub async fn engine(
         recorder: recorder(config),
         trunk_channels: telephony::channels(config),
         caller_ids: BTreeMap::new(),
-        reception: Switchboard::new(config, state::installation_key(&store).await?),
+        reception: judges.switchboard.clone(),
         tenants,
         prompts,
-        gate,
+        gate: judges.gate.clone(),
         limits: EngineLimits::default(),
     };
     Ok(Engine::start(engine, store).await?)

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicU64},
     time::Instant,
 };
 
@@ -18,13 +18,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
     assets::Assets,
-    config::{Face, LimitsTable, ServerConfig},
+    config::{Face, LimitsTable, ServerConfig, Tenant},
     fetch::FetchError,
     gate::Gate,
     key_sets::KeySets,
     lockout::Lockouts,
     oidc::Provider,
     rate::{Allowance, RateLimiter},
+    reception::Switchboard,
     token,
 };
 
@@ -43,7 +44,7 @@ pub struct Shared {
     pub config: ServerConfig,
     pub engine: Engine,
     pub store: Store,
-    pub faces: BTreeMap<TenantId, Face>,
+    pub faces: Faces,
     /// Origins whose pages may change things: our own.
     pub origins: Vec<String>,
     pub assets: Assets,
@@ -51,6 +52,7 @@ pub struct Shared {
     pub installation_key: Vec<u8>,
     pub rates: Rates,
     pub gate: Arc<Gate>,
+    pub switchboard: Arc<Switchboard>,
     pub password_checks: Arc<Semaphore>,
     pub streams: Arc<Semaphore>,
     pub sockets: Arc<Semaphore>,
@@ -74,6 +76,21 @@ pub struct Shared {
     pub listened: Mutex<HashMap<String, Instant>>,
     /// The demo portal, in the demo only.
     pub demo: Option<crate::demo::portal::DemoPortal>,
+}
+
+/// What the engine asks about calls: whether one may be placed, and whose one is that comes in.
+pub struct Judges {
+    pub gate: Arc<Gate>,
+    pub switchboard: Arc<Switchboard>,
+}
+
+impl Judges {
+    pub fn new(config: &ServerConfig, store: &Store, installation_key: &[u8]) -> Self {
+        Self {
+            gate: Arc::new(Gate::new(config, store.clone(), installation_key.to_owned())),
+            switchboard: Switchboard::new(config, installation_key.to_owned()),
+        }
+    }
 }
 
 /// The servers of others that are asked.
@@ -148,6 +165,30 @@ pub struct Counters {
     pub streams: AtomicU64,
 }
 
+/// What the pages need to know of each tenant: changed while the server runs, so that whoever asks gets the one that holds
+/// at that moment.
+#[derive(Debug, Default)]
+pub struct Faces(RwLock<BTreeMap<TenantId, Arc<Face>>>);
+
+impl Faces {
+    pub fn new(faces: impl Iterator<Item = (TenantId, Face)>) -> Self {
+        Self(RwLock::new(faces.map(|(id, face)| (id, Arc::new(face))).collect()))
+    }
+
+    pub fn get(&self, tenant: &TenantId) -> Option<Arc<Face>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    pub fn set(&self, tenant: TenantId, face: Face) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::new(face));
+    }
+
+    /// All tenants there are, by id.
+    pub fn tenants(&self) -> Vec<TenantId> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
 /// Which tabs of which agents have a live socket.
 #[derive(Debug, Default)]
 pub struct Desks(Mutex<HashMap<(TenantId, AgentId), Vec<SessionId>>>);
@@ -220,7 +261,7 @@ impl App {
         engine: Engine,
         store: Store,
         installation_key: Vec<u8>,
-        gate: Arc<Gate>,
+        judges: Judges,
         outside: Outside,
         demo: Option<crate::demo::portal::DemoPortal>,
     ) -> Self {
@@ -230,12 +271,13 @@ impl App {
             origins.extend(crate::demo::loopback_origins(&config));
         }
         Self(Arc::new(Shared {
-            faces: config.tenants.iter().map(|tenant| (tenant.core.id.clone(), tenant.face.clone())).collect(),
+            faces: Faces::new(config.tenants.iter().map(|tenant| (tenant.core.id.clone(), tenant.face.clone()))),
             origins,
             assets: Assets::load(),
             installation_key,
             rates: Rates::new(&limits),
-            gate,
+            gate: judges.gate,
+            switchboard: judges.switchboard,
             password_checks: Arc::new(Semaphore::new(limits.password_checks)),
             streams: Arc::new(Semaphore::new(limits.event_streams)),
             sockets: Arc::new(Semaphore::new(limits.agent_sockets)),
@@ -261,6 +303,13 @@ impl App {
     /// The wall clock, read at this edge only.
     pub fn now(&self) -> Timestamp {
         crate::start::wall_clock()
+    }
+
+    /// A tenant as it is now.
+    pub async fn tenant(&self, id: &TenantId) -> Option<Tenant> {
+        let face = self.faces.get(id)?;
+        let core = self.engine.config(id).await.ok()?;
+        Some(Tenant { core: (*core).clone(), face: (*face).clone() })
     }
 
     pub fn limits(&self) -> &LimitsTable {

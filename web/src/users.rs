@@ -57,6 +57,7 @@ pub fn new_user(id: &str, name: &str, role: Role, tenant: Option<&Tenant>, passw
         permissions: None,
         external: None,
         second_factor: false,
+        must_change: false,
     })
 }
 

@@ -371,6 +371,22 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "in_use",
+        ["Still in use", "Todavía en uso"],
+        [
+            "It cannot be taken away while others refer to it. Change those first.",
+            "No se puede quitar mientras otros lo usan. Cambie primero esos.",
+        ],
+    ),
+    (
+        "password_change_needed",
+        ["Choose your own password first", "Elija primero su propia contraseña"],
+        [
+            "Your password was set by somebody else. Choose one of your own at /account, then go on.",
+            "Su contraseña la puso otra persona. Elija una propia en /account y continúe después.",
+        ],
+    ),
+    (
         "not_yourself",
         ["Not on yourself", "No sobre usted mismo"],
         [

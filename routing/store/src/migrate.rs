@@ -69,6 +69,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 8,
+        name: "temporary_passwords",
+        common: include_str!("../migrations/0008_temporary_passwords.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

@@ -121,6 +121,8 @@ pub struct User {
     pub external: Option<String>,
     /// Has an authenticator app enrolled. Set by [`Store::set_second_factor`] only.
     pub second_factor: bool,
+    /// The password was set by somebody else: an own one has to be chosen before anything else.
+    pub must_change: bool,
 }
 
 impl User {
@@ -159,10 +161,9 @@ impl Store {
         let user = user.clone();
         self.write(move |conn| {
             Box::pin(async move {
-                let created = sql(
-                    "INSERT INTO users (id, tenant, name, role, password_hash, agent, disabled, permissions, external)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
-                )
+                let created = sql("INSERT INTO users
+                        (id, tenant, name, role, password_hash, agent, disabled, permissions, external, must_change)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING")
                 .id(&user.id)
                 .opt_text(user.tenant.as_ref().map(TenantId::as_str))
                 .text(&user.name)
@@ -172,6 +173,7 @@ impl Store {
                 .int(i64::from(user.disabled))
                 .opt_text(permissions_json(&user)?)
                 .opt_text(user.external.as_ref())
+                .int(i64::from(user.must_change))
                 .run(conn)
                 .await?;
                 if created == 1 { Ok(()) } else { Err(StoreError::Taken("user")) }
@@ -190,7 +192,7 @@ impl Store {
             Box::pin(async move {
                 let updated =
                     sql("UPDATE users SET name = $3, role = $4, password_hash = $5, agent = $6, disabled = $7,
-                        permissions = $8, external = $9
+                        permissions = $8, external = $9, must_change = $10
                      WHERE id = $1 AND tenant IS NOT DISTINCT FROM $2")
                     .id(&user.id)
                     .opt_text(user.tenant.as_ref().map(TenantId::as_str))
@@ -201,6 +203,7 @@ impl Store {
                     .int(i64::from(user.disabled))
                     .opt_text(permissions_json(&user)?)
                     .opt_text(user.external.as_ref())
+                    .int(i64::from(user.must_change))
                     .run(&mut *conn)
                     .await?;
                 if updated == 0 {
@@ -218,7 +221,7 @@ impl Store {
     /// By what was typed at login, before any tenant is known; disabled users too.
     pub async fn user_for_login(&self, id: &str) -> Result<Option<User>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp FROM users WHERE id = $1")
+        let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp, must_change FROM users WHERE id = $1")
             .text(id)
             .first(&mut reader)
             .await?;
@@ -228,8 +231,10 @@ impl Store {
     /// By issuer and subject of the identity provider.
     pub async fn user_of_provider(&self, external: &str) -> Result<Option<User>, StoreError> {
         let mut reader = self.reader().await?;
-        let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp
-             FROM users WHERE external = $1")
+        let row = sql(
+            "SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp, must_change
+             FROM users WHERE external = $1",
+        )
         .text(external)
         .first(&mut reader)
         .await?;
@@ -245,7 +250,7 @@ impl Store {
     pub async fn users(&self, tenant: Option<&TenantId>) -> Result<Vec<User>, StoreError> {
         let mut reader = self.reader().await?;
         let rows =
-            sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp FROM users
+            sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp, must_change FROM users
              WHERE tenant IS NOT DISTINCT FROM $1 ORDER BY id")
             .opt_text(tenant.map(TenantId::as_str))
             .all(&mut reader)
@@ -277,7 +282,7 @@ impl Store {
     pub async fn session(&self, token_digest: &str, now: Timestamp) -> Result<Option<(Session, User)>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sql("SELECT s.token_digest, s.created_at, s.expires_at, s.idp_session,
-                u.id, u.tenant, u.name, u.role, u.password_hash, u.agent, u.disabled, u.permissions, u.external, u.totp
+                u.id, u.tenant, u.name, u.role, u.password_hash, u.agent, u.disabled, u.permissions, u.external, u.totp, u.must_change
              FROM staff_sessions s JOIN users u ON u.id = s.user_id AND u.tenant IS NOT DISTINCT FROM s.tenant
              WHERE s.token_digest = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND u.disabled = 0")
         .text(token_digest)
@@ -348,6 +353,29 @@ impl Store {
         .await
     }
 
+    /// Signs the user out everywhere but in one session; says which sessions those were.
+    pub async fn end_other_sessions(
+        &self,
+        user: &AgentId,
+        but: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let (user, but) = (user.clone(), but.to_owned());
+        self.write(move |conn| {
+            Box::pin(async move {
+                let rows = sql("UPDATE staff_sessions SET revoked_at = $3
+                     WHERE user_id = $1 AND token_digest <> $2 AND revoked_at IS NULL RETURNING token_digest")
+                .id(&user)
+                .text(&but)
+                .int(now.as_millis())
+                .all(conn)
+                .await?;
+                rows.iter().map(|row| row.text("token_digest")).collect()
+            })
+        })
+        .await
+    }
+
     /// Signs the user out everywhere; says how many sessions that were.
     pub async fn revoke_sessions_of(&self, user: &AgentId, now: Timestamp) -> Result<u64, StoreError> {
         let user = user.clone();
@@ -390,5 +418,6 @@ pub(crate) fn user_of(row: &Row) -> Result<User, StoreError> {
         permissions,
         external: row.opt_text("external")?,
         second_factor: row.opt_text("totp")?.is_some(),
+        must_change: row.int("must_change")? != 0,
     })
 }

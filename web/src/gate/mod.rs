@@ -3,7 +3,12 @@
 
 mod blocks;
 
-use std::{collections::BTreeMap, net::IpAddr, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+    time::Instant,
+};
 
 use chrono::TimeZone;
 use ringback_engine::{DialGate, Dialling, Judgement, Verdict};
@@ -31,7 +36,7 @@ const RING_WINDOW: Millis = Millis::from_secs(24 * 60 * 60);
 pub struct Gate {
     store: Store,
     installation_key: Vec<u8>,
-    tenants: BTreeMap<TenantId, Rules>,
+    tenants: RwLock<BTreeMap<TenantId, Arc<Rules>>>,
     /// Rings allowed at nobody's word and at the word of known persons.
     rings: (u64, u64),
     addresses: RateLimiter<IpAddr>,
@@ -72,10 +77,11 @@ impl Gate {
     pub fn new(config: &ServerConfig, store: Store, installation_key: Vec<u8>) -> Self {
         let limits: &LimitsTable = &config.file.limits;
         let per_hour = |burst| RateLimiter::new(Allowance::per_hour(burst), limits.rate_addresses);
+        let tenants = config.tenants.iter().map(|tenant| (tenant.core.id.clone(), Arc::new(Rules::of(tenant))));
         Self {
             store,
             installation_key,
-            tenants: config.tenants.iter().map(|tenant| (tenant.core.id.clone(), Rules::of(tenant))).collect(),
+            tenants: RwLock::new(tenants.collect()),
             rings: (u64::from(limits.rings_per_number_per_day), u64::from(limits.rings_per_vouched_number_per_day)),
             addresses: per_hour(limits.callbacks_per_address_per_hour),
             networks: per_hour(limits.callbacks_per_network_per_hour),
@@ -85,6 +91,16 @@ impl Gate {
             ),
             blocks: Blocks::default(),
         }
+    }
+
+    /// A tenant's rules as they are from now on.
+    pub fn set(&self, tenant: &Tenant) {
+        let rules = Arc::new(Rules::of(tenant));
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.core.id.clone(), rules);
+    }
+
+    fn rules(&self, tenant: &TenantId) -> Option<Arc<Rules>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
     }
 
     /// Takes a request from its address's, its network's and its tenant's allowance; `Err` says which is used up and for
@@ -102,7 +118,7 @@ impl Gate {
 
     /// The first thing that stands against the call, if any.
     pub async fn barrier(&self, asked: Asked<'_>) -> Result<Option<Barrier>, StoreError> {
-        let Some(rules) = self.tenants.get(asked.tenant) else { return Ok(Some(Barrier::Plan)) };
+        let Some(rules) = self.rules(asked.tenant) else { return Ok(Some(Barrier::Plan)) };
         // What is dialled must be what parsing it again gives, to the letter.
         if Dialable::parse(asked.number, &rules.phone).map_or(true, |number| number.e164() != asked.number) {
             return Ok(Some(Barrier::Plan));
@@ -118,7 +134,7 @@ impl Gate {
         if shut && !asked.may_wait {
             return Ok(Some(Barrier::Hours));
         }
-        self.cap_reached(rules, asked).await
+        self.cap_reached(&rules, asked).await
     }
 
     async fn rung_enough(&self, key: &str, asked: Asked<'_>) -> Result<bool, StoreError> {
@@ -152,7 +168,7 @@ impl Gate {
 
     /// When calls may be placed again, if the hour is against them now.
     pub fn next_hour(&self, tenant: &TenantId, now: Timestamp) -> Option<Timestamp> {
-        openness(self.tenants.get(tenant)?.calling.as_ref()?, now).next_open
+        openness(self.rules(tenant)?.calling.as_ref()?, now).next_open
     }
 }
 

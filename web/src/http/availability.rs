@@ -25,17 +25,18 @@ use crate::{
 };
 
 /// One tenant, found by the word in the address.
-pub struct Tenant<'a> {
+pub struct Tenant {
     pub id: TenantId,
-    pub face: &'a Face,
+    pub face: Arc<Face>,
     pub config: Arc<TenantConfig>,
 }
 
-impl<'a> Tenant<'a> {
-    pub async fn find(app: &'a App, word: &str) -> Result<Self, ApiError> {
-        let (id, face) = app.faces.get_key_value(&TenantId::new(word)).ok_or_else(ApiError::not_found)?;
-        let config = app.engine.config(id).await?;
-        Ok(Self { id: id.clone(), face, config })
+impl Tenant {
+    pub async fn find(app: &App, word: &str) -> Result<Self, ApiError> {
+        let id = TenantId::new(word);
+        let face = app.faces.get(&id).ok_or_else(ApiError::not_found)?;
+        let config = app.engine.config(&id).await?;
+        Ok(Self { id, face, config })
     }
 
     pub fn public(&self) -> PublicTenant {

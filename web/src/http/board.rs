@@ -28,7 +28,7 @@ async fn view(app: &App, tenant: &TenantId) -> Result<BoardView, ApiError> {
     let mut view = view.ok_or_else(ApiError::not_found)?;
     let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
     for waiting in &mut view.waiting {
-        waiting.number = shown_number(face, &waiting.number);
+        waiting.number = shown_number(&face, &waiting.number);
     }
     Ok(view)
 }

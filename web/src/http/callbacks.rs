@@ -124,7 +124,7 @@ pub async fn create(
 /// The same key and body again gives the first answer again; the same key with another body is refused.
 async fn create_once(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     ask: CallbackAsk,
     from: Option<IpAddr>,
     (body, key): (&Bytes, &str),
@@ -181,7 +181,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     }
 }
 
-fn give_link(answer: &mut CallbackAnswer, tenant: &Tenant<'_>, link: &str) {
+fn give_link(answer: &mut CallbackAnswer, tenant: &Tenant, link: &str) {
     answer.status_token = Some(link.to_owned());
     answer.status_url = Some(format!("/t/{}/status/{link}", tenant.id));
 }
@@ -189,7 +189,7 @@ fn give_link(answer: &mut CallbackAnswer, tenant: &Tenant<'_>, link: &str) {
 /// Everything from the form to the receipt; `from` is the customer's address, `link` becomes the status link.
 pub async fn ask_for_callback(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     ask: CallbackAsk,
     from: Option<IpAddr>,
     link: String,
@@ -213,7 +213,7 @@ pub async fn ask_for_callback(
 
 async fn ask_vouched(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     ask: CallbackAsk,
     from: Option<IpAddr>,
     link: String,
@@ -248,14 +248,14 @@ async fn ask_vouched(
 }
 
 /// The agent who last dealt with the customer of this number, where the tenant has it that such a one comes first (O7).
-pub async fn own_agent(app: &App, tenant: &Tenant<'_>, number_key: &str) -> Result<Option<AgentId>, ApiError> {
+pub async fn own_agent(app: &App, tenant: &Tenant, number_key: &str) -> Result<Option<AgentId>, ApiError> {
     if !tenant.config.policy.sticky.enabled {
         return Ok(None);
     }
     Ok(app.store.last_agent(&tenant.id, number_key).await?)
 }
 
-pub fn not_enabled(tenant: &Tenant<'_>) -> ApiError {
+pub fn not_enabled(tenant: &Tenant) -> ApiError {
     gate::instead(ApiError::new(StatusCode::FORBIDDEN, "not_enabled"), tenant)
 }
 
@@ -263,7 +263,7 @@ pub fn not_enabled(tenant: &Tenant<'_>) -> ApiError {
 /// is optional, a token that is spent or stale leaves the customer unknown, as without one.
 pub(super) async fn vouched(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     token: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<PortalClaims>, ApiError> {
@@ -291,7 +291,7 @@ pub(super) async fn vouched(
 }
 
 /// The tenant's keys that may have signed the token: those of the configuration, and those its portal publishes.
-pub async fn portal_keys(app: &App, tenant: &Tenant<'_>, token: &str) -> Vec<NamedKey> {
+pub async fn portal_keys(app: &App, tenant: &Tenant, token: &str) -> Vec<NamedKey> {
     let mut keys = tenant.face.portal_keys.clone();
     if !tenant.face.portal_jwks.is_empty() {
         keys.extend(app.key_sets.for_token(&tenant.face.portal_jwks, token).await);
@@ -299,7 +299,7 @@ pub async fn portal_keys(app: &App, tenant: &Tenant<'_>, token: &str) -> Vec<Nam
     keys
 }
 
-pub(super) fn subject(tenant: &Tenant<'_>, word: Option<&str>) -> Result<Option<SubjectId>, ApiError> {
+pub(super) fn subject(tenant: &Tenant, word: Option<&str>) -> Result<Option<SubjectId>, ApiError> {
     let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(None) };
     let known = tenant.config.subjects.iter().find(|subject| subject.id.as_str() == word);
     let unknown = || ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "no_such_subject").with("field", "subject");
@@ -316,7 +316,7 @@ pub(super) struct Asked<'a> {
 
 /// The customer of a contact: the portal's word counts more than the form's.
 pub(super) fn customer(
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     asked: Asked<'_>,
     claims: Option<&PortalClaims>,
     number: String,
@@ -368,7 +368,7 @@ pub(super) fn one_line(text: &str) -> String {
 
 async fn answer(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     receipt: Receipt,
     link: &str,
     number_display: String,
@@ -407,7 +407,7 @@ async fn answer(
 }
 
 /// Whether the waiting request carries the same link: then it is this request, sent again after a crash.
-async fn made_by(app: &App, tenant: &Tenant<'_>, contact: ContactId, link: &str) -> Result<bool, ApiError> {
+async fn made_by(app: &App, tenant: &Tenant, contact: ContactId, link: &str) -> Result<bool, ApiError> {
     let view = app.engine.status_view(&tenant.id, contact).await?;
     Ok(view.is_some_and(|view| view.contact.status_token_digest.as_deref() == Some(&token::digest(link))))
 }

@@ -106,7 +106,7 @@ pub async fn submit(
 /// The status page's address.
 async fn submitted(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     lang: Lang,
     form: &CallMeForm,
     from: Option<IpAddr>,
@@ -136,7 +136,7 @@ async fn submitted(
 
 async fn show(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     lang: Lang,
     embed: bool,
     typed: Typed,
@@ -208,7 +208,7 @@ struct Shown<'a> {
     form_token: &'a str,
 }
 
-fn form_body(tenant: &Tenant<'_>, lang: Lang, typed: &Typed, name: Option<String>, shown: &Shown<'_>) -> String {
+fn form_body(tenant: &Tenant, lang: Lang, typed: &Typed, name: Option<String>, shown: &Shown<'_>) -> String {
     let open = shown.availability.open;
     let say = |english: &'static str, spanish: &'static str| lang.pick(english, spanish);
     let form = &typed.form;
@@ -275,7 +275,7 @@ fn form_body(tenant: &Tenant<'_>, lang: Lang, typed: &Typed, name: Option<String
 }
 
 /// The choice of a time, and the word that a long wait is all right, where the tenant has them.
-fn when_fields(tenant: &Tenant<'_>, lang: Lang, form: &CallMeForm, shown: &Shown<'_>) -> String {
+fn when_fields(tenant: &Tenant, lang: Lang, form: &CallMeForm, shown: &Shown<'_>) -> String {
     /// More times than these are chosen on the page with scripts.
     const LISTED: usize = 60;
     let mut html = String::new();
@@ -307,7 +307,7 @@ fn when_fields(tenant: &Tenant<'_>, lang: Lang, form: &CallMeForm, shown: &Shown
 }
 
 /// Kind words where the tenant does not offer callbacks (C1).
-fn not_here_body(tenant: &Tenant<'_>, lang: Lang) -> String {
+fn not_here_body(tenant: &Tenant, lang: Lang) -> String {
     let text = lang.pick(
         "This office does not call back over the web. We are glad to help you by telephone.",
         "Esta oficina no devuelve llamadas por internet. Con gusto le ayudamos por teléfono.",
@@ -317,7 +317,7 @@ fn not_here_body(tenant: &Tenant<'_>, lang: Lang) -> String {
         + &hours_table(&tenant.hours(), lang)
 }
 
-pub(super) fn phone_line(tenant: &Tenant<'_>, lang: Lang) -> String {
+pub(super) fn phone_line(tenant: &Tenant, lang: Lang) -> String {
     let public = tenant.public();
     match (public.phone, public.phone_display) {
         (Some(number), Some(shown)) => format!(

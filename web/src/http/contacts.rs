@@ -83,7 +83,7 @@ pub async fn read(
     }
     if !in_hand {
         let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
-        let shown = shown_number(face, &contact.customer.number);
+        let shown = shown_number(&face, &contact.customer.number);
         Arc::make_mut(&mut contact.customer).number = shown;
     }
     Arc::make_mut(&mut contact.customer).number_key = String::new();

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller, login};
-use crate::{qr, state::App, token, totp};
+use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller, login, people};
+use crate::{
+    password, qr,
+    state::{App, Revoked},
+    token, totp,
+};
 
 /// How long an offered secret may wait for its first code.
 const OFFER_LIFE: Millis = Millis::from_secs(10 * 60);
@@ -51,6 +55,44 @@ pub struct FactorConfirm {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecoveryCodes {
     pub recovery_codes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The one that holds now.
+    pub password: String,
+    /// 8 letters at least, and another than before.
+    pub new_password: String,
+}
+
+/// The person's own new password. Every other session of the person ends: whoever knew the old one is out.
+pub async fn change_password(
+    State(app): State<App>,
+    caller: Caller,
+    JsonBody(ask): JsonBody<PasswordChange>,
+) -> Result<StatusCode, ApiError> {
+    let mut user = caller.user.clone();
+    if user.external.is_some() {
+        return Err(ApiError::new(StatusCode::CONFLICT, "signs_in_elsewhere"));
+    }
+    if !login::matches(&app, ask.password.clone(), Some(user.password_hash.clone())).await? {
+        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "login_failed"));
+    }
+    people::check_password(&ask.new_password).map_err(|_| ApiError::bad_value("new_password"))?;
+    if ask.new_password == ask.password {
+        return Err(ApiError::bad_value("new_password"));
+    }
+    let new = ask.new_password;
+    user.password_hash = people::hashed(&app, move || password::hash(&new).ok()).await?;
+    user.must_change = false;
+    app.store.update_user(&user, app.now()).await?;
+    for session in app.store.end_other_sessions(&user.id, &caller.session.token_digest, app.now()).await? {
+        // Nobody may be listening: then there is no socket to close.
+        let _ = app.revoked.send(Revoked::Session(session));
+    }
+    audit(&app, &caller, "password_changed", caller.id(), json!({})).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub async fn begin(

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What was typed, as a number that the tenant calls.
-pub fn number(app: &App, tenant: &Tenant<'_>, typed: &str) -> Result<Dialable, ApiError> {
+pub fn number(app: &App, tenant: &Tenant, typed: &str) -> Result<Dialable, ApiError> {
     Dialable::parse(typed, &tenant.face.phone_rules).map_err(|refusal| {
         app.gate.blocks.count(&tenant.id, Stage::Request, refusal.into());
         instead(refusal.into(), tenant)
@@ -35,7 +35,7 @@ pub fn number(app: &App, tenant: &Tenant<'_>, typed: &str) -> Result<Dialable, A
 /// requests use up theirs.
 pub fn within_rates(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     from: Option<IpAddr>,
     number_key: &str,
     proof: Proof,
@@ -61,13 +61,7 @@ pub fn within_rates(
 }
 
 /// Whether the gate would let the call pass.
-pub async fn open(
-    app: &App,
-    tenant: &Tenant<'_>,
-    number: &Dialable,
-    proof: Proof,
-    may_wait: bool,
-) -> Result<(), ApiError> {
+pub async fn open(app: &App, tenant: &Tenant, number: &Dialable, proof: Proof, may_wait: bool) -> Result<(), ApiError> {
     let now = app.now();
     let asked = Asked { tenant: &tenant.id, number: number.e164(), proof, leg: None, may_wait, now };
     let Some(barrier) = app.gate.barrier(asked).await? else { return Ok(()) };
@@ -88,7 +82,7 @@ pub async fn open(
 }
 
 /// What the customer can do instead: call the office, in its hours.
-pub fn instead(error: ApiError, tenant: &Tenant<'_>) -> ApiError {
+pub fn instead(error: ApiError, tenant: &Tenant) -> ApiError {
     let public = tenant.public();
     error.with("phone", public.phone).with("phone_display", public.phone_display).with("hours", tenant.hours())
 }

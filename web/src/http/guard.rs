@@ -27,6 +27,9 @@ pub const KEY_PREFIX: &str = "rbk_";
 /// What stands for a session where a key is used.
 const KEY_SESSION: &str = "key:";
 
+/// What a person does on the own account's page before any other opens.
+const NEEDS_ACCOUNT: [&str; 2] = ["password_change_needed", "second_factor_needed"];
+
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -99,7 +102,7 @@ pub enum By {
     Everybody,
     /// People only: about themselves and about who else may come in.
     People,
-    /// People, and those too who have yet to enrol their second factor.
+    /// People, and those too who have yet to choose their password or to enrol their second factor.
     PeopleEnrolling,
 }
 
@@ -136,7 +139,7 @@ impl Guard {
                     request.extensions_mut().insert(caller);
                     Ok(())
                 }
-                Err(error) if error.code == "second_factor_needed" && request.method() == Method::GET => {
+                Err(error) if NEEDS_ACCOUNT.contains(&error.code) && request.method() == Method::GET => {
                     Err(Redirect::to("/account").into_response())
                 }
                 Err(error) if error.status == StatusCode::UNAUTHORIZED && request.method() == Method::GET => {
@@ -175,6 +178,9 @@ impl Guard {
         let may = self.needs.is_none_or(|needs| caller.user.may(needs));
         if !roles.contains(&caller.user.role) || !may {
             return Err(ApiError::not_allowed());
+        }
+        if self.by != By::PeopleEnrolling && caller.user.must_change {
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "password_change_needed"));
         }
         if self.by != By::PeopleEnrolling && must_enrol(&self.app, &caller.user) {
             return Err(ApiError::new(StatusCode::FORBIDDEN, "second_factor_needed"));
@@ -223,6 +229,7 @@ async fn by_key(app: &App, key: &str) -> Result<Option<Caller>, ApiError> {
         permissions: Some(key.permissions),
         external: None,
         second_factor: false,
+        must_change: false,
     };
     Ok(Some(Caller { session, user }))
 }

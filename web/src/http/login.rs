@@ -56,6 +56,8 @@ pub struct LoginAnswer {
     pub user: StaffUser,
     /// An authenticator app has to be enrolled before anything else.
     pub must_enrol: bool,
+    /// An own password has to be chosen before anything else.
+    pub must_change: bool,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -89,6 +91,8 @@ pub struct Me {
     pub second_factor: bool,
     /// One has to be, before anything else.
     pub must_enrol: bool,
+    /// An own password has to be chosen before anything else.
+    pub must_change: bool,
 }
 
 /// A tenant as its staff see it.
@@ -133,7 +137,7 @@ pub struct FaqAnswer {
     pub language: Option<String>,
 }
 
-fn desk_chat(tenant: &Tenant<'_>) -> Option<DeskChat> {
+fn desk_chat(tenant: &Tenant) -> Option<DeskChat> {
     let face = &tenant.face.chat;
     let canned = |known: &CannedTable| CannedAnswer {
         word: known.word.clone(),
@@ -203,7 +207,8 @@ pub async fn begin_session(
     app.store.create_session(&session).await?;
     audit(app, user, "signed_in").await?;
     let secure = client.is_some_and(|client| client.secure) || app.config.secure();
-    let answer = LoginAnswer { user: StaffUser::from(user), must_enrol: must_enrol(app, user) };
+    let answer =
+        LoginAnswer { user: StaffUser::from(user), must_enrol: must_enrol(app, user), must_change: user.must_change };
     let mut response = Json(answer).into_response();
     set_cookie(&mut response, COOKIE, &token, lasts.0 / 1000, secure)?;
     set_cookie(&mut response, BROWSER, &browser_mark(app, &user.id)?, BROWSER_SECS, secure)?;
@@ -349,10 +354,11 @@ pub async fn me(State(app): State<App>, caller: Caller) -> Result<Json<Me>, ApiE
         permissions: permissions.map(Permission::as_str).collect(),
         second_factor: user.second_factor,
         must_enrol: must_enrol(&app, user),
+        must_change: user.must_change,
     }))
 }
 
-pub fn staff_tenant(tenant: &Tenant<'_>) -> StaffTenant {
+pub fn staff_tenant(tenant: &Tenant) -> StaffTenant {
     let config = &tenant.config;
     StaffTenant {
         public: tenant.public(),

@@ -96,7 +96,7 @@ pub async fn create(
 
 async fn lend(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     ask: NumberAsk,
     claims: Option<&PortalClaims>,
     now: Timestamp,
@@ -124,7 +124,7 @@ async fn lend(
     Ok(answer(lent, tenant, until))
 }
 
-fn answer(lent: NumberLease, tenant: &Tenant<'_>, until: Timestamp) -> NumberAnswer {
+fn answer(lent: NumberLease, tenant: &Tenant, until: Timestamp) -> NumberAnswer {
     let NumberLease { number, code } = lent;
     let code = Some(code).filter(|code| !code.is_empty());
     let behind = code.as_ref().map(|code| format!("{PAUSES}{code}")).unwrap_or_default();

@@ -158,6 +158,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<factor::FactorOffer>(&mut found);
     add::<factor::FactorConfirm>(&mut found);
     add::<factor::RecoveryCodes>(&mut found);
+    add::<factor::PasswordChange>(&mut found);
     add::<people::PeopleList>(&mut found);
     add::<people::PersonAdd>(&mut found);
     add::<people::PersonChange>(&mut found);

@@ -84,7 +84,7 @@ pub async fn account(
 ) -> Result<Response, ApiError> {
     let user = &caller.user;
     let boot = json!({ "user": StaffUser::from(user), "second_factor": user.second_factor,
-        "must_enrol": must_enrol(&app, user), "external": user.external.is_some() });
+        "must_enrol": must_enrol(&app, user), "external": user.external.is_some(), "must_change": user.must_change });
     Ok(shell(&app, lang, "account", lang.pick("My account", "Mi cuenta"), user.tenant.as_ref(), boot))
 }
 

@@ -24,6 +24,7 @@ use super::{
     guard::Caller,
 };
 use crate::{
+    config::Tenant,
     password,
     state::{App, Revoked},
     users,
@@ -31,6 +32,10 @@ use crate::{
 
 /// Shortest password an administrator can give, in letters (NIST SP 800-63B, section 3.1.1.2).
 const MIN_PASSWORD: usize = 8;
+/// One pair of ears.
+const MOST_CALLS: u8 = 1;
+/// More than anybody can answer at one time.
+const MOST_CHATS: u8 = 10;
 /// Longest name, in letters.
 const MAX_NAME: usize = 100;
 
@@ -55,6 +60,11 @@ pub struct Person {
     pub can_reject: Option<bool>,
     pub queues: Option<Vec<String>>,
     pub skills: Option<BTreeMap<String, u8>>,
+    /// How many calls and how many chats at one time; 0: none of that kind.
+    pub voice_slots: Option<u8>,
+    pub chat_slots: Option<u8>,
+    /// Has a password that somebody else set, and chooses an own one at the next sign-in.
+    pub must_change: bool,
 }
 
 impl From<&User> for Person {
@@ -72,6 +82,9 @@ impl From<&User> for Person {
             can_reject: agent.map(|agent| agent.can_reject),
             queues: agent.map(|agent| agent.queues.iter().map(ToString::to_string).collect()),
             skills: agent.map(|agent| agent.skills.iter().map(|(skill, level)| (skill.to_string(), *level)).collect()),
+            voice_slots: agent.map(|agent| agent.voice_slots),
+            chat_slots: agent.map(|agent| agent.chat_slots),
+            must_change: user.must_change,
         }
     }
 }
@@ -84,6 +97,7 @@ pub struct PersonAdd {
     pub name: String,
     #[schema(value_type = String)]
     pub role: Role,
+    /// Holds for the first sign-in, at which the person chooses an own one.
     pub password: String,
     /// For operators only: whose administrator is added. Everybody else adds people of their own tenant.
     #[serde(default)]
@@ -97,6 +111,7 @@ pub struct PersonChange {
     pub name: Option<String>,
     #[schema(value_type = Option<String>)]
     pub role: Option<Role>,
+    /// A temporary one, as at the beginning.
     pub password: Option<String>,
     pub disabled: Option<bool>,
     #[schema(value_type = Option<Vec<String>>)]
@@ -104,6 +119,10 @@ pub struct PersonChange {
     pub can_reject: Option<bool>,
     pub queues: Option<Vec<String>>,
     pub skills: Option<BTreeMap<String, u8>>,
+    /// Calls at one time: 0 or 1.
+    pub voice_slots: Option<u8>,
+    /// Chats at one time: 0 to 10.
+    pub chat_slots: Option<u8>,
     /// Takes the authenticator app away, for somebody who lost it, and lets the person try again at once.
     pub reset_second_factor: bool,
 }
@@ -131,7 +150,7 @@ pub async fn add(
 ) -> Result<(StatusCode, Json<Person>), ApiError> {
     let tenant = tenant_of(&caller, ask.tenant.as_deref(), ask.role)?;
     let place = match &tenant {
-        Some(id) => Some(app.config.tenant(id).ok_or_else(|| ApiError::bad_value("tenant"))?),
+        Some(id) => Some(app.tenant(id).await.ok_or_else(|| ApiError::bad_value("tenant"))?),
         None => None,
     };
     if !users::is_name(&ask.id) {
@@ -140,12 +159,13 @@ pub async fn add(
     let name = full_name(&ask.name)?;
     check_password(&ask.password)?;
     let (id, role, password) = (ask.id.clone(), ask.role, ask.password);
-    let place = place.cloned();
-    let user = hashed(&app, move || users::new_user(&id, &name, role, place.as_ref(), &password).ok()).await?;
+    let mut user = hashed(&app, move || users::new_user(&id, &name, role, place.as_ref(), &password).ok()).await?;
+    user.must_change = true;
     app.store.create_user(&user).await.map_err(|error| match error {
         StoreError::Taken(_) => ApiError::new(StatusCode::CONFLICT, "taken").with("field", "id"),
         other => other.into(),
     })?;
+    tell_engine(&app, &user).await?;
     audit(&app, &caller, "user_added", &user.id, json!({ "role": role, "tenant": tenant })).await?;
     Ok((StatusCode::CREATED, Json(Person::from(&user))))
 }
@@ -167,13 +187,13 @@ fn full_name(name: &str) -> Result<String, ApiError> {
     if fits { Ok(name.to_owned()) } else { Err(ApiError::bad_value("name")) }
 }
 
-fn check_password(password: &str) -> Result<(), ApiError> {
+pub(super) fn check_password(password: &str) -> Result<(), ApiError> {
     let fits = password.chars().count() >= MIN_PASSWORD && password.len() <= password::MAX_PASSWORD;
     if fits { Ok(()) } else { Err(ApiError::bad_value("password")) }
 }
 
 /// Hashing takes tens of milliseconds and 19 MiB: beside the requests, and only so many at once.
-async fn hashed<T: Send + 'static>(
+pub(super) async fn hashed<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> Option<T> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -195,6 +215,8 @@ pub async fn change(
     Path(id): Path<String>,
     JsonBody(ask): JsonBody<PersonChange>,
 ) -> Result<Json<Person>, ApiError> {
+    // A queue that is being taken out is given to nobody meanwhile.
+    let _turn = app.settings_turn.lock().await;
     let mut user = found(&app, &caller, &id).await?;
     // Whoever takes the own rights away cannot give them back.
     if user.id == *caller.id() && (ask.role.is_some() || ask.permissions.is_some() || ask.disabled == Some(true)) {
@@ -213,6 +235,7 @@ pub async fn change(
     tell_engine(&app, &user).await?;
     let detail = json!({ "role": ask.role, "disabled": ask.disabled, "permissions": ask.permissions,
         "password": ask.password.is_some(), "can_reject": ask.can_reject, "queues": ask.queues, "skills": ask.skills,
+        "voice_slots": ask.voice_slots, "chat_slots": ask.chat_slots,
         "reset_second_factor": ask.reset_second_factor });
     audit(&app, &caller, "user_changed", &user.id, detail).await?;
     Ok(Json(Person::from(&user)))
@@ -223,12 +246,12 @@ async fn apply(app: &App, user: &mut User, ask: &PersonChange) -> Result<(), Api
         user.name = full_name(name)?;
     }
     if let Some(role) = ask.role.filter(|role| *role != user.role) {
-        let tenant = user.tenant.as_ref().and_then(|id| app.config.tenant(id));
+        let tenant = place_of(app, user).await;
         if (role == Role::Operator) != user.tenant.is_none() {
             return Err(ApiError::bad_value("role"));
         }
         user.role = role;
-        user.agent = users::desk_of(user.id.as_str(), &user.name, role, tenant);
+        user.agent = users::desk_of(user.id.as_str(), &user.name, role, tenant.as_ref());
     }
     if let Some(permissions) = &ask.permissions {
         user.permissions = Some(permissions.clone());
@@ -240,15 +263,21 @@ async fn apply(app: &App, user: &mut User, ask: &PersonChange) -> Result<(), Api
         }
         check_password(&password)?;
         user.password_hash = hashed(app, move || password::hash(&password).ok()).await?;
+        user.must_change = true;
     }
-    desk(app, user, ask)
+    let tenant = place_of(app, user).await;
+    desk(tenant.as_ref(), user, ask)
 }
 
-fn desk(app: &App, user: &mut User, ask: &PersonChange) -> Result<(), ApiError> {
+async fn place_of(app: &App, user: &User) -> Option<Tenant> {
+    app.tenant(user.tenant.as_ref()?).await
+}
+
+fn desk(tenant: Option<&Tenant>, user: &mut User, ask: &PersonChange) -> Result<(), ApiError> {
     let name = user.name.clone();
-    let tenant = user.tenant.as_ref().and_then(|id| app.config.tenant(id));
     let Some(agent) = &mut user.agent else {
-        let about_a_desk = ask.can_reject.is_some() || ask.queues.is_some() || ask.skills.is_some();
+        let slots = ask.voice_slots.is_some() || ask.chat_slots.is_some();
+        let about_a_desk = slots || ask.can_reject.is_some() || ask.queues.is_some() || ask.skills.is_some();
         return if about_a_desk { Err(ApiError::bad_value("role")) } else { Ok(()) };
     };
     agent.name = name;
@@ -265,6 +294,15 @@ fn desk(app: &App, user: &mut User, ask: &PersonChange) -> Result<(), ApiError> 
             return Err(ApiError::bad_value("skills"));
         }
         agent.skills = skills.iter().map(|(skill, level)| (SkillId::new(skill), *level)).collect();
+    }
+    for (field, asked, most, place) in [
+        ("voice_slots", ask.voice_slots, MOST_CALLS, &mut agent.voice_slots),
+        ("chat_slots", ask.chat_slots, MOST_CHATS, &mut agent.chat_slots),
+    ] {
+        if asked.is_some_and(|slots| slots > most) {
+            return Err(ApiError::bad_value(field));
+        }
+        *place = asked.unwrap_or(*place);
     }
     Ok(())
 }

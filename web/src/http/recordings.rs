@@ -98,7 +98,7 @@ pub async fn search(
 ) -> Result<Json<RecordingList>, ApiError> {
     let tenant = caller.tenant()?;
     let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
-    let search = asked(&app, face, &query)?;
+    let search = asked(&app, &face, &query)?;
     // What was looked for is written down without the number or name itself.
     let detail = json!({
         "from": query.from, "to": query.to, "agent": query.agent, "queue": query.queue,
@@ -107,7 +107,7 @@ pub async fn search(
     audit(&app, &caller, "recordings_searched", tenant, detail).await?;
     let page = app.store.search_recordings(tenant, &search).await?;
     let names = names(&app, tenant).await?;
-    let items = page.items.into_iter().map(|found| item(face, &names, found)).collect();
+    let items = page.items.into_iter().map(|found| item(&face, &names, found)).collect();
     Ok(Json(RecordingList { items, next: page.next }))
 }
 

@@ -209,6 +209,14 @@ fn staff_routes() -> Vec<Route> {
         .by(By::PeopleEnrolling)
         .takes("FactorConfirm")
         .says("Puts it in force; audited", "RecoveryCodes"),
+        Route {
+            rate: Rate::Login,
+            ..api(Method::POST, "/api/v1/password", Staff(&Role::ALL), post(factor::change_password))
+        }
+        .by(By::PeopleEnrolling)
+        .takes("PasswordChange")
+        .says("The signed-in person's own new password; ends the person's other sessions; audited", "")
+        .with_status(204),
         Route { rate: Rate::StaffApi, ..api(Method::GET, "/ws", Staff(DESK), get(ws::open)) }
             .by(By::People)
             .says("The agent's socket, subprotocol ringback.v1; messages are ClientMessage and ServerMessage", "")

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller};
 use crate::{
-    settings::{self, DayHours, DayOff, Difference, Settings, SettingsError, Version},
+    settings::{self, Difference, Settings, SettingsError, Version},
     state::App,
 };
 
@@ -29,16 +29,13 @@ pub struct SettingsAnswer {
     pub settings: Settings,
 }
 
-/// All of them: what is left out of a list is no longer there.
+/// What is left out of a list is no longer there; a part that is left out stays as it is, and so does a closure.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
     /// The version that was changed; another one in force meanwhile refuses the change.
     pub base: u64,
-    pub callback: bool,
-    pub chat: bool,
-    pub hours: Vec<DayHours>,
-    pub holidays: Vec<DayOff>,
+    pub settings: Settings,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -74,7 +71,10 @@ impl From<SettingsError> for ApiError {
     fn from(error: SettingsError) -> Self {
         match error {
             SettingsError::Outdated => Self::new(StatusCode::CONFLICT, "settings_outdated"),
-            SettingsError::NoSuchVersion => Self::not_found(),
+            SettingsError::NoSuchVersion | SettingsError::NoSuchTenant => Self::not_found(),
+            SettingsError::InUse { field, by } => {
+                Self::new(StatusCode::CONFLICT, "in_use").with("field", field).with("by", by)
+            }
             SettingsError::Fault(field) => Self::bad_value(&field),
             SettingsError::Store(error) => error.into(),
             SettingsError::Engine(error) => error.into(),
@@ -93,16 +93,14 @@ pub async fn change(
 ) -> Result<Json<SettingsAnswer>, ApiError> {
     let tenant = caller.tenant()?;
     let before = settings::current(&app, tenant).await?;
-    let SettingsChange { base, callback, chat, hours, holidays } = ask;
-    let wanted = Settings { callback, chat, hours, holidays, closure: before.settings.closure.clone() };
-    let now = settings::change(&app, tenant, caller.id().as_str(), base, wanted).await?;
+    let wanted = Settings { closure: before.settings.closure.clone(), ..ask.settings };
+    let now = settings::change(&app, tenant, caller.id().as_str(), ask.base, wanted).await?;
     told(&app, &caller, "settings_changed", &before, &now).await?;
     Ok(Json(now.into()))
 }
 
 pub async fn versions(State(app): State<App>, caller: Caller) -> Result<Json<VersionList>, ApiError> {
-    let kept = app.store.tenant_config_history(caller.tenant()?, VERSIONS + 1).await?;
-    let kept = kept.into_iter().map(Version::try_from).collect::<Result<Vec<_>, _>>()?;
+    let kept = settings::versions(&app, caller.tenant()?, VERSIONS + 1).await?;
     let item = |(at, version): (usize, &Version)| VersionItem {
         version: version.version,
         who: version.who.clone(),

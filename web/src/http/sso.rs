@@ -194,7 +194,11 @@ async fn known_here(app: &App, claims: &IdClaims, role: Role, tenant: Option<Ten
     if user.role != role {
         user.role = role;
         user.permissions = None;
-        user.agent = users::desk_of(user.id.as_str(), &user.name, role, tenant.and_then(|id| app.config.tenant(&id)));
+        let place = match &tenant {
+            Some(id) => app.tenant(id).await,
+            None => None,
+        };
+        user.agent = users::desk_of(user.id.as_str(), &user.name, role, place.as_ref());
         app.store.update_user(&user, app.now()).await?;
         app.store.revoke_sessions_of(&user.id, app.now()).await?;
         let _ = app.revoked.send(Revoked::User(user.id.clone()));
@@ -211,7 +215,7 @@ async fn add(
     external: String,
 ) -> Result<User, ApiError> {
     let place = match &tenant {
-        Some(id) => Some(app.config.tenant(id).ok_or_else(ApiError::not_allowed)?),
+        Some(id) => Some(app.tenant(id).await.ok_or_else(ApiError::not_allowed)?),
         None => None,
     };
     let wished = claims.preferred_username.as_ref().or(claims.email.as_ref()).unwrap_or(&claims.sub);
@@ -228,7 +232,7 @@ async fn add(
     let name: String =
         claims.name.as_deref().unwrap_or(&id).chars().filter(|letter| !letter.is_control()).take(100).collect();
     let user = User {
-        agent: users::desk_of(&id, &name, role, place),
+        agent: users::desk_of(&id, &name, role, place.as_ref()),
         id: AgentId::new(id),
         tenant,
         name,
@@ -239,6 +243,7 @@ async fn add(
         permissions: None,
         external: Some(external),
         second_factor: false,
+        must_change: false,
     };
     app.store.create_user(&user).await?;
     noted(app, &user, "user_added").await?;

@@ -52,6 +52,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "bfdb217049adea78382698acdc3b186b541c754df5dafbaa8f046993e68d0269",
         "bfdb217049adea78382698acdc3b186b541c754df5dafbaa8f046993e68d0269",
     ),
+    (
+        8,
+        "73cd162669b0333cb36b22a824a1151cb9a236ab585a62c966027ed1b464c00e",
+        "73cd162669b0333cb36b22a824a1151cb9a236ab585a62c966027ed1b464c00e",
+    ),
 ];
 
 #[test]

@@ -43,6 +43,7 @@ fn user(id: &str, tenant: Option<&TenantId>) -> User {
         permissions: None,
         external: None,
         second_factor: false,
+        must_change: false,
     }
 }
 

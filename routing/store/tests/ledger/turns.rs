@@ -305,6 +305,7 @@ async fn nothing_of_another_tenant_comes_back(database: Database) {
         permissions: None,
         external: None,
         second_factor: false,
+        must_change: false,
     };
     store.create_user(&user).await.expect("user");
     let deed = AuditEntry {

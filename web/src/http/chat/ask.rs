@@ -95,7 +95,7 @@ pub async fn create(
 }
 
 /// The same key and body again gives the first answer again; the same key with another body is refused.
-async fn once(app: &App, tenant: &Tenant<'_>, ask: ChatAsk, body: &Bytes, key: &str) -> Result<ChatAnswer, ApiError> {
+async fn once(app: &App, tenant: &Tenant, ask: ChatAsk, body: &Bytes, key: &str) -> Result<ChatAnswer, ApiError> {
     const SCOPE: &str = "chats";
     let now = app.now();
     let digest = token::digest(&String::from_utf8_lossy(body));
@@ -124,7 +124,7 @@ async fn once(app: &App, tenant: &Tenant<'_>, ask: ChatAsk, body: &Bytes, key: &
     }
 }
 
-async fn ask_for_chat(app: &App, tenant: &Tenant<'_>, ask: ChatAsk, link: String) -> Result<ChatAnswer, ApiError> {
+async fn ask_for_chat(app: &App, tenant: &Tenant, ask: ChatAsk, link: String) -> Result<ChatAnswer, ApiError> {
     if !tenant.config.chat.enabled {
         return Err(callbacks::not_enabled(tenant));
     }
@@ -143,7 +143,7 @@ async fn ask_for_chat(app: &App, tenant: &Tenant<'_>, ask: ChatAsk, link: String
 
 async fn ask_vouched(
     app: &App,
-    tenant: &Tenant<'_>,
+    tenant: &Tenant,
     ask: ChatAsk,
     link: &str,
     claims: Option<&PortalClaims>,
@@ -181,7 +181,7 @@ async fn ask_vouched(
     }
 }
 
-async fn begin(app: &App, tenant: &Tenant<'_>, contact: ContactId, question: Option<String>) -> Result<(), ApiError> {
+async fn begin(app: &App, tenant: &Tenant, contact: ContactId, question: Option<String>) -> Result<(), ApiError> {
     let room = app.engine.chat_room(&tenant.id, contact).await?;
     room.welcome(FIRST_PATIENCE);
     if let Some(question) = question {

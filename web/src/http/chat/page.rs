@@ -85,7 +85,7 @@ pub async fn page(
 }
 
 /// What the administrator shows customers before they ask, in their language.
-fn public_faq(tenant: &Tenant<'_>, lang: Lang) -> Vec<serde_json::Value> {
+fn public_faq(tenant: &Tenant, lang: Lang) -> Vec<serde_json::Value> {
     let all = tenant.face.chat.faq.iter();
     all.filter(|faq| faq.public && faq.language.as_deref().is_none_or(|tag| tag == lang.tag()))
         .map(|faq| json!({ "question": faq.question, "answer": faq.answer }))
@@ -93,7 +93,7 @@ fn public_faq(tenant: &Tenant<'_>, lang: Lang) -> Vec<serde_json::Value> {
 }
 
 /// Without JavaScript there is no chat, but there is a telephone.
-fn plain(tenant: &Tenant<'_>, lang: Lang, enabled: bool) -> String {
+fn plain(tenant: &Tenant, lang: Lang, enabled: bool) -> String {
     let text = match enabled {
         true => lang.pick(
             "Chat needs JavaScript. You can also reach us by telephone.",

@@ -34,11 +34,10 @@ use tower::ServiceExt;
 use super::{edge::Peer, routes};
 use crate::{
     config::ServerConfig,
-    gate::Gate,
     jws,
     portal::{Audience, PortalClaims},
     prompts, start,
-    state::{self, App, Outside},
+    state::{self, App, Judges, Outside},
     users,
 };
 
@@ -174,10 +173,10 @@ impl World {
             }
         }
         let key = state::installation_key(&store).await.unwrap();
-        let gate = Arc::new(Gate::new(&config, store.clone(), key.clone()));
-        let engine = start::engine(&config, store.clone(), prompts::built_in().unwrap(), gate.clone()).await.unwrap();
+        let judges = Judges::new(&config, &store, &key);
+        let engine = start::engine(&config, store.clone(), prompts::built_in().unwrap(), &judges).await.unwrap();
         let outside = Outside::new(&config).unwrap();
-        let app = App::new(config, engine, store, key, gate, outside, None);
+        let app = App::new(config, engine, store, key, judges, outside, None);
         Self { router: routes::router(&app), app, _folder: folder }
     }
 

@@ -134,6 +134,8 @@ async fn an_administrator_adds_changes_and_ends_people_of_the_own_tenant() {
     assert_eq!(world.post_as("/api/v1/users", add("root2", "operator"), &admin).await.status, StatusCode::FORBIDDEN);
     assert_eq!(world.post_as("/api/v1/users", add("Bad Name", "agent"), &admin).await.code(), "bad_value");
     let agent = cookie_of(&log_in(&world, "newone", "long enough", None).await);
+    let own = json!({ "password": "long enough", "new_password": "even longer" });
+    assert_eq!(world.post_as("/api/v1/password", own, &agent).await.status, StatusCode::NO_CONTENT);
     assert_eq!(world.get_as("/api/v1/me", &agent).await.status, StatusCode::OK);
     let change = async |id: &str, body: Value| {
         let headers = [("cookie", admin.as_str()), ("origin", ORIGIN)];
@@ -146,11 +148,11 @@ async fn an_administrator_adds_changes_and_ends_people_of_the_own_tenant() {
     // More rights: signed in anew.
     assert_eq!(change("newone", json!({ "role": "supervisor" })).await.status, StatusCode::OK);
     assert_eq!(world.get_as("/api/v1/me", &agent).await.status, StatusCode::UNAUTHORIZED);
-    let again = cookie_of(&log_in(&world, "newone", "long enough", None).await);
+    let again = cookie_of(&log_in(&world, "newone", "even longer", None).await);
     assert_eq!(world.get_as("/api/v1/board", &again).await.status, StatusCode::OK);
     assert_eq!(change("newone", json!({ "disabled": true })).await.status, StatusCode::OK);
     assert_eq!(world.get_as("/api/v1/board", &again).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(log_in(&world, "newone", "long enough", None).await.code(), "login_failed");
+    assert_eq!(log_in(&world, "newone", "even longer", None).await.code(), "login_failed");
     // Nobody of another tenant, and not oneself.
     assert_eq!(change(&user_id(VOUCHED, Role::Agent), json!({ "disabled": true })).await.status, StatusCode::NOT_FOUND);
     assert_eq!(change(&user_id(OPEN, Role::Admin), json!({ "role": "agent" })).await.code(), "not_yourself");
@@ -228,4 +230,39 @@ async fn a_key_calls_what_it_is_for_and_nothing_else() {
         request(Method::DELETE, &format!("/api/v1/api-keys/{id}"), None, &[("cookie", &admin), ("origin", ORIGIN)]);
     assert_eq!(world.send(revoke).await.status, StatusCode::NO_CONTENT);
     assert_eq!(with(Method::GET, "/api/v1/board", None, &key).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_password_set_by_somebody_else_holds_for_the_first_sign_in() {
+    let world = World::new().await;
+    let admin = world.sign_in(OPEN, Role::Admin).await;
+    let add = json!({ "id": "fresh", "name": "Fresh", "role": "agent", "password": "given by ada" });
+    let added = world.post_as("/api/v1/users", add, &admin).await;
+    assert_eq!((added.status, added.json()["must_change"].as_bool()), (StatusCode::CREATED, Some(true)));
+    let first = log_in(&world, "fresh", "given by ada", None).await;
+    assert_eq!(first.json()["must_change"], true);
+    let cookie = cookie_of(&first);
+    let refused = world.get_as("/api/v1/contacts/ct_0/history", &cookie).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "password_change_needed"));
+    let page = world.get_as("/agent", &cookie).await;
+    assert_eq!((page.status, page.header("location")), (StatusCode::SEE_OTHER, "/account"));
+    let own = |old: &str, new: &str| json!({ "password": old, "new_password": new });
+    for (body, code) in [
+        (own("wrong", "chosen by fresh"), "login_failed"),
+        (own("given by ada", "short"), "bad_value"),
+        (own("given by ada", "given by ada"), "bad_value"),
+    ] {
+        assert_eq!(world.post_as("/api/v1/password", body, &cookie).await.code(), code);
+    }
+    let elsewhere = cookie_of(&log_in(&world, "fresh", "given by ada", None).await);
+    let done = world.post_as("/api/v1/password", own("given by ada", "chosen by fresh"), &cookie).await;
+    assert_eq!(done.status, StatusCode::NO_CONTENT, "{}", done.text());
+    assert_eq!(world.get_as("/agent", &cookie).await.status, StatusCode::OK);
+    let other = world.get_as("/api/v1/me", &elsewhere).await;
+    assert_eq!(other.status, StatusCode::UNAUTHORIZED, "who knew the old one is out");
+    assert_eq!(log_in(&world, "fresh", "given by ada", None).await.code(), "login_failed");
+    assert_eq!(log_in(&world, "fresh", "chosen by fresh", None).await.json()["must_change"], false);
+    // The new agent is known to the running day.
+    let view = world.app.engine.agent_view(&TenantId::new(OPEN), &ringback_routing::ids::AgentId::new("fresh")).await;
+    assert!(view.unwrap().is_some());
 }

@@ -1,5 +1,7 @@
 //! What an administrator sets is in force at once, kept, told, and can be undone.
 
+use ringback_routing::config::TenantConfig;
+
 use super::*;
 use crate::settings;
 
@@ -11,12 +13,18 @@ fn always() -> Value {
 }
 
 fn change(base: u64, hours: Value, holidays: Value) -> Value {
-    json!({ "base": base, "callback": true, "chat": true, "hours": hours, "holidays": holidays })
+    json!({ "base": base, "settings": { "callback": true, "chat": true, "hours": hours, "holidays": holidays } })
 }
 
 impl World {
     async fn put_settings(&self, body: Value, cookie: &str) -> Answer {
         self.send(request(Method::PUT, PATH, Some(body), &[("cookie", cookie), ("origin", ORIGIN)])).await
+    }
+
+    /// The open county as the next start of the server finds it.
+    async fn restarted(&self) -> TenantConfig {
+        let config = settings::in_force(&self.app.store, self.app.config.clone()).await.unwrap();
+        config.tenant(&TenantId::new(OPEN)).unwrap().core.clone()
     }
 
     async fn is_open(&self) -> bool {
@@ -101,16 +109,118 @@ async fn a_closure_and_the_settings_outlive_the_server() {
         StatusCode::OK
     );
     assert!(!world.is_open().await);
-    // As the next start of the server finds it.
-    let mut config = world.app.config.tenant(&TenantId::new(OPEN)).unwrap().core.clone();
-    settings::restore(&world.app.store, &mut config).await.unwrap();
+    let config = world.restarted().await;
     assert_eq!(config.hours.closure.as_ref().map(|closure| closure.message.as_str()), Some("Power cut"));
     assert_eq!(config, *world.app.engine.config(&config.id).await.unwrap());
     let lifted =
         world.send(request(Method::DELETE, "/api/v1/closure", None, &[("cookie", &chief), ("origin", ORIGIN)])).await;
     assert_eq!(lifted.status, StatusCode::NO_CONTENT, "{}", lifted.text());
     assert!(world.is_open().await);
-    let mut config = world.app.config.tenant(&TenantId::new(OPEN)).unwrap().core.clone();
-    settings::restore(&world.app.store, &mut config).await.unwrap();
+    let config = world.restarted().await;
     assert_eq!(config.hours.closure, None);
+}
+
+/// The settings in force with one part changed.
+async fn with(world: &World, admin: &str, change: impl Fn(&mut Value)) -> Answer {
+    let answer = world.get_as(PATH, admin).await.json();
+    let mut settings = answer["settings"].clone();
+    change(&mut settings);
+    world.put_settings(json!({ "base": answer["version"], "settings": settings }), admin).await
+}
+
+#[tokio::test]
+async fn every_part_is_in_force_at_once_for_staff_and_customers() {
+    let world = World::new().await;
+    let admin = world.sign_in(OPEN, Role::Admin).await;
+    let changed = with(&world, &admin, |settings| {
+        settings["queues"] = json!([{ "id": "general", "name": "General" }, { "id": "food", "name": "Food help" }]);
+        settings["subjects"] = json!([{ "id": "calfresh", "name": "CalFresh", "queue": "food", "initial": 4, "overflow": 3,
+            "rona": 2, "targets": [{ "skills": { "calfresh": 5 }, "seconds": 20 }, { "skills": {}, "seconds": 0 }] }]);
+        settings["reason_codes"].as_array_mut().unwrap().push(json!({ "id": "fire_drill" }));
+        settings["dispositions"] = json!([{ "id": "sent", "name": "Papers sent" }]);
+        settings["canned"] = json!([{ "word": "hi", "text": "Hi {name}" }]);
+        settings["faq"] = json!([{ "question": "Where?", "answer": "Here.", "public": true }]);
+        settings["look"]["name"] = json!("Alpine County");
+        settings["look"]["accent"] = json!("#7a1f5c");
+        settings["calls"]["max_attempts"] = json!(7);
+        settings["calls"]["press_one"] = json!(true);
+        settings["chats"]["customer_chars"] = json!(123);
+        settings["offers"]["offer_seconds"] = json!(33);
+    })
+    .await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    let core = world.app.engine.config(&TenantId::new(OPEN)).await.unwrap();
+    assert_eq!((core.callback.max_attempts, core.callback.press_one, core.policy.offer_timeout.0), (7, true, 33_000));
+    assert_eq!((core.subjects[0].targets.len(), core.subjects[0].priorities.rona), (2, 2));
+    assert_eq!(core.dispositions.len(), 1);
+    let me = world.get_as("/api/v1/me", &admin).await.json();
+    let tenant = &me["tenant"];
+    assert_eq!(
+        (tenant["name"].as_str(), tenant["queues"][1]["name"].as_str()),
+        (Some("Alpine County"), Some("Food help"))
+    );
+    assert_eq!(tenant["chat"]["canned"][0]["word"], "hi");
+    assert!(tenant["reason_codes"].as_array().unwrap().contains(&json!("fire_drill")));
+    assert!(world.get(&format!("/t/{OPEN}/theme.css")).await.text().contains("#7a1f5c"));
+    assert_eq!(world.get(&format!("/api/v1/t/{OPEN}/availability")).await.json()["tenant"]["accent"], "#7a1f5c");
+    assert_eq!(world.restarted().await, *core, "the next start finds the same");
+    // Each is told by its name, and an earlier version brings them all back.
+    let told = world.get_as("/api/v1/settings/versions", &admin).await.json();
+    let told: Vec<_> =
+        told["items"][0]["differences"].as_array().unwrap().iter().map(|one| one["what"].clone()).collect();
+    for what in
+        ["calls.max_attempts", "look.accent", "queues.food", "subjects.calfresh", "subjects.general", "faq.Where?"]
+    {
+        assert!(told.contains(&json!(what)), "{what} in {told:?}");
+    }
+    assert!(!told.contains(&json!("queues.general")), "{told:?}");
+    let back = world.post_as("/api/v1/settings/versions/1/restore", json!({ "base": 2 }), &admin).await;
+    assert_eq!(back.status, StatusCode::OK, "{}", back.text());
+    assert_eq!(world.app.engine.config(&TenantId::new(OPEN)).await.unwrap().subjects[0].id.as_str(), "general");
+    assert!(!world.get(&format!("/t/{OPEN}/theme.css")).await.text().contains("#7a1f5c"));
+}
+
+#[tokio::test]
+async fn what_others_refer_to_is_not_taken_away() {
+    let world = World::new().await;
+    let admin = world.sign_in(OPEN, Role::Admin).await;
+    let only = json!([{ "id": "other", "name": "Other" }]);
+    let orphan = with(&world, &admin, |settings| settings["queues"] = only.clone()).await;
+    assert_eq!((orphan.code().as_str(), orphan.json()["field"].as_str()), ("bad_value", Some("subjects.0.queue")));
+    let moved = |settings: &mut Value| {
+        settings["queues"] = only.clone();
+        settings["subjects"][0]["queue"] = json!("other");
+    };
+    let served = with(&world, &admin, moved).await;
+    assert_eq!((served.status, served.code().as_str()), (StatusCode::CONFLICT, "in_use"));
+    assert_eq!((served.json()["field"].as_str(), &served.json()["by"]), (Some("queues.general"), &json!(["A Name"])));
+    // Both are there: the agent moves first, then the empty queue goes.
+    let both = with(&world, &admin, |settings| {
+        settings["queues"].as_array_mut().unwrap().push(only[0].clone());
+    })
+    .await;
+    assert_eq!(both.status, StatusCode::OK, "{}", both.text());
+    let agent = format!("/api/v1/users/{}", user_id(OPEN, Role::Agent));
+    let origin = [("cookie", admin.as_str()), ("origin", ORIGIN)];
+    let patch = json!({ "queues": ["other"], "voice_slots": 1, "chat_slots": 4, "skills": { "spanish": 9 } });
+    let patched = world.send(request(Method::PATCH, &agent, Some(patch), &origin)).await;
+    assert_eq!(
+        (patched.status, patched.json()["chat_slots"].as_u64()),
+        (StatusCode::OK, Some(4)),
+        "{}",
+        patched.text()
+    );
+    for (wrong, field) in [(json!({ "chat_slots": 11 }), "chat_slots"), (json!({ "voice_slots": 2 }), "voice_slots")] {
+        let refused = world.send(request(Method::PATCH, &agent, Some(wrong), &origin)).await;
+        assert_eq!((refused.status.as_u16(), refused.json()["field"].as_str()), (422, Some(field)));
+    }
+    let waiting = world.callback("916 555 0100").await;
+    assert!(waiting["status_token"].is_string());
+    let somebody_waits = with(&world, &admin, moved).await;
+    assert_eq!(somebody_waits.code(), "in_use", "{}", somebody_waits.text());
+    let token = waiting["status_token"].as_str().unwrap();
+    let cancelled = world.post(&format!("/api/v1/status/{token}/cancel"), json!({})).await;
+    assert_eq!(cancelled.status, StatusCode::OK);
+    let gone = with(&world, &admin, moved).await;
+    assert_eq!(gone.status, StatusCode::OK, "{}", gone.text());
 }

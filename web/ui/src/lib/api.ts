@@ -567,12 +567,16 @@ export interface LoginAnswer {
   user: User
   /** An authenticator app has to be enrolled before anything else. */
   must_enrol: boolean
+  /** An own password has to be chosen before anything else. */
+  must_change: boolean
 }
 
 export interface AccountBoot extends Boot {
   user: User
   second_factor: boolean
   must_enrol: boolean
+  /** The password was set by somebody else. */
+  must_change: boolean
   /** Signs in at the identity provider. */
   external: boolean
 }

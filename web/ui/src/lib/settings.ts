@@ -16,11 +16,32 @@ export interface DayOff {
   open: [string, string][]
 }
 
-export interface Settings {
+/** Skill to its least level, 1 to 10. */
+export type Skills = Record<string, number>
+
+export interface Step {
+  skills: Skills
+  /** Of the last step it says nothing. */
+  seconds: number
+}
+
+/** An entry of a list; what it holds is told by `admin/kinds.ts`. */
+export type Entry = Record<string, unknown>
+
+/** The lists, in the order in which the server looks at them. */
+export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq'] as const
+export type ListName = (typeof LISTS)[number]
+
+/** What comes once. */
+export const SHEETS = ['look', 'portal', 'calls', 'chats', 'offers'] as const
+export type SheetName = (typeof SHEETS)[number]
+
+export interface Settings extends Record<ListName, Entry[]>, Record<SheetName, Entry> {
   callback: boolean
   chat: boolean
   hours: DayHours[]
   holidays: DayOff[]
+  call_hours: DayHours[]
   closure?: { since: number; until: number | null; message: string } | null
 }
 
@@ -44,4 +65,20 @@ export interface VersionItem {
   who: string
   at: number
   differences: Difference[]
+}
+
+export interface Person {
+  id: string
+  name: string
+  role: string
+  disabled: boolean
+  second_factor: boolean
+  external: boolean
+  permissions: string[]
+  can_reject: boolean | null
+  queues: string[] | null
+  skills: Skills | null
+  voice_slots: number | null
+  chat_slots: number | null
+  must_change: boolean
 }

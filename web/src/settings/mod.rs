@@ -1,0 +1,505 @@
+//! What a tenant's administrators set in a browser, kept as whole versions: each with who, when, and what was otherwise
+//! before. Until the first change the configuration file speaks; from then on the ledger does, for these settings.
+
+mod lists;
+mod rules;
+mod versions;
+mod week;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ringback_routing::{
+    config::Closure,
+    ids::{ReasonCode, TrunkId},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+pub use self::{
+    lists::{Canned, Code, Entry, LanguageSkill, NamedCode, Question, Queue, Step, Subject},
+    rules::{AfterMiss, CallRules, ChatRules, Look, OfferRules, Portal},
+    versions::{SettingsError, Version, bring_back, change, close, current, in_force, versions},
+    week::{DayHours, DayOff},
+};
+use crate::config::Tenant;
+
+/// Longest name, in letters.
+const MAX_NAME: usize = 100;
+
+/// The settings that are changed in the browser. A part that is left out of a change stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Callbacks are offered (C1).
+    pub callback: bool,
+    /// Chats are offered (C1).
+    pub chat: bool,
+    /// The usual week.
+    pub hours: Vec<DayHours>,
+    pub holidays: Vec<DayOff>,
+    /// When customers may be called, within the opening hours; empty: whenever it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_hours: Option<Vec<DayHours>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<Portal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<Queue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subjects: Option<Vec<Subject>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_skills: Option<Vec<LanguageSkill>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_codes: Option<Vec<Code>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispositions: Option<Vec<NamedCode>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canned: Option<Vec<Canned>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faq: Option<Vec<Question>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<CallRules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chats: Option<ChatRules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offers: Option<OfferRules>,
+    /// The emergency closure, if one is declared; it is changed by `/api/v1/closure` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::schema::Closure>)]
+    pub closure: Option<Closure>,
+}
+
+/// One setting that is otherwise than in the version before.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Difference {
+    /// `callback`, `closure`, `hours.mon`, `holidays.2026-11-26`, `subjects.calfresh`, `calls.max_attempts` …
+    pub what: String,
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+/// What settings are looked at against: each other, and what the installation has.
+pub struct Around<'a> {
+    queues: BTreeSet<&'a str>,
+    reasons: BTreeSet<&'a str>,
+    trunks: BTreeSet<&'a str>,
+    has_portal: bool,
+    has_dispositions: bool,
+    offers_calls: bool,
+    offers_anything: bool,
+    agent_chars: usize,
+    most_targets: usize,
+}
+
+impl<'a> Around<'a> {
+    /// `trunks`: those of the installation. `portal`: a portal's word can be proven. `most_targets`: of one subject.
+    pub fn of(settings: &'a Settings, trunks: &'a [TrunkId], portal: bool, most_targets: usize) -> Self {
+        let (queues, reasons) = (settings.queues.iter().flatten(), settings.reason_codes.iter().flatten());
+        Self {
+            queues: queues.map(|queue| queue.id.as_str()).collect(),
+            reasons: reasons.map(|code| code.id.as_str()).collect(),
+            trunks: trunks.iter().map(TrunkId::as_str).collect(),
+            has_portal: portal,
+            has_dispositions: settings.dispositions.as_ref().is_some_and(|list| !list.is_empty()),
+            offers_calls: settings.callback,
+            offers_anything: settings.callback || settings.chat,
+            agent_chars: settings.chats.as_ref().map_or(usize::MAX, |chats| chats.agent_chars),
+            most_targets,
+        }
+    }
+}
+
+impl Settings {
+    /// Those in force: every part of them.
+    pub fn of(tenant: &Tenant) -> Self {
+        let core = &tenant.core;
+        Self {
+            callback: core.callback.enabled,
+            chat: core.chat.enabled,
+            hours: week::week_of(&core.hours.week),
+            holidays: week::days_off(&core.hours.holidays),
+            call_hours: Some(week::week_of(&core.callback.window)),
+            look: Some(Look::of(tenant)),
+            portal: Some(Portal::of(&tenant.face)),
+            queues: Some(core.queues.iter().map(Queue::from).collect()),
+            subjects: Some(core.subjects.iter().map(Subject::from).collect()),
+            language_skills: Some(lists::language_skills(&core.language_skills)),
+            reason_codes: Some(core.reason_codes.iter().map(Code::from).collect()),
+            dispositions: Some(core.dispositions.iter().map(NamedCode::from).collect()),
+            canned: Some(tenant.face.chat.canned.iter().map(Canned::from).collect()),
+            faq: Some(tenant.face.chat.faq.iter().map(Question::from).collect()),
+            calls: Some(CallRules::of(&core.callback)),
+            chats: Some(ChatRules::of(tenant)),
+            offers: Some(OfferRules::of(tenant)),
+            closure: core.hours.closure.clone(),
+        }
+    }
+
+    /// The parts that are left out taken from `other`.
+    #[must_use]
+    pub fn over(self, other: &Self) -> Self {
+        macro_rules! over {
+            ($($part:ident),*) => {
+                Self { $($part: self.$part.or_else(|| other.$part.clone()),)* ..self }
+            };
+        }
+        over!(
+            call_hours,
+            look,
+            portal,
+            queues,
+            subjects,
+            language_skills,
+            reason_codes,
+            dispositions,
+            canned,
+            faq,
+            calls,
+            chats,
+            offers
+        )
+    }
+
+    /// Puts them into force; everything else stays as it is.
+    pub fn apply(&self, version: u64, tenant: &mut Tenant) {
+        let core = &mut tenant.core;
+        // The file's own state is version 1 here and there.
+        core.version = version.max(1);
+        core.callback.enabled = self.callback;
+        core.chat.enabled = self.chat;
+        core.hours.week = week::intervals(&self.hours);
+        core.hours.holidays = week::holidays(&self.holidays);
+        core.hours.closure = self.closure.clone();
+        fn set<A, B>(place: &mut Vec<B>, list: &Option<Vec<A>>, one: impl Fn(&A) -> B) {
+            if let Some(list) = list {
+                *place = list.iter().map(one).collect();
+            }
+        }
+        set(&mut core.queues, &self.queues, |queue| queue.into());
+        set(&mut core.subjects, &self.subjects, |subject| subject.into());
+        set(&mut core.reason_codes, &self.reason_codes, |code| ReasonCode::new(&code.id));
+        set(&mut core.dispositions, &self.dispositions, |code| code.into());
+        set(&mut tenant.face.chat.canned, &self.canned, |canned| canned.into());
+        set(&mut tenant.face.chat.faq, &self.faq, |faq| faq.into());
+        if let Some(skills) = &self.language_skills {
+            core.language_skills = lists::skills_by_language(skills);
+        }
+        if let Some(calls) = &self.calls {
+            calls.apply(&mut core.callback);
+        }
+        if let Some(week) = &self.call_hours {
+            core.callback.window = week::intervals(week);
+        }
+        if let Some(look) = &self.look {
+            look.apply(tenant);
+        }
+        if let Some(portal) = &self.portal {
+            portal.apply(&mut tenant.face);
+        }
+        if let Some(chats) = &self.chats {
+            chats.apply(tenant);
+        }
+        if let Some(offers) = &self.offers {
+            offers.apply(tenant);
+        }
+    }
+
+    /// In one order, whatever the order they were typed in, so that equal settings are equal.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        week::sort(&mut self.hours);
+        week::sort_days(&mut self.holidays);
+        if let Some(hours) = &mut self.call_hours {
+            week::sort(hours);
+        }
+        for queue in self.queues.iter_mut().flatten() {
+            queue.name = queue.name.trim().to_owned();
+        }
+        for subject in self.subjects.iter_mut().flatten() {
+            subject.name = subject.name.trim().to_owned();
+        }
+        self
+    }
+
+    /// The first setting that cannot be kept, by its name; `self` is whole.
+    pub fn fault(&self, around: &Around<'_>) -> Option<String> {
+        fn entries<E: Entry>(name: &str, list: &Option<Vec<E>>, around: &Around<'_>) -> Option<String> {
+            lists::fault(name, list.as_deref().unwrap_or_default(), around)
+        }
+        fn part<P>(name: &str, part: &Option<P>, fault: impl Fn(&P) -> Option<&'static str>) -> Option<String> {
+            part.as_ref().and_then(fault).map(|field| format!("{name}.{field}"))
+        }
+        let nobody = |list: bool, name: &str| list.then(|| name.to_owned());
+        week::fault("hours", &self.hours)
+            .or_else(|| week::holidays_fault(&self.holidays))
+            .or_else(|| week::fault("call_hours", self.call_hours.as_deref().unwrap_or_default()))
+            .or_else(|| part("look", &self.look, Look::fault))
+            .or_else(|| nobody(self.queues.as_ref().is_some_and(Vec::is_empty), "queues"))
+            .or_else(|| nobody(self.subjects.as_ref().is_some_and(Vec::is_empty), "subjects"))
+            .or_else(|| entries("queues", &self.queues, around))
+            .or_else(|| entries("subjects", &self.subjects, around))
+            .or_else(|| entries("language_skills", &self.language_skills, around))
+            .or_else(|| entries("reason_codes", &self.reason_codes, around))
+            .or_else(|| entries("dispositions", &self.dispositions, around))
+            .or_else(|| entries("canned", &self.canned, around))
+            .or_else(|| entries("faq", &self.faq, around))
+            .or_else(|| part("calls", &self.calls, |calls| calls.fault(around)))
+            .or_else(|| part("chats", &self.chats, ChatRules::fault))
+            .or_else(|| part("offers", &self.offers, |offers| offers.fault(around)))
+            .or_else(|| part("portal", &self.portal, |portal| portal.fault(around)))
+    }
+
+    /// What is otherwise in `self` than in `before`; a part that a former version did not have yet is not compared.
+    pub fn differences(&self, before: &Self) -> Vec<Difference> {
+        let (old, new) = (before.clone().over(self).by_name(), self.by_name());
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let names = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+        names
+            .map(|name| Difference {
+                what: name.clone(),
+                before: old.get(name).cloned(),
+                after: new.get(name).cloned(),
+            })
+            .collect()
+    }
+
+    fn by_name(&self) -> BTreeMap<String, Value> {
+        let mut by_name = BTreeMap::new();
+        by_name.insert("callback".to_owned(), self.callback.into());
+        by_name.insert("chat".to_owned(), self.chat.into());
+        if let Some(closure) = &self.closure {
+            by_name.insert("closure".to_owned(), json(closure));
+        }
+        let weeks = [("hours", Some(&self.hours)), ("call_hours", self.call_hours.as_ref())];
+        for (name, at) in
+            weeks.into_iter().flat_map(|(name, week)| week.into_iter().flatten().map(move |at| (name, at)))
+        {
+            let day = by_name.entry(format!("{name}.{}", String::from(at.day)));
+            if let Value::Array(times) = day.or_insert_with(|| Value::Array(Vec::new())) {
+                times.push(json(&(at.from, at.to)));
+            }
+        }
+        for day in &self.holidays {
+            by_name.insert(format!("holidays.{}", day.date), json(day));
+        }
+        fn entries<E: Entry>(by_name: &mut BTreeMap<String, Value>, name: &str, list: &Option<Vec<E>>) {
+            by_name.extend(list.iter().flatten().map(|entry| (format!("{name}.{}", entry.key()), json(entry))));
+        }
+        entries(&mut by_name, "queues", &self.queues);
+        entries(&mut by_name, "subjects", &self.subjects);
+        entries(&mut by_name, "language_skills", &self.language_skills);
+        entries(&mut by_name, "reason_codes", &self.reason_codes);
+        entries(&mut by_name, "dispositions", &self.dispositions);
+        entries(&mut by_name, "canned", &self.canned);
+        entries(&mut by_name, "faq", &self.faq);
+        for (name, part) in [
+            ("look", json(&self.look)),
+            ("portal", json(&self.portal)),
+            ("calls", json(&self.calls)),
+            ("chats", json(&self.chats)),
+            ("offers", json(&self.offers)),
+        ] {
+            spread(&mut by_name, name, part);
+        }
+        by_name
+    }
+}
+
+/// Each value of a part under a name of its own.
+fn spread(by_name: &mut BTreeMap<String, Value>, name: &str, value: Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.into_iter().for_each(|(field, value)| spread(by_name, &format!("{name}.{field}"), value));
+        }
+        Value::Null => {}
+        other => {
+            by_name.insert(name.to_owned(), other);
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn is_name(name: &str) -> bool {
+    let letters = name.chars().count();
+    !name.trim().is_empty() && letters <= MAX_NAME && !name.chars().any(char::is_control)
+}
+
+fn secs(seconds: u32) -> Millis {
+    Millis::from_secs(i64::from(seconds))
+}
+
+/// Whole seconds; what is longer than any setting can be counts as the longest.
+fn seconds(span: Millis) -> u32 {
+    u32::try_from(span.0 / 1000).unwrap_or(if span.0 < 0 { 0 } else { u32::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Settings {
+        serde_json::from_str::<Settings>(text).unwrap().sorted()
+    }
+
+    fn fault(settings: &Settings) -> Option<String> {
+        settings.fault(&Around::of(settings, &[TrunkId::new("carrier")], false, 3))
+    }
+
+    const FILE: &str = r#"
+[[trunk]]
+id = "carrier"
+host = "127.0.0.1"
+channels = 2
+caller_id = "+19165550000"
+[[tenant]]
+id = "one"
+name = "One"
+timezone = "UTC"
+auth = "none"
+callback = { enabled = true, slots = { minutes = 20 }, longest_wait_minutes = 30 }
+[[tenant.hours]]
+days = ["mon"]
+from = "08:00"
+to = "17:00"
+[[tenant.queue]]
+id = "benefits"
+name = "Benefits"
+[[tenant.subject]]
+id = "calfresh"
+name = "CalFresh"
+queue = "benefits"
+target = [{ skills = { calfresh = 7 }, seconds = 30 }, { skills = { calfresh = 1 } }]
+[[tenant.canned]]
+word = "hello"
+text = "Hello {name}"
+"#;
+
+    fn county() -> Tenant {
+        crate::config::ServerConfig::parse(FILE).unwrap().tenants.remove(0)
+    }
+
+    #[test]
+    fn what_is_in_force_can_be_kept_and_put_into_force_without_a_difference() {
+        let tenant = county();
+        let settings = Settings::of(&tenant).sorted();
+        assert_eq!(fault(&settings), None);
+        let again: Settings = serde_json::from_value(json(&settings)).unwrap();
+        assert_eq!(again, settings);
+        let mut other = county();
+        again.apply(1, &mut other);
+        assert_eq!(other.core, tenant.core);
+        assert_eq!(format!("{:?}", other.face), format!("{:?}", tenant.face));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_named() {
+        let settings = Settings::of(&county());
+        type Change = fn(&mut Settings);
+        let wrong: [(&str, Change); 16] = [
+            ("look.accent", |s| s.look.as_mut().unwrap().accent = "#ffff00".to_owned()),
+            ("look.language", |s| s.look.as_mut().unwrap().language = "fr".to_owned()),
+            ("look.public_phone", |s| s.look.as_mut().unwrap().public_phone = Some("916".to_owned())),
+            ("queues", |s| s.queues = Some(Vec::new())),
+            ("queues.1.twice", |s| {
+                let twin = s.queues.as_ref().unwrap()[0].clone();
+                s.queues.as_mut().unwrap().push(twin);
+            }),
+            ("queues.0.name", |s| s.queues.as_mut().unwrap()[0].name = " ".to_owned()),
+            ("subjects.0.queue", |s| s.subjects.as_mut().unwrap()[0].queue = "none".to_owned()),
+            ("subjects.0.targets", |s| s.subjects.as_mut().unwrap()[0].targets[0].seconds = 0),
+            ("subjects.0.targets", |s| {
+                s.subjects.as_mut().unwrap()[0].targets[0].skills.insert("calfresh".to_owned(), 11);
+            }),
+            ("canned.0.word", |s| s.canned.as_mut().unwrap()[0].word = "two words".to_owned()),
+            ("calls.max_attempts", |s| s.calls.as_mut().unwrap().max_attempts = 0),
+            ("calls.trunks", |s| s.calls.as_mut().unwrap().trunks = vec!["none".to_owned()]),
+            ("calls.slot_minutes", |s| s.calls.as_mut().unwrap().slot_minutes = Some(7)),
+            ("chats.idle_seconds", |s| s.chats.as_mut().unwrap().idle_seconds = 1),
+            ("offers.no_answer", |s| s.reason_codes.as_mut().unwrap().retain(|code| code.id != "rona")),
+            ("portal.auth", |s| s.portal.as_mut().unwrap().auth = crate::config::AuthMode::Required),
+        ];
+        for (name, change) in wrong {
+            let mut settings = settings.clone();
+            change(&mut settings);
+            assert_eq!(fault(&settings).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_left_out_stays_and_a_former_document_is_read() {
+        let whole = Settings::of(&county());
+        let former = week(r#"{"day":"tue","from":"08:00","to":"17:00"}"#);
+        assert_eq!(former.look, None);
+        let told: Vec<_> = whole.differences(&former).into_iter().map(|one| one.what).collect();
+        assert_eq!(told, ["hours.mon", "hours.tue"], "what it did not have is no difference");
+        let mut tenant = county();
+        former.apply(2, &mut tenant);
+        assert_eq!(tenant.core.queues, county().core.queues);
+        let filled = former.over(&whole);
+        assert_eq!((filled.look, filled.hours.len()), (whole.look, 1));
+    }
+
+    fn week(hours: &str) -> Settings {
+        read(&format!(r#"{{"callback":true,"chat":false,"hours":[{hours}],"holidays":[]}}"#))
+    }
+
+    #[test]
+    fn intervals_of_one_day_do_not_overlap() {
+        let at = |day: &str, from: &str, to: &str| format!(r#"{{"day":"{day}","from":"{from}","to":"{to}"}}"#);
+        for (hours, wrong) in [
+            ([at("mon", "08:00", "12:00"), at("mon", "13:00", "17:00")], None),
+            ([at("mon", "13:00", "17:00"), at("mon", "08:00", "12:00")], None),
+            ([at("mon", "08:00", "12:00"), at("mon", "12:00", "17:00")], None),
+            ([at("mon", "08:00", "12:00"), at("mon", "11:59", "17:00")], Some("hours.mon")),
+            ([at("mon", "08:00", "12:00"), at("tue", "08:00", "12:00")], None),
+            // Past midnight there is no room for another one on the same day.
+            ([at("sat", "20:00", "02:00"), at("sat", "21:00", "22:00")], Some("hours.sat")),
+            ([at("sun", "00:00", "24:00"), at("sun", "01:00", "02:00")], Some("hours.sun")),
+        ] {
+            assert_eq!(fault(&week(&hours.join(","))).as_deref(), wrong, "{hours:?}");
+        }
+    }
+
+    #[test]
+    fn a_holiday_has_a_name_and_comes_once() {
+        let holiday = |more: &str| read(&format!(r#"{{"callback":true,"chat":true,"hours":[],"holidays":[{more}]}}"#));
+        let day = |name: &str, open: &str| format!(r#"{{"date":"2026-12-24","name":"{name}","open":{open}}}"#);
+        assert_eq!(fault(&holiday(&day("Christmas Eve", r#"[["08:00","12:00"]]"#))), None);
+        assert_eq!(fault(&holiday(&day("Christmas Eve", r#"[["20:00","24:00"]]"#))), None);
+        for wrong in [
+            day(" ", "[]"),
+            day("Backwards", r#"[["12:00","08:00"]]"#),
+            day("Twice", r#"[["08:00","12:00"],["11:00","13:00"]]"#),
+            format!("{},{}", day("One", "[]"), day("Two", "[]")),
+        ] {
+            assert_eq!(fault(&holiday(&wrong)).as_deref(), Some("holidays.2026-12-24"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_otherwise_is_told_setting_by_setting() {
+        let before = week(r#"{"day":"mon","from":"08:00","to":"17:00"}"#);
+        let mut after = week(r#"{"day":"mon","from":"08:00","to":"18:00"},{"day":"tue","from":"08:00","to":"17:00"}"#);
+        after.callback = false;
+        let told: Vec<_> =
+            after.differences(&before).into_iter().map(|one| (one.what, one.before, one.after)).collect();
+        let times = |to: &str| Some(serde_json::json!([["08:00", to]]));
+        assert_eq!(
+            told,
+            [
+                ("callback".to_owned(), Some(true.into()), Some(false.into())),
+                ("hours.mon".to_owned(), times("17:00"), times("18:00")),
+                ("hours.tue".to_owned(), None, times("17:00")),
+            ]
+        );
+        assert_eq!(after.differences(&after), []);
+    }
+}

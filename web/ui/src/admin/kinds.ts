@@ -1,0 +1,166 @@
+import type { Entry, ListName, SheetName } from '../lib/settings'
+import type { Draft } from './draft'
+import { words } from './words.svelte'
+
+/** How a value is shown and typed. `lines` and `order` are lists of words, one a line. */
+export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'lines' | 'colour' | 'skill' | 'targets'
+
+export interface Spec {
+  /** `a.b`: the value b within a. */
+  key: string
+  kind: Kind
+  /** May be empty, and is null then. */
+  optional?: boolean
+  /** Begins a row of its own. */
+  first?: boolean
+  min?: number
+  max?: number
+  most?: number
+  options?: (draft: Draft) => [value: string, text: string][]
+}
+
+const choices = (of: Record<string, string>): [string, string][] => Object.entries(of)
+const named = (entries: Entry[]): [string, string][] => entries.map((entry) => [String(entry.id), String(entry.name)])
+const languages = (draft: Draft): [string, string][] => ((draft.look.languages ?? []) as string[]).map((tag) => [tag, languageName(tag)])
+const reasons = (draft: Draft): [string, string][] => draft.reason_codes.map(({ id }) => [String(id), spoken(String(id))])
+
+/** In its own language. */
+export function languageName(tag: string): string {
+  try {
+    const name = new Intl.DisplayNames([tag], { type: 'language' }).of(tag) ?? tag
+    return name.charAt(0).toLocaleUpperCase(tag) + name.slice(1)
+  } catch {
+    return tag
+  }
+}
+
+/** A code as people read it: `fire_drill` is Fire drill. */
+export const spoken = (id: string): string => id.charAt(0).toUpperCase() + id.slice(1).replaceAll(/[_-]+/g, ' ')
+
+const seconds = (key: string, min = 0, max = 86_400): Spec => ({ key, kind: 'number', min, max })
+const language: Spec = { key: 'language', kind: 'choice', optional: true, options: languages }
+const after = (what: string): Spec[] => [
+  { key: `${what}.reason`, kind: 'choice', optional: true, options: reasons, first: true },
+  { ...seconds(`${what}.return_seconds`), optional: true },
+  seconds(`${what}.cool_off_seconds`),
+]
+
+/** The lists: what an entry holds, what a new one begins with, and the field that names it. */
+export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name: string; id?: 'name' | 'id' }> = {
+  queues: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '' }), fields: [{ key: 'name', kind: 'text', most: 100 }] },
+  subjects: {
+    name: 'name',
+    id: 'name',
+    fresh: () => ({ id: '', name: '', queue: '', targets: [], initial: 5, overflow: 4, rona: 3 }),
+    fields: [
+      { key: 'name', kind: 'text', most: 100 },
+      { key: 'queue', kind: 'choice', options: (draft) => named(draft.queues) },
+      { key: 'targets', kind: 'targets' },
+      { key: 'initial', kind: 'number', min: 0, max: 255 },
+      { key: 'overflow', kind: 'number', min: 0, max: 255 },
+      { key: 'rona', kind: 'number', min: 0, max: 255 },
+    ],
+  },
+  language_skills: {
+    name: 'language',
+    fresh: () => ({ language: '', skill: '', level: 1 }),
+    fields: [
+      { key: 'language', kind: 'choice', options: languages },
+      { key: 'skill', kind: 'skill' },
+      { key: 'level', kind: 'number', min: 1, max: 10 },
+    ],
+  },
+  reason_codes: { name: 'id', id: 'id', fresh: () => ({ id: '' }), fields: [{ key: 'id', kind: 'text', most: 40 }] },
+  dispositions: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '' }), fields: [{ key: 'name', kind: 'text', most: 100 }] },
+  canned: {
+    name: 'word',
+    fresh: () => ({ word: '', text: '', language: null }),
+    fields: [{ key: 'word', kind: 'text', most: 40 }, { key: 'text', kind: 'long' }, language],
+  },
+  faq: {
+    name: 'question',
+    fresh: () => ({ question: '', answer: '', public: false, language: null }),
+    fields: [{ key: 'question', kind: 'text', most: 300 }, { key: 'answer', kind: 'long' }, { key: 'public', kind: 'check' }, language],
+  },
+}
+
+/** What comes once. */
+export const sheets: Record<SheetName, Spec[]> = {
+  look: [
+    { key: 'name', kind: 'text', most: 100 },
+    { key: 'accent', kind: 'colour' },
+    { key: 'languages', kind: 'languages' },
+    { key: 'language', kind: 'choice', options: languages },
+    { key: 'public_phone', kind: 'text', optional: true, most: 20 },
+  ],
+  portal: [
+    { key: 'auth', kind: 'choice', options: () => choices(words().choices.auth) },
+    { key: 'origins', kind: 'lines' },
+  ],
+  calls: [
+    { key: 'max_attempts', kind: 'number', min: 1, max: 50 },
+    seconds('busy_spacing_seconds'),
+    seconds('no_answer_spacing_seconds'),
+    seconds('failed_spacing_seconds'),
+    seconds('ring_seconds', 1, 600),
+    { key: 'customer_first', kind: 'check' },
+    { key: 'press_one', kind: 'check' },
+    seconds('press_one_seconds', 1, 120),
+    { key: 'longest_wait_minutes', kind: 'number', min: 1, max: 1440, optional: true },
+    { key: 'check_at', kind: 'choice', options: () => choices(words().choices.check_at) },
+    { key: 'over_longest_wait', kind: 'choice', options: () => choices(words().choices.over_longest_wait) },
+    { key: 'slot_minutes', kind: 'choice', optional: true, options: () => [5, 10, 15, 20, 30, 60].map((n) => [String(n), String(n)]) },
+    { key: 'slot_capacity', kind: 'number', min: 1, max: 1000 },
+    { key: 'slot_lead_minutes', kind: 'number', min: 0, max: 1440 },
+    { key: 'slot_days_ahead', kind: 'number', min: 1, max: 60 },
+    { key: 'trunks', kind: 'lines' },
+  ],
+  chats: [
+    seconds('reconnect_grace_seconds'),
+    seconds('longest_wait_seconds', 1),
+    seconds('idle_seconds', 120),
+    { key: 'agent_chars', kind: 'number', min: 1, max: 10_000 },
+    { key: 'customer_chars', kind: 'number', min: 1, max: 10_000 },
+  ],
+  offers: [
+    seconds('offer_seconds', 1, 600),
+    seconds('wrap_up_seconds'),
+    { key: 'disposition', kind: 'choice', options: () => choices(words().choices.disposition) },
+    seconds('reconnect_grace_seconds', 0, 600),
+    { key: 'can_reject', kind: 'check' },
+    { key: 'voice_exclusive', kind: 'check' },
+    seconds('ageing_seconds'),
+    { key: 'sticky', kind: 'check' },
+    seconds('sticky_seconds'),
+    ...after('no_answer'),
+    ...after('reject'),
+    ...after('media_error'),
+  ],
+}
+
+/** The value at a key like `no_answer.reason`. */
+export const at = (of: Entry, key: string): unknown =>
+  key.split('.').reduce<unknown>((value, part) => (value as Entry | undefined)?.[part], of)
+
+export function put(of: Entry, key: string, value: unknown): void {
+  const parts = key.split('.')
+  const last = parts.pop() ?? key
+  const place = parts.reduce<Entry>((value, part) => value[part] as Entry, of)
+  // A choice of numbers is typed as text.
+  place[last] = last === 'slot_minutes' && value !== null ? Number(value) : value
+}
+
+/** An id of a name that is like no other of the list: `Food help` is food-help. */
+export function idOf(name: string, taken: string[], joint = '-'): string {
+  const plain = name.normalize('NFD').replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').trim().toLowerCase()
+  const base = plain.replaceAll(/[\s_-]+/g, joint).slice(0, 36) || 'entry'
+  let id = base
+  for (let n = 2; taken.includes(id); n++) id = `${base}${joint}${n}`
+  return id
+}
+
+/** Every skill that is named anywhere, for typing the same one again. */
+export function knownSkills(draft: Draft): string[] {
+  const asked = draft.subjects.flatMap((subject) => ((subject.targets ?? []) as { skills: object }[]).flatMap(({ skills }) => Object.keys(skills)))
+  return [...new Set([...asked, ...draft.language_skills.map(({ skill }) => String(skill))])].filter(Boolean).sort()
+}
