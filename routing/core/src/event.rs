@@ -191,6 +191,29 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whose browser or whose configuration it is about.
+    pub fn agent(&self) -> Option<&AgentId> {
+        match self {
+            Self::AgentConfigured { agent } => Some(&agent.id),
+            Self::AgentRemoved { agent }
+            | Self::ChatTransferRequested { agent, .. }
+            | Self::AgentConnected { agent, .. }
+            | Self::AgentDisconnected { agent, .. }
+            | Self::AgentStateRequested { agent, .. }
+            | Self::AgentHealth { agent, .. }
+            | Self::OfferAccepted { agent, .. }
+            | Self::OfferDeclined { agent, .. }
+            | Self::HoldRequested { agent, .. }
+            | Self::HangUpRequested { agent, .. }
+            | Self::WrapUpFinished { agent, .. }
+            | Self::WrapUpExtended { agent, .. }
+            | Self::AgentMediaLost { agent, .. } => Some(agent),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallbackRequest {
     pub customer: Customer,

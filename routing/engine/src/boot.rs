@@ -21,6 +21,7 @@ use crate::{
     chat::{self, Chats},
     clock::Clock,
     config::{EngineConfig, EngineLimits, TenantSetup},
+    desks::Desks,
     dialogs::DialogWriter,
     face::Engine,
     hands::Hands,
@@ -50,6 +51,7 @@ struct Inside {
     setup: TenantSetup,
     boxes: Boxes,
     version: watch::Sender<u64>,
+    desks: Arc<Desks>,
     deeds: (mpsc::Sender<Command>, mpsc::Receiver<Command>),
 }
 
@@ -112,10 +114,12 @@ fn doors(tenants: &[TenantSetup], limits: &EngineLimits) -> (BTreeMap<TenantId, 
         let (legs_in, legs) = mpsc::channel(limits.waiting_leg_events);
         let (asks_in, asks) = mpsc::channel(limits.waiting_events);
         let version = watch::Sender::new(0);
-        let door = Door { pages: pages_in, legs: legs_in, asks: asks_in, version: version.clone() };
+        let desks = Arc::new(Desks::default());
+        let (bell, watched) = (version.clone(), desks.clone());
+        let door = Door { pages: pages_in, legs: legs_in, asks: asks_in, version: bell, desks: watched };
         doors.insert(setup.config.id.clone(), door);
         let deeds = mpsc::channel(limits.waiting_deeds);
-        insides.push(Inside { setup: setup.clone(), boxes: Boxes { pages, legs, asks }, version, deeds });
+        insides.push(Inside { setup: setup.clone(), boxes: Boxes { pages, legs, asks }, version, desks, deeds });
     }
     (doors, insides)
 }
@@ -136,7 +140,7 @@ async fn open_tenant(plant: &Arc<Plant>, inside: Inside) -> Result<(), StartErro
         books: plant.books.clone(),
     };
     let (deeds, inbox) = inside.deeds;
-    let owner = Owner::open(setup, inside.boxes, deeds, inside.version).await?;
+    let owner = Owner::open(setup, inside.boxes, deeds, inside.version, inside.desks).await?;
     tokio::spawn(owner.run());
     tokio::spawn(Hands { tenant, plant: plant.clone() }.run(inbox));
     Ok(())

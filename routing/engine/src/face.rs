@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     alarms::{Alarm, Alarms},
+    desks::Touched,
     error::{EngineError, PhoneError},
     owner::{Ask, Letter},
     phones::Phone,
@@ -98,6 +99,11 @@ impl Engine {
         self.plant.doors.get(tenant).map(|door| door.version.subscribe())
     }
 
+    /// Ticks after every committed turn that may have changed this agent's desk.
+    pub fn watch_desk(&self, tenant: &TenantId, agent: &AgentId) -> Option<watch::Receiver<u64>> {
+        self.plant.doors.get(tenant).map(|door| door.desks.watch(agent))
+    }
+
     /// The agent's browser offers its connection (`restart`: again, for the same session); the answer goes back to it.
     /// The connection belongs to the agent: a new tab takes it over with whatever call is on it.
     pub async fn phone_offer(
@@ -165,6 +171,9 @@ impl Engine {
         self.plant.media.mute(key, on);
         if let Some(door) = self.plant.doors.get(tenant) {
             door.version.send_modify(|version| *version += 1);
+            let mut touched = Touched::default();
+            touched.add(agent);
+            door.desks.ring(&touched, *door.version.borrow());
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod channels;
 mod chat;
 mod clock;
 mod config;
+mod desks;
 mod dialogs;
 mod drain;
 mod error;

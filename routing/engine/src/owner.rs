@@ -23,6 +23,7 @@ use crate::{
     alarms::{Alarm, Alarms},
     clock::Clock,
     config::EngineLimits,
+    desks::{Desks, Touched},
     error::EngineError,
     metrics::Metrics,
     plant::Books,
@@ -88,6 +89,7 @@ struct Held {
 struct After {
     commands: Vec<Command>,
     visible: bool,
+    touched: Touched,
     configured: bool,
 }
 
@@ -106,6 +108,7 @@ pub(crate) struct Owner {
     seq: u64,
     last: Timestamp,
     version: watch::Sender<u64>,
+    desks: Arc<Desks>,
 }
 
 impl Owner {
@@ -115,6 +118,7 @@ impl Owner {
         boxes: Boxes,
         deeds: mpsc::Sender<Command>,
         version: watch::Sender<u64>,
+        desks: Arc<Desks>,
     ) -> Result<Self, StoreError> {
         let tenant = setup.config.id.clone();
         let now = setup.clock.now();
@@ -130,6 +134,7 @@ impl Owner {
             seq: 0,
             last: now,
             version,
+            desks,
             setup,
         };
         let mut turn = Turn::default();
@@ -228,8 +233,8 @@ impl Owner {
     /// Commits the turn, or holds it: its deeds stay undone and nothing else is taken until it is in the ledger, so live
     /// calls go on through a full disk and no caller is told what does not hold.
     async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
-        let Turn { journal, changes, commands, visible, configured } = turn;
-        let after = After { commands, visible, configured };
+        let Turn { journal, changes, commands, visible, touched, configured } = turn;
+        let after = After { commands, visible, touched, configured };
         let write = TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes };
         let started = std::time::Instant::now();
         match self.setup.store.commit(write.clone()).await {
@@ -255,6 +260,7 @@ impl Owner {
         }
         if after.visible {
             self.version.send_modify(|version| *version += 1);
+            self.desks.ring(&after.touched, *self.version.borrow());
         }
     }
 

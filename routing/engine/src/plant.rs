@@ -22,6 +22,7 @@ use crate::{
     chat::Chats,
     clock::Clock,
     config::EngineLimits,
+    desks::Desks,
     dialogs::DialogWriter,
     gate::DialGate,
     legs::LegBook,
@@ -38,6 +39,7 @@ pub(crate) struct Door {
     pub legs: mpsc::Sender<Event>,
     pub asks: mpsc::Sender<Ask>,
     pub version: watch::Sender<u64>,
+    pub desks: Arc<Desks>,
 }
 
 pub(crate) struct Plant {

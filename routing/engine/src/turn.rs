@@ -12,6 +12,8 @@ use ringback_routing::{
 use ringback_store::{JournalEntry, JournalKind};
 use sha2::{Digest, Sha256};
 
+use crate::desks::Touched;
+
 /// What one turn brought forth so far.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
@@ -20,6 +22,8 @@ pub(crate) struct Turn {
     pub commands: Vec<Command>,
     /// Whether a view of the core may be another one now: that somebody wrote in a chat moves nothing but a timer.
     pub visible: bool,
+    /// The agents whose desks may look different now.
+    pub touched: Touched,
     /// Whether it changed what the tenant or its agents are set to.
     pub configured: bool,
 }
@@ -43,6 +47,12 @@ impl Turn {
                 | Event::ClosureDeclared { .. }
                 | Event::ClosureLifted
         );
+        if let Some(agent) = event.agent() {
+            self.touched.add(agent);
+        }
+        if self.configured {
+            self.touched = Touched::All;
+        }
         let answer = core.handle(now, event);
         self.drain(core, seq, now, JournalKind::Event, body);
         answer
@@ -57,6 +67,7 @@ impl Turn {
 
     /// A core just restored from `start`: what settling the past brought forth.
     pub fn start(&mut self, core: &mut Core, seq: &mut u64, now: Timestamp, start_body: String) {
+        self.touched = Touched::All;
         self.drain(core, seq, now, JournalKind::Start, start_body);
     }
 
@@ -72,7 +83,10 @@ impl Turn {
         self.journal.push(JournalEntry { at, seq: *seq, kind, body, outputs_digest });
         for output in outputs {
             match output {
-                Output::Change(change) => self.changes.push(change),
+                Output::Change(change) => {
+                    self.touched.add_change(&change);
+                    self.changes.push(change);
+                }
                 Output::Command(command) => self.commands.push(command),
             }
         }

@@ -41,8 +41,8 @@ pub const PROTOCOL: &str = "ringback.v1";
 const BUFFER: usize = 8 * 1024;
 /// How often it is looked whether the session still holds.
 pub(crate) const SESSION_CHECK: Duration = Duration::from_secs(4);
-/// Least time between two snapshots: changes in between come in one.
-const SNAPSHOT_PACE: Duration = Duration::from_millis(40);
+/// Least time between two snapshots: the first change is shown at once, those that follow soon come in one.
+const SNAPSHOT_PACE: Duration = Duration::from_millis(16);
 /// How long one frame may take to leave.
 const SEND_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -157,7 +157,9 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
     let mut revoked = app.revoked.subscribe();
     // While the server drains, calls in hand go on: the socket ends after them.
     let mut closing = app.closing.subscribe();
-    let Some(mut version) = app.engine.watch(tab.tenant()) else { return Closing::NotAllowed };
+    let Some(mut version) = app.engine.watch_desk(tab.tenant(), tab.agent()) else { return Closing::NotAllowed };
+    // The desk changed and has not been shown since.
+    let (mut due, mut shown_at) = (false, Instant::now());
     let chats = tab.chat_bell();
     let mut pace = Pace::new(limits.socket_messages_per_second);
     let (mut ping, mut last_heard) = (0u64, Instant::now());
@@ -203,12 +205,15 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
             }
             () = raised(&mut closing) => return Closing::Draining,
             () = chats.notified() => answers = tab.chat_news().await,
-            changed = version.changed() => {
+            changed = version.changed(), if !due => {
                 if changed.is_err() {
                     return Closing::Draining;
                 }
-                settle(&mut version).await;
-                let now = *version.borrow();
+                due = true;
+            }
+            () = tokio::time::sleep_until((shown_at + SNAPSHOT_PACE).into()), if due => {
+                (due, shown_at) = (false, Instant::now());
+                let now = *version.borrow_and_update();
                 answers = tab.changed(now).await;
             }
         }
@@ -223,12 +228,6 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
 /// Returns when the flag is up, or can no longer go up.
 async fn raised(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|raised| *raised).await;
-}
-
-/// Several changes in a row are one snapshot.
-async fn settle(version: &mut watch::Receiver<u64>) {
-    tokio::time::sleep(SNAPSHOT_PACE).await;
-    version.mark_unchanged();
 }
 
 async fn hear(tab: &mut Tab, text: &str) -> Vec<ServerMessage> {

@@ -75,6 +75,10 @@ impl Tab {
         &self.tenant
     }
 
+    pub(super) fn agent(&self) -> &AgentId {
+        &self.agent
+    }
+
     pub(super) fn ended_by(&self, what: &Revoked) -> bool {
         what.ends(&self.caller.session)
     }
