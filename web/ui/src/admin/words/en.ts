@@ -47,6 +47,7 @@ export const en = {
     call_hours: ['Callback hours', 'When customers are called, within the opening hours. Without any, whenever you are open.'],
     chats: ['Chats', 'How long chats wait and how long messages may be.'],
     offers: ['Offers to agents', 'What happens when an agent is offered a contact, and when nothing comes of it.'],
+    file: ['As one file', 'All settings of the county in one file: to keep, or to bring into another county.'],
     versions: ['Changes', 'Who changed what, and when. Any earlier state can be brought back; that is a new change, so it can be undone as well.'],
   } satisfies Record<string, [string, string]>,
 
@@ -160,7 +161,20 @@ export const en = {
     any: 'Whenever you are open',
   },
   days: { mon: 'Monday', tue: 'Tuesday', wed: 'Wednesday', thu: 'Thursday', fri: 'Friday', sat: 'Saturday', sun: 'Sunday' } as Record<string, string>,
-  holidays: { date: 'Date', name: 'Name', half: 'Open part of the day', none: 'No holidays are set: every day follows the opening hours.', add: 'Add a holiday', this: 'this holiday' },
+  holidays: { date: 'Date', name: 'Name', half: 'Open part of the day', none: 'No holidays are set: every day follows the opening hours.', add: 'Add a holiday', this: 'this holiday',
+    import: 'Add those of a calendar (.ics)',
+    imported: (days: number, skipped: number) => `${days} ${days === 1 ? 'day was' : 'days were'} added.${skipped ? ` ${skipped} ${skipped === 1 ? 'entry is' : 'entries are'} no whole day and ${skipped === 1 ? 'was' : 'were'} left out.` : ''}`,
+    noCalendar: 'That file is no calendar.' },
+  file: {
+    export: 'Take them with you',
+    exportHint: 'What is in force now. People, recordings and secrets are not in it.',
+    download: 'Download the settings',
+    import: 'Bring them in',
+    importHint: 'They are shown in the sections first, and hold when you save.',
+    choose: 'Settings file',
+    read: 'The file is read. Look through the sections, then save.',
+    none: 'That file holds no settings of a county.',
+  },
   entryPoints: { callback: 'Call-Me', callbackHint: 'Customers leave a number and are called.', chat: 'Chat', chatHint: 'Customers write with an agent.', page: 'The page:' },
 
   versions: {

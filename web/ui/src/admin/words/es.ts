@@ -43,6 +43,7 @@ export const es: AdminWords = {
     call_hours: ['Horas de llamada', 'Cuándo se llama a los clientes, dentro del horario. Sin ninguna, siempre que esté abierto.'],
     chats: ['Chats', 'Cuánto esperan los chats y qué largo pueden ser los mensajes.'],
     offers: ['Ofertas a los agentes', 'Qué pasa cuando a un agente se le ofrece un contacto, y cuando no resulta.'],
+    file: ['Como un archivo', 'Todos los ajustes del condado en un archivo: para guardarlos o llevarlos a otro condado.'],
     versions: ['Cambios', 'Quién cambió qué, y cuándo. Se puede volver a cualquier estado anterior; eso es un cambio nuevo y también se puede deshacer.'],
   },
 
@@ -156,7 +157,20 @@ export const es: AdminWords = {
     any: 'Siempre que esté abierto',
   },
   days: { mon: 'lunes', tue: 'martes', wed: 'miércoles', thu: 'jueves', fri: 'viernes', sat: 'sábado', sun: 'domingo' },
-  holidays: { date: 'Fecha', name: 'Nombre', half: 'Abierto parte del día', none: 'No hay festivos: todos los días siguen el horario.', add: 'Añadir un festivo', this: 'este festivo' },
+  holidays: { date: 'Fecha', name: 'Nombre', half: 'Abierto parte del día', none: 'No hay festivos: todos los días siguen el horario.', add: 'Añadir un festivo', this: 'este festivo',
+    import: 'Añadir los de un calendario (.ics)',
+    imported: (days, skipped) => `${days === 1 ? 'Se añadió 1 día' : `Se añadieron ${days} días`}.${skipped ? ` ${skipped === 1 ? '1 entrada no es un día entero y se omitió' : `${skipped} entradas no son días enteros y se omitieron`}.` : ''}`,
+    noCalendar: 'Ese archivo no es un calendario.' },
+  file: {
+    export: 'Llevarlos consigo',
+    exportHint: 'Lo que está en vigor ahora. No contiene personas, grabaciones ni secretos.',
+    download: 'Descargar los ajustes',
+    import: 'Traerlos',
+    importHint: 'Primero se muestran en las secciones, y valen cuando usted guarda.',
+    choose: 'Archivo de ajustes',
+    read: 'El archivo está leído. Revise las secciones y guarde después.',
+    none: 'Ese archivo no contiene ajustes de un condado.',
+  },
   entryPoints: { callback: 'Llámeme', callbackHint: 'Los clientes dejan un número y se les llama.', chat: 'Chat', chatHint: 'Los clientes escriben con un agente.', page: 'La página:' },
 
   versions: {
