@@ -228,7 +228,7 @@ ${more}
   }
 
   addUser({ id, role, name, tenant = TENANT, skills }) {
-    const done = this.command(['user', 'add', '--config', this.config, '--tenant', tenant, '--role', role, '--name', name, ...(skills ? ['--skills', skills] : []), id], `${PASSWORD}\n`);
+    const done = this.command(['user', 'add', '--config', this.config, ...(tenant === null ? [] : ['--tenant', tenant]), '--role', role, '--name', name, ...(skills ? ['--skills', skills] : []), id], `${PASSWORD}\n`);
     if (done.status !== 0) throw new Error(`user add ${id}: ${done.error ?? ''}${done.stdout}${done.stderr}`);
   }
 

@@ -196,6 +196,21 @@ pub fn sign_hs256(claims: &impl serde::Serialize, secret: &[u8]) -> Option<Strin
     Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
 }
 
+/// The uncompressed point at the end of a P-256 SubjectPublicKeyInfo (RFC 5480: always 91 bytes with a fixed head).
+pub fn p256_point(der: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+        0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    der.strip_prefix(&HEAD).filter(|point| point.len() == 65 && point[0] == 4).map(<[u8]>::to_vec)
+}
+
+/// The key at the end of an Ed25519 SubjectPublicKeyInfo (RFC 8410: always 44 bytes with a fixed head).
+pub fn ed25519_key(der: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    der.strip_prefix(&HEAD).filter(|key| key.len() == 32).map(<[u8]>::to_vec)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use ring::{

@@ -6,6 +6,7 @@
 pub mod assets;
 pub mod cli;
 pub mod config;
+pub mod counties;
 pub mod demo;
 pub mod evidence;
 pub mod fetch;

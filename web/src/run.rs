@@ -11,11 +11,11 @@ use tokio::{
 
 use crate::{
     config::ServerConfig,
+    counties,
     demo::portal::DemoPortal,
     gate,
     http::routes,
     server::{Listening, bind},
-    settings,
     start::{self, RunError},
     state::{self, App, Judges, Outside},
     tls::CertificateFiles,
@@ -39,7 +39,7 @@ pub struct Running {
 /// Starts everything; returns when requests are taken.
 pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Running, RunError> {
     let store = start::open_store(&config).await?;
-    let config = settings::in_force(&store, config).await?;
+    let config = counties::in_force(&store, config).await?;
     let library = match &demo {
         Some(_) => crate::demo::prompts()?,
         None => start::library(&config)?,

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
     assets::Assets,
-    config::{Face, LimitsTable, ServerConfig, Tenant},
+    config::{Face, LimitsTable, ServerConfig, Tenant, Trunk},
     fetch::FetchError,
     gate::Gate,
     key_sets::KeySets,
@@ -64,6 +64,8 @@ pub struct Shared {
     pub oidc: Option<Provider>,
     pub key_sets: KeySets,
     pub desks: Desks,
+    /// All carriers, also those that were connected since the start.
+    pub trunks: Mutex<Vec<Trunk>>,
     /// Settings are changed one after the other.
     pub settings_turn: tokio::sync::Mutex<()>,
     /// True once the server goes down: live calls go on.
@@ -287,6 +289,7 @@ impl App {
             oidc: outside.oidc,
             key_sets: outside.key_sets,
             desks: Desks::default(),
+            trunks: Mutex::new(config.trunks.clone()),
             settings_turn: tokio::sync::Mutex::default(),
             draining: watch::Sender::new(false),
             closing: watch::Sender::new(false),

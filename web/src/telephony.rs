@@ -55,6 +55,11 @@ fn limits(table: &SipLimitsTable) -> SignalingLimits {
     }
 }
 
+/// As the engine takes them while it runs: each with its channels.
+pub(crate) fn trunks(trunks: &[Trunk]) -> Vec<(TrunkConfig, usize)> {
+    trunks.iter().map(|known| (trunk(known), known.table.channels)).collect()
+}
+
 fn trunk(trunk: &Trunk) -> TrunkConfig {
     let table = &trunk.table;
     let transport = match table.transport {

@@ -14,13 +14,15 @@ use ringback_store::{AuditEntry, Role, Store, User};
 use crate::{
     cli::UserAdd,
     config::{ServerConfig, Tenant},
-    password,
+    counties, password,
     start::{self, RunError},
 };
 
 /// Creates the user of the command line. A running server learns of a new agent when that one signs in.
 pub async fn add(add: &UserAdd) -> Result<(), RunError> {
     let config = ServerConfig::load(&add.config).map_err(|error| RunError::Config(error.to_string()))?;
+    let store = start::open_store(&config).await?;
+    let config = counties::in_force(&store, config).await?;
     let tenant = match &add.tenant {
         Some(word) => {
             let id = TenantId::new(word);
@@ -35,7 +37,6 @@ pub async fn add(add: &UserAdd) -> Result<(), RunError> {
         agent.can_reject &= !add.no_reject;
         agent.skills = add.skills.clone().unwrap_or_else(|| std::mem::take(&mut agent.skills));
     }
-    let store = start::open_store(&config).await?;
     store.create_user(&user).await?;
     let detail = serde_json::json!({ "role": add.role.as_str() });
     let (who, what, target) = ("system".to_owned(), "user_added".to_owned(), add.id.clone());

@@ -2,7 +2,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 
 /** One entry per page; the server finds the hashed files through `.vite/manifest.json`. */
-const pages = ['agent', 'supervisor', 'login', 'account', 'admin', 'callme', 'chat', 'status', 'portal']
+const pages = ['agent', 'supervisor', 'login', 'account', 'admin', 'operator', 'callme', 'chat', 'status', 'portal']
 
 export default defineConfig({
   plugins: [svelte()],

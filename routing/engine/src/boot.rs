@@ -5,12 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ringback_media::Media;
 use ringback_recorder::{Recorder, repair::RepairOutcome};
-use ringback_routing::{
-    contact::AttemptState,
-    ids::{TenantId, TrunkId},
-    output::Command,
-    time::Timestamp,
-};
+use ringback_routing::{contact::AttemptState, ids::TrunkId, output::Command, time::Timestamp};
 use ringback_signaling::{Signaling, StaleCall, StoredDialog};
 use ringback_store::{RecordingRow, RecordingState, Store, StoreError};
 use tokio::sync::{mpsc, watch};
@@ -29,7 +24,7 @@ use crate::{
     metrics::Metrics,
     names::SipNames,
     owner::{Boxes, Owner, OwnerSetup},
-    plant::{Books, Door, Plant},
+    plant::{Books, Door, Doors, Plant},
     recordings,
 };
 
@@ -72,7 +67,13 @@ impl Engine {
         }
         let life = Life { node: &config.node, tenants: &config.tenants, limits: &config.limits, now: clock.now() };
         take_down_the_past(&store, &signaling, &mut channels, &life).await?;
-        let (doors, insides) = doors(&config.tenants, &config.limits);
+        let doors = Doors::default();
+        let mut insides = Vec::new();
+        for setup in config.tenants {
+            let (door, inside) = door(setup, &config.limits);
+            doors.open(inside.setup.config.id.clone(), door);
+            insides.push(inside);
+        }
         let (chats, chat_tasks) = Chats::new(config.limits.waiting_chat_messages);
         let plant = Arc::new(Plant {
             dialogs: DialogWriter::start(store.clone(), config.node.clone(), config.limits.waiting_leg_events),
@@ -104,24 +105,31 @@ impl Engine {
         }
         Ok(Engine { plant })
     }
+
+    /// Opens one more tenant while the others work; its door is there once its core is restored. One that is open stays as
+    /// it is.
+    pub async fn open_tenant(&self, setup: TenantSetup) -> Result<(), StartError> {
+        let tenant = setup.config.id.clone();
+        if self.plant.doors.get(&tenant).is_some() {
+            return Ok(());
+        }
+        let (door, inside) = door(setup, &self.plant.limits);
+        open_tenant(&self.plant, inside).await?;
+        self.plant.doors.open(tenant, door);
+        Ok(())
+    }
 }
 
-fn doors(tenants: &[TenantSetup], limits: &EngineLimits) -> (BTreeMap<TenantId, Door>, Vec<Inside>) {
-    let mut doors = BTreeMap::new();
-    let mut insides = Vec::new();
-    for setup in tenants {
-        let (pages_in, pages) = mpsc::channel(limits.waiting_events);
-        let (legs_in, legs) = mpsc::channel(limits.waiting_leg_events);
-        let (asks_in, asks) = mpsc::channel(limits.waiting_events);
-        let version = watch::Sender::new(0);
-        let desks = Arc::new(Desks::default());
-        let (bell, watched) = (version.clone(), desks.clone());
-        let door = Door { pages: pages_in, legs: legs_in, asks: asks_in, version: bell, desks: watched };
-        doors.insert(setup.config.id.clone(), door);
-        let deeds = mpsc::channel(limits.waiting_deeds);
-        insides.push(Inside { setup: setup.clone(), boxes: Boxes { pages, legs, asks }, version, desks, deeds });
-    }
-    (doors, insides)
+fn door(setup: TenantSetup, limits: &EngineLimits) -> (Door, Inside) {
+    let (pages_in, pages) = mpsc::channel(limits.waiting_events);
+    let (legs_in, legs) = mpsc::channel(limits.waiting_leg_events);
+    let (asks_in, asks) = mpsc::channel(limits.waiting_events);
+    let version = watch::Sender::new(0);
+    let desks = Arc::new(Desks::default());
+    let (bell, watched) = (version.clone(), desks.clone());
+    let door = Door { pages: pages_in, legs: legs_in, asks: asks_in, version: bell, desks: watched };
+    let deeds = mpsc::channel(limits.waiting_deeds);
+    (door, Inside { setup, boxes: Boxes { pages, legs, asks }, version, desks, deeds })
 }
 
 async fn open_tenant(plant: &Arc<Plant>, inside: Inside) -> Result<(), StartError> {

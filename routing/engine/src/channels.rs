@@ -47,6 +47,12 @@ impl Channels {
         Self { trunks, ..Self::default() }
     }
 
+    /// A trunk with so many channels from now on. A new one is down until SIP says otherwise; calls that run stay also where
+    /// there are fewer channels now.
+    pub fn admit(&mut self, trunk: TrunkId, channels: usize) {
+        self.trunks.entry(trunk).or_insert(Trunk { channels, in_use: 0, up: false }).channels = channels;
+    }
+
     /// Reserves a channel on the first of `wanted` that is up and has room. Asking again gives the same grant.
     pub fn reserve(
         &mut self,
@@ -225,6 +231,19 @@ mod tests {
         book.block("n", Timestamp::from_millis(10));
         assert_eq!(book.reserve(&tenant, ContactId(1), "n", &wanted(), NOW), Err(DenialReason::NumberInCall));
         assert!(book.reserve(&tenant, ContactId(1), "n", &wanted(), Timestamp::from_millis(10)).is_ok());
+    }
+
+    #[test]
+    fn a_trunk_that_comes_later_is_used_once_it_is_up_and_can_shrink() {
+        let (mut book, tenant, later) = (book(), TenantId::new("t"), [TrunkId::new("later")]);
+        book.admit(later[0].clone(), 2);
+        assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &later, NOW), Err(DenialReason::TrunksDown));
+        book.set_up(&later[0], true);
+        assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &later, NOW), Ok(later[0].clone()));
+        book.admit(later[0].clone(), 1);
+        assert_eq!(book.reserve(&tenant, ContactId(2), "n2", &later, NOW), Err(DenialReason::AllBusy), "one is in use");
+        book.release(&tenant, ContactId(1));
+        assert_eq!(book.reserve(&tenant, ContactId(2), "n2", &later, NOW), Ok(later[0].clone()), "and it stayed up");
     }
 
     #[test]

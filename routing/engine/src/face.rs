@@ -243,11 +243,23 @@ impl Engine {
         self.plant.books.channels().usage()
     }
 
+    /// Takes calls over these trunks from now on, each with so many channels. Calls that run are not touched, and a trunk
+    /// that is the same keeps its state.
+    pub fn set_trunks(&self, trunks: Vec<(ringback_signaling::TrunkConfig, usize)>) {
+        {
+            let mut channels = self.plant.books.channels();
+            for (trunk, count) in &trunks {
+                channels.admit(TrunkId::new(&trunk.id), *count);
+            }
+        }
+        self.plant.signaling.set_trunks(trunks.into_iter().map(|(trunk, _)| trunk).collect());
+    }
+
     pub fn alarm_book(&self) -> Arc<Alarms> {
         self.plant.alarms.clone()
     }
 
-    fn door(&self, tenant: &TenantId) -> Result<&Door, EngineError> {
+    fn door(&self, tenant: &TenantId) -> Result<Arc<Door>, EngineError> {
         self.plant.doors.get(tenant).ok_or(EngineError::NoSuchTenant)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use ringback_media::Media;
@@ -42,6 +42,20 @@ pub(crate) struct Door {
     pub desks: Arc<Desks>,
 }
 
+/// The doors of all tenants. One that is open stays so until the process ends.
+#[derive(Default)]
+pub(crate) struct Doors(RwLock<BTreeMap<TenantId, Arc<Door>>>);
+
+impl Doors {
+    pub fn get(&self, tenant: &TenantId) -> Option<Arc<Door>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    pub fn open(&self, tenant: TenantId, door: Door) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, Arc::new(door));
+    }
+}
+
 pub(crate) struct Plant {
     pub node: String,
     pub clock: Clock,
@@ -58,7 +72,7 @@ pub(crate) struct Plant {
     pub alarms: Arc<Alarms>,
     pub metrics: Arc<Metrics>,
     pub dialogs: DialogWriter,
-    pub doors: BTreeMap<TenantId, Door>,
+    pub doors: Doors,
     pub books: Arc<Books>,
     pub chats: Chats,
     pub trunk_tally: TrunkTally,

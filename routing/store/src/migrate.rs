@@ -76,6 +76,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 9,
+        name: "counties",
+        common: include_str!("../migrations/0009_counties.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

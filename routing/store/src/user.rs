@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Store,
     error::StoreError,
-    sql::{Row, sql},
+    sql::{Conn, Row, sql},
     turn::json,
 };
 
@@ -159,27 +159,7 @@ impl Store {
     /// [`StoreError::Taken`] when a user of that id exists, in whichever tenant.
     pub async fn create_user(&self, user: &User) -> Result<(), StoreError> {
         let user = user.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let created = sql("INSERT INTO users
-                        (id, tenant, name, role, password_hash, agent, disabled, permissions, external, must_change)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING")
-                .id(&user.id)
-                .opt_text(user.tenant.as_ref().map(TenantId::as_str))
-                .text(&user.name)
-                .text(user.role.as_str())
-                .text(&user.password_hash)
-                .opt_text(agent_json(&user)?)
-                .int(i64::from(user.disabled))
-                .opt_text(permissions_json(&user)?)
-                .opt_text(user.external.as_ref())
-                .int(i64::from(user.must_change))
-                .run(conn)
-                .await?;
-                if created == 1 { Ok(()) } else { Err(StoreError::Taken("user")) }
-            })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { create(conn, &user).await })).await
     }
 
     /// Replaces what is kept of an existing user; the tenant cannot be changed. A user who is now disabled is signed out.
@@ -384,6 +364,26 @@ impl Store {
         })
         .await
     }
+}
+
+/// One more user, within a write of more than that.
+pub(crate) async fn create(conn: &mut Conn, user: &User) -> Result<(), StoreError> {
+    let created = sql("INSERT INTO users
+            (id, tenant, name, role, password_hash, agent, disabled, permissions, external, must_change)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING")
+    .id(&user.id)
+    .opt_text(user.tenant.as_ref().map(TenantId::as_str))
+    .text(&user.name)
+    .text(user.role.as_str())
+    .text(&user.password_hash)
+    .opt_text(agent_json(user)?)
+    .int(i64::from(user.disabled))
+    .opt_text(permissions_json(user)?)
+    .opt_text(user.external.as_ref())
+    .int(i64::from(user.must_change))
+    .run(conn)
+    .await?;
+    if created == 1 { Ok(()) } else { Err(StoreError::Taken("user")) }
 }
 
 const REVOKE_ALL: &str = "UPDATE staff_sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";

@@ -76,6 +76,13 @@ fn default_store(data: &Path) -> String {
     format!("sqlite://{}", absolute.join("ringback.db").display())
 }
 
+/// A tenant by itself, as its table says.
+pub(super) fn alone(text: &str, table: &TenantTable, trunks: &[TrunkId], limits: &LimitsTable) -> Option<Tenant> {
+    let mut check = Check { text, problems: Vec::new() };
+    let tenant = check.tenant(table, trunks, limits);
+    check.problems.is_empty().then_some(tenant)
+}
+
 /// Scheme, host and port of a URL, in the form browsers send as Origin.
 pub(super) fn origin_of(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
@@ -250,6 +257,7 @@ impl Check<'_> {
                 .filter_map(|key| Some(key.jwks_url.as_ref()?.get_ref().clone()))
                 .collect(),
             origins: table.origins.clone(),
+            trunks: core.callback.trunks.clone(),
             show_numbers: table.show_numbers,
             prompts: table.prompts.clone(),
             can_reject: table.policy.can_reject,
@@ -514,8 +522,8 @@ impl Check<'_> {
         let text = self.secret_file(path)?;
         let der = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok();
         let (key, kind) = match alg {
-            PortalAlgorithm::EdDsa => (der.and_then(|der| ed25519_key(&der)).map(Key::EdDsa), "Ed25519"),
-            _ => (der.and_then(|der| p256_point(&der)).map(Key::Es256), "P-256"),
+            PortalAlgorithm::EdDsa => (der.and_then(|der| jws::ed25519_key(&der)).map(Key::EdDsa), "Ed25519"),
+            _ => (der.and_then(|der| jws::p256_point(&der)).map(Key::Es256), "P-256"),
         };
         if key.is_none() {
             self.says(path.span(), format!("is not the PEM of a {kind} public key"));
@@ -547,21 +555,6 @@ impl Check<'_> {
         }
         Some(Key::Hs256(bytes))
     }
-}
-
-/// The uncompressed point at the end of a P-256 SubjectPublicKeyInfo (RFC 5480: always 91 bytes with a fixed head).
-fn p256_point(der: &[u8]) -> Option<Vec<u8>> {
-    const HEAD: [u8; 26] = [
-        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-        0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-    ];
-    der.strip_prefix(&HEAD).filter(|point| point.len() == 65 && point[0] == 4).map(<[u8]>::to_vec)
-}
-
-/// The key at the end of an Ed25519 SubjectPublicKeyInfo (RFC 8410: always 44 bytes with a fixed head).
-fn ed25519_key(der: &[u8]) -> Option<Vec<u8>> {
-    const HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    der.strip_prefix(&HEAD).filter(|key| key.len() == 32).map(<[u8]>::to_vec)
 }
 
 pub(super) fn secs(seconds: u32) -> Millis {

@@ -8,10 +8,17 @@ pub mod subject;
 pub mod tenant;
 pub mod trunk;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
+use chrono_tz::Tz;
 use phonenumber::country;
-use ringback_routing::{config::TenantConfig, ids::TenantId};
+use ringback_routing::{
+    config::TenantConfig,
+    ids::{TenantId, TrunkId},
+};
 use ringback_store::Role;
 
 pub use self::{
@@ -80,6 +87,8 @@ pub struct Face {
     /// Where more of them are published.
     pub portal_jwks: Vec<String>,
     pub origins: Vec<tenant::Origin>,
+    /// Those it may call over, whichever it uses at the moment.
+    pub trunks: Vec<TrunkId>,
     pub show_numbers: bool,
     pub prompts: Option<PathBuf>,
     pub can_reject: bool,
@@ -105,6 +114,14 @@ pub struct ChatFace {
     pub customer_chars: usize,
     pub canned: Vec<tenant::CannedTable>,
     pub faq: Vec<tenant::FaqTable>,
+}
+
+/// A tenant of that name of which nothing else is said; it may use these trunks.
+pub fn bare_tenant(id: &TenantId, name: &str, zone: Tz, trunks: &[TrunkId], limits: &LimitsTable) -> Option<Tenant> {
+    let keys = [("id", id.as_str()), ("name", name), ("timezone", zone.name())];
+    let text = toml::to_string(&BTreeMap::from(keys)).ok()?;
+    let table: tenant::TenantTable = toml::from_str(&text).ok()?;
+    check::alone(&text, &table, trunks, limits)
 }
 
 impl ServerConfig {

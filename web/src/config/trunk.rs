@@ -104,6 +104,14 @@ pub struct Trunk {
     pub password: Option<Secret>,
 }
 
+impl Trunk {
+    /// A connection with these keys of `[[trunk]]`, and the usual ones beside them.
+    pub fn of(keys: &impl Serialize, password: Option<String>) -> Option<Self> {
+        let table = toml::from_str(&toml::to_string(keys).ok()?).ok()?;
+        Some(Self { table, password: password.map(Secret::new) })
+    }
+}
+
 impl Check<'_> {
     pub(super) fn trunk(&mut self, table: &TrunkTable) -> Trunk {
         if table.channels == 0 {

@@ -10,6 +10,7 @@ pub mod callme;
 pub mod chat;
 pub mod closure;
 pub mod contacts;
+pub mod counties;
 pub mod edge;
 pub mod error;
 pub mod factor;

@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use super::{
-    audit, availability, body, callbacks, chat, closure, contacts, factor, gate,
+    audit, availability, body, callbacks, chat, closure, contacts, counties, factor, gate,
     guard::Access,
     history, keys, ladder, login, numbers, operations, people, playback, recordings,
     routes::{Route, table},
@@ -149,6 +149,9 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<settings::SettingsChange>(&mut found);
     add::<settings::SettingsBack>(&mut found);
     add::<settings::VersionList>(&mut found);
+    add::<counties::TenantList>(&mut found);
+    add::<counties::TenantFound>(&mut found);
+    add::<counties::TrunkConnect>(&mut found);
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);

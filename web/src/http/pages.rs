@@ -73,6 +73,10 @@ pub async fn admin(
     Extension(lang): Extension<Lang>,
     caller: Caller,
 ) -> Result<Response, ApiError> {
+    if caller.user.tenant.is_none() {
+        let boot = json!({ "user": StaffUser::from(&caller.user), "tenant": null });
+        return Ok(shell(&app, lang, "operator", lang.pick("Counties", "Condados"), None, boot));
+    }
     staff(&app, lang, "admin", lang.pick("Settings", "Ajustes"), &caller).await
 }
 
@@ -122,6 +126,7 @@ pub(crate) fn shell(
 pub fn home_of(role: Role) -> &'static str {
     match role {
         Role::Agent => "/agent",
+        Role::Operator => "/admin",
         _ => "/supervisor",
     }
 }

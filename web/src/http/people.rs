@@ -181,7 +181,7 @@ fn tenant_of(caller: &Caller, named: Option<&str>, role: Role) -> Result<Option<
     }
 }
 
-fn full_name(name: &str) -> Result<String, ApiError> {
+pub(super) fn full_name(name: &str) -> Result<String, ApiError> {
     let name = name.trim();
     let fits = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control);
     if fits { Ok(name.to_owned()) } else { Err(ApiError::bad_value("name")) }

@@ -11,7 +11,7 @@ use axum::{
 use ringback_store::{Permission, Role};
 
 use super::{
-    audit, availability, board, callbacks, callme, chat, closure, contacts, edge,
+    audit, availability, board, callbacks, callme, chat, closure, contacts, counties, edge,
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
@@ -51,6 +51,7 @@ const LISTEN: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const EVIDENCE: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor, Role::Operator];
 const EXPORT: &[Role] = &[Role::Admin, Role::Auditor, Role::Operator];
 const SETTINGS: &[Role] = &[Role::Admin];
+const FOUNDING: &[Role] = &[Role::Operator];
 const PEOPLE: &[Role] = &[Role::Admin, Role::Operator];
 const OPERATION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Operator];
 
@@ -337,7 +338,19 @@ fn people_routes() -> Vec<Route> {
 fn settings_routes() -> Vec<Route> {
     use Access::{Staff, StaffPage};
     vec![
-        page("/admin", StaffPage(SETTINGS), "The administrator's settings", get(pages::admin)),
+        page("/admin", StaffPage(PEOPLE), "The administrator's settings, the operator's tenants", get(pages::admin)),
+        api(Method::GET, "/api/v1/tenants", Staff(FOUNDING), get(counties::list))
+            .says("Every tenant, and what it still needs for its first call", "TenantList"),
+        api(Method::POST, "/api/v1/tenants", Staff(FOUNDING), post(counties::found))
+            .needs(Permission::People)
+            .by(By::People)
+            .takes("TenantFound")
+            .says("Founds a tenant with all it begins with, and opens it at once; audited", "TenantItem")
+            .with_status(201),
+        api(Method::POST, "/api/v1/trunks", Staff(FOUNDING), post(counties::connect))
+            .takes("TrunkConnect")
+            .says("Connects a carrier at once; audited", "")
+            .with_status(201),
         api(Method::GET, "/api/v1/settings", Staff(SETTINGS), get(settings::read))
             .says("The settings in force", "SettingsAnswer"),
         api(Method::PUT, "/api/v1/settings", Staff(SETTINGS), put(settings::change))

@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 pub use self::{
     lists::{Canned, Code, Entry, LanguageSkill, NamedCode, Question, Queue, Step, Subject},
     rules::{AfterMiss, CallRules, ChatRules, Look, OfferRules, Portal},
-    versions::{SettingsError, Version, bring_back, change, close, current, in_force, versions},
+    versions::{SettingsError, Version, bring_back, change, check_alone, close, current, in_force, versions},
     week::{DayHours, DayOff},
 };
 use crate::config::Tenant;
@@ -97,7 +97,7 @@ pub struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    /// `trunks`: those of the installation. `portal`: a portal's word can be proven. `most_targets`: of one subject.
+    /// `trunks`: those the tenant may use. `portal`: a portal's word can be proven. `most_targets`: of one subject.
     pub fn of(settings: &'a Settings, trunks: &'a [TrunkId], portal: bool, most_targets: usize) -> Self {
         let (queues, reasons) = (settings.queues.iter().flatten(), settings.reason_codes.iter().flatten());
         Self {

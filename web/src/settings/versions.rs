@@ -10,7 +10,7 @@ use ringback_store::{ConfigVersion, Store, StoreError};
 
 use super::{Around, Settings, json};
 use crate::{
-    config::{ServerConfig, Tenant},
+    config::{Face, LimitsTable, ServerConfig, Tenant},
     state::App,
 };
 
@@ -131,13 +131,18 @@ async fn settle(
 
 async fn check(app: &App, tenant: &TenantId, before: &Settings, settings: &Settings) -> Result<(), SettingsError> {
     let face = app.faces.get(tenant).ok_or(SettingsError::NoSuchTenant)?;
-    let portal = !face.portal_keys.is_empty() || !face.portal_jwks.is_empty();
-    let trunks: Vec<_> = app.engine.trunk_usage().into_iter().map(|(trunk, ..)| trunk).collect();
-    let around = Around::of(settings, &trunks, portal, app.limits().targets);
-    if let Some(fault) = settings.fault(&around) {
-        return Err(SettingsError::Fault(fault));
-    }
+    check_alone(settings, &face, app.limits())?;
     in_use(app, tenant, before, settings).await
+}
+
+/// Whether whole settings can be kept by themselves, whatever others refer to.
+pub fn check_alone(settings: &Settings, face: &Face, limits: &LimitsTable) -> Result<(), SettingsError> {
+    let portal = !face.portal_keys.is_empty() || !face.portal_jwks.is_empty();
+    let around = Around::of(settings, &face.trunks, portal, limits.targets);
+    match settings.fault(&around) {
+        Some(fault) => Err(SettingsError::Fault(fault)),
+        None => Ok(()),
+    }
 }
 
 /// Queues and subjects that are taken out while somebody serves them or waits in them stay.

@@ -57,6 +57,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "73cd162669b0333cb36b22a824a1151cb9a236ab585a62c966027ed1b464c00e",
         "73cd162669b0333cb36b22a824a1151cb9a236ab585a62c966027ed1b464c00e",
     ),
+    (
+        9,
+        "f375d86a51eb5ec72146f679aa9341aca725cc3b2e732232a80b0e98cc2d1b6d",
+        "f375d86a51eb5ec72146f679aa9341aca725cc3b2e732232a80b0e98cc2d1b6d",
+    ),
 ];
 
 #[test]

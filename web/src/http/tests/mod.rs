@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod callbacks;
 mod chat;
+mod counties;
 mod fuzz;
 mod gate;
 mod headers;

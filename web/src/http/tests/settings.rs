@@ -3,7 +3,7 @@
 use ringback_routing::config::TenantConfig;
 
 use super::*;
-use crate::settings;
+use crate::counties;
 
 const PATH: &str = "/api/v1/settings";
 
@@ -23,7 +23,7 @@ impl World {
 
     /// The open county as the next start of the server finds it.
     async fn restarted(&self) -> TenantConfig {
-        let config = settings::in_force(&self.app.store, self.app.config.clone()).await.unwrap();
+        let config = counties::in_force(&self.app.store, self.app.config.clone()).await.unwrap();
         config.tenant(&TenantId::new(OPEN)).unwrap().core.clone()
     }
 
