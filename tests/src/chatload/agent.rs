@@ -12,10 +12,7 @@ use super::{
     Floor,
     line::{Outbox, Socket, connect, hear, pause, send},
 };
-use crate::load::{
-    Failure, http,
-    server::{PASSWORD, user_id},
-};
+use crate::load::{Failure, server::session_cookie};
 
 const TEXT: &str = "Thank you. I am looking at your file now; it will take a moment.";
 
@@ -36,9 +33,7 @@ struct Desk {
 }
 
 pub(super) async fn work(floor: Arc<Floor>, number: usize) -> Result<(), Failure> {
-    let body = json!({ "user": user_id(number), "password": PASSWORD });
-    let login = http::post(floor.port, "/api/v1/login", None, &body).await?;
-    let cookie = login.cookie.ok_or_else(|| format!("login: {} {}", login.status, login.json))?;
+    let cookie = session_cookie(number);
     let mut desk = Desk { floor, number, chats: BTreeMap::new(), accepted: Value::Null, counted: false };
     loop {
         if let Ok(mut socket) = connect(desk.floor.port, "/ws", "ringback.v1", Some(&cookie)).await {

@@ -7,11 +7,16 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Mutex,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use ringback_routing::{config::AgentConfig, ids::AgentId};
-use ringback_store::{Store, StoreConfig};
+use ringback_routing::{
+    config::AgentConfig,
+    ids::{AgentId, TenantId},
+    time::{Millis, Timestamp},
+};
+use ringback_store::{Session, Store, StoreConfig};
+use sha2::{Digest, Sha256};
 
 use super::{Failure, Options, http};
 
@@ -231,12 +236,39 @@ async fn add_users(binary: &Path, config: &Path, folder: &Path, agents: usize) -
         user.agent = user.agent.map(|agent| AgentConfig { id: user.id.clone(), name: user.name.clone(), ..agent });
         store.create_user(&user).await?;
     }
+    for number in 0..agents {
+        store.create_session(&session(number)).await?;
+    }
     store.close().await;
     Ok(())
 }
 
 pub(crate) fn user_id(number: usize) -> String {
     format!("agent{number}")
+}
+
+/// What the browser of an agent who is signed in sends: that many passwords would take minutes to check.
+pub(crate) fn session_cookie(number: usize) -> String {
+    format!("ringback_session={}", session_token(number))
+}
+
+fn session_token(number: usize) -> String {
+    format!("{number:043}")
+}
+
+fn session(number: usize) -> Session {
+    let now = Timestamp::from_millis(
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0)),
+    );
+    let digest = Sha256::digest(session_token(number).as_bytes());
+    Session {
+        token_digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        user: AgentId::new(user_id(number)),
+        tenant: Some(TenantId::new(TENANT)),
+        created_at: now,
+        expires_at: now + Millis::from_secs(3600),
+        idp_session: None,
+    }
 }
 
 fn configuration(folder: &Path, [port, sip, carrier]: [u16; 3], house: &House<'_>) -> Result<String, Failure> {
