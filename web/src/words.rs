@@ -270,6 +270,11 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ["The call has moved on in the meantime.", "La llamada ya ha avanzado."],
     ),
     (
+        "number_waits",
+        ["This number waits for a call already", "Este número ya espera una llamada"],
+        ["We call it once, in its turn.", "La llamaremos una vez, cuando le toque."],
+    ),
+    (
         "too_large",
         ["Too much data", "Demasiados datos"],
         ["The request is larger than allowed.", "La solicitud es más grande de lo permitido."],

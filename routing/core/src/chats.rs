@@ -25,6 +25,10 @@ impl Core {
         if !self.config.chat.enabled {
             return Err(Rejection::NotEnabled);
         }
+        let link = request.status_token_digest.as_deref();
+        if let Some(contact) = link.and_then(|link| self.by_link.get(link)) {
+            return Ok(self.chat_again(now, contact));
+        }
         let (subject, queue, priority) = self.subject_asked(request.subject.as_ref())?;
         if self.contacts.len() >= self.config.limits.max_open_contacts {
             return Err(Rejection::Full);
@@ -66,8 +70,15 @@ impl Core {
         Ok(Receipt::ChatQueued { contact: id, position, ewt })
     }
 
+    /// The answer to a request that was taken before: its asker was told of a failure and tried again.
+    fn chat_again(&self, now: Timestamp, contact: ContactId) -> Receipt {
+        let view = self.view_status(now, contact);
+        let (position, ewt) = view.map_or((None, None), |view| (view.position, view.ewt));
+        Receipt::ChatQueued { contact, position: position.unwrap_or(1), ewt }
+    }
+
     /// A chat that has not ended.
-    fn live_chat(&self, id: ContactId) -> Result<&Contact, Rejection> {
+    pub(crate) fn live_chat(&self, id: ContactId) -> Result<&Contact, Rejection> {
         let contact = &self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?.contact;
         match &contact.chat {
             Some(chat) if chat.ended.is_none() => Ok(contact),

@@ -150,8 +150,15 @@ impl Core {
     fn check_chat(&self, contact: &Contact) {
         let id = contact.id;
         let has = |timer: Timer| self.timers.get(&timer).is_some();
-        assert_eq!(contact.chat.is_some(), contact.channel == Channel::Chat, "a chat has a chat's record");
+        assert!(contact.channel != Channel::Chat || contact.chat.is_some(), "a chat has a chat's record");
         let Some(chat) = &contact.chat else { return };
+        if contact.channel != Channel::Chat {
+            let called = matches!(chat.ended, Some(ChatEnd::CalledBack | ChatEnd::Called { .. }));
+            assert!(called && contact.channel == Channel::Callback, "a chat becomes a callback: {contact:?}");
+            let left = [Timer::CustomerGone(id), Timer::ChatWait(id), Timer::ChatIdle(id)];
+            assert!(!left.into_iter().any(has), "what ends a chat ends no callback: {contact:?}");
+            return;
+        }
         assert!(contact.attempts.is_empty() && contact.segments.iter().all(|segment| segment.leg.is_none()));
         assert_eq!(self.timers.get(&Timer::CustomerGone(id)), chat.customer_away, "an absent customer is waited for");
         let queued = matches!(contact.state, ContactState::Queued { .. });
@@ -207,7 +214,8 @@ impl Core {
             SegmentState::AgentLost { .. } => assert!(live && has(Timer::AgentBack(id)), "a lost agent is waited for"),
             SegmentState::WrapUp { until } => {
                 assert_eq!(self.timers.get(&Timer::WrapUpOver(id, segment.id)), Some(until), "wrap-up ends");
-                assert!(contact.running_attempt().is_none(), "no leg outlives the conversation");
+                let next = contact.open_segment().is_some_and(|open| open.id != segment.id);
+                assert!(next || contact.running_attempt().is_none(), "no leg outlives the conversation");
             }
             SegmentState::Done { .. } => {}
         }
@@ -304,6 +312,10 @@ impl Core {
         for id in self.by_number.contacts() {
             let contact = &self.contacts.get(&id).expect("a number's contact exists").contact;
             assert!(self.may_be_dialled(contact), "filed under the number it has");
+        }
+        for id in self.by_link.contacts() {
+            let contact = &self.contacts.get(&id).expect("a link's chat exists").contact;
+            assert!(contact.chat.is_some() && contact.status_token_digest.is_some(), "filed under the link it has");
         }
         let mut live = BTreeSet::new();
         for entry in self.contacts.any_order() {

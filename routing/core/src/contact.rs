@@ -99,6 +99,12 @@ pub enum ChatEnd {
     Idle,
     /// Nobody was free for too long.
     NobodyFree,
+    /// The customer would rather be called: the contact goes on as a callback.
+    CalledBack,
+    /// The agent calls the customer: the contact goes on as a call.
+    Called {
+        agent: AgentId,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -55,6 +55,8 @@ pub struct Core {
     /// Agents by the skills they are configured with, at whatever level.
     pub(crate) skilled: BTreeMap<SkillId, BTreeSet<AgentId>>,
     pub(crate) by_number: Numbers,
+    /// Open chats by the digest of their customer's link, so that a request that comes again is the same chat.
+    pub(crate) by_link: Numbers,
     pub(crate) legs: BTreeMap<LegId, LegOwner>,
     /// Legs whose recording is not known to be complete; outlives the contact by a bounded time.
     pub(crate) recordings: BTreeMap<LegId, ContactId>,
@@ -174,6 +176,7 @@ impl Core {
             agents: Filing::default(),
             skilled: BTreeMap::new(),
             by_number: Numbers::default(),
+            by_link: Numbers::default(),
             legs: BTreeMap::new(),
             recordings: BTreeMap::new(),
             languages: BTreeSet::new(),
@@ -217,6 +220,12 @@ impl Core {
             Event::ChatActivity { contact } => self.chat_activity(now, contact),
             Event::ChatCustomerGone { contact } => self.customer_gone(now, contact),
             Event::ChatCustomerBack { contact } => self.customer_back(now, contact),
+            Event::ChatCallbackChosen { contact, number, number_key } => {
+                self.chat_callback_chosen(now, contact, number, number_key)
+            }
+            Event::ChatCallRequested { agent, contact, number, number_key } => {
+                self.chat_call_requested(now, &agent, contact, number, number_key)
+            }
             Event::ChatEnded { contact, by } => self.chat_ended(now, contact, by),
             Event::ChatTransferRequested { agent, contact, to } => self.transfer_chat(now, &agent, contact, to),
             Event::AgentConnected { agent, session } => self.agent_connected(now, &agent, session),

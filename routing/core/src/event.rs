@@ -69,6 +69,19 @@ pub enum Event {
     ChatCustomerBack {
         contact: ContactId,
     },
+    /// The customer who waits in the chat would rather be called: the contact goes on as a callback, at its old place.
+    ChatCallbackChosen {
+        contact: ContactId,
+        number: String,
+        number_key: String,
+    },
+    /// The agent in the chat calls its customer: the contact goes on as a call of the same agent.
+    ChatCallRequested {
+        agent: AgentId,
+        contact: ContactId,
+        number: String,
+        number_key: String,
+    },
     /// The customer, or the agent who is in the chat, ended it.
     ChatEnded {
         contact: ContactId,

@@ -158,7 +158,8 @@ impl Core {
         }
     }
 
-    fn engage(&mut self, now: Timestamp, id: ContactId, agent: AgentId) {
+    /// Puts the contact before the agent; a call once its trunk channel is granted.
+    pub(crate) fn engage(&mut self, now: Timestamp, id: ContactId, agent: AgentId) {
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         if entry.contact.is_on_line() {
             self.make_offer(now, id, agent);

@@ -1,4 +1,4 @@
-//! Which contact may dial which number.
+//! Which contact may dial which number, and which chat belongs to which link.
 
 use std::collections::BTreeMap;
 

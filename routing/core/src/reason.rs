@@ -43,6 +43,10 @@ pub enum Reason {
     Transferred {
         from: AgentId,
     },
+    /// The agent of the chat calls the customer.
+    Escalated {
+        by: AgentId,
+    },
     Interrupted,
     OfferedTo {
         agent: AgentId,

@@ -121,6 +121,9 @@ impl Core {
             }
             None => {}
         }
+        if let Some(link) = contact.status_token_digest.as_deref().filter(|_| contact.chat.is_some()) {
+            self.by_link.insert(link, id);
+        }
         let entry = Entry { contact, channel: ChannelHold::None, bucket: 0, confirmed: false, arrival: None };
         self.contacts.insert(id, Box::new(entry));
         self.enter_state(now, id);
@@ -230,6 +233,9 @@ impl Core {
         let mut contact = entry.contact;
         if self.may_be_dialled(&contact) {
             self.by_number.remove(&contact.customer.number_key);
+        }
+        if let Some(link) = contact.status_token_digest.as_deref().filter(|_| contact.chat.is_some()) {
+            self.by_link.remove(link);
         }
         self.guard_number(now, &mut contact);
         contact.state = ContactState::Closed { outcome };

@@ -84,12 +84,15 @@ impl Core {
             return self.settle_chat(now, contact);
         }
         let id = contact.id;
+        let active = matches!(contact.state, ContactState::Active { .. });
         let spoken = self.settle_segments(now, &mut contact, None);
         if contact.channel == Channel::Call {
             return self.settle_call(now, contact, spoken);
         }
         let guard = self.settle_attempts(now, &mut contact);
-        let over = spoken && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
+        // Of a contact back in line, an earlier agent may still have been wrapping up: that closes nothing.
+        let over =
+            active && spoken && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
         if over {
             contact.state = ContactState::Active { since: now };
             self.admit(now, contact);

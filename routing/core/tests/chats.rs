@@ -47,6 +47,18 @@ fn a_chat_is_asked_for_offered_accepted_ended_and_wrapped_up() {
 }
 
 #[test]
+fn a_request_that_comes_again_under_its_link_is_the_same_chat() {
+    let mut world = world(&[]);
+    let first = world.chat(1);
+    let other = world.chat(2);
+    assert_ne!(first, other);
+    let again = world.ok(chat_requested(2));
+    assert!(matches!(again, Receipt::ChatQueued { contact, position: 2, .. } if contact == other), "{again:?}");
+    world.ok(ended(other, ChatEnd::Customer));
+    assert_ne!(world.chat(2), other, "a closed chat is another matter");
+}
+
+#[test]
 fn off_by_default_and_refused_when_closed() {
     let mut off = World::with_anna();
     assert_eq!(off.take(chat_requested(1)), Err(Rejection::NotEnabled));

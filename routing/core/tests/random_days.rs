@@ -214,7 +214,7 @@ impl Day {
 
     fn chats_event(&mut self) -> Event {
         let contact = self.chat_contact();
-        match self.roll(12) {
+        match self.roll(14) {
             0..=3 => {
                 let number = self.roll(12);
                 let Event::ChatRequested { mut request } = chat_requested(number as u32) else { unreachable!() };
@@ -229,6 +229,15 @@ impl Day {
             9 => {
                 let (contact, agent) = self.talking();
                 Event::ChatEnded { contact, by: ChatEnd::Agent { agent } }
+            }
+            10 => {
+                let customer = customer(self.roll(12) as u32);
+                Event::ChatCallbackChosen { contact, number: customer.number, number_key: customer.number_key }
+            }
+            11 => {
+                let ((contact, agent), customer) = (self.talking(), customer(self.roll(12) as u32));
+                let (number, number_key) = (customer.number, customer.number_key);
+                Event::ChatCallRequested { agent, contact, number, number_key }
             }
             _ => {
                 let (contact, agent) = self.talking();

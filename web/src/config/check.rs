@@ -323,6 +323,7 @@ impl Check<'_> {
         ChatFace {
             agent_chars: chat.agent_chars,
             customer_chars: chat.customer_chars,
+            offer_callback_ms: Some(i64::from(chat.offer_callback_seconds) * 1000).filter(|after| *after > 0),
             canned: table.canned.clone(),
             faq: table.faq.clone(),
         }

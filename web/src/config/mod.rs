@@ -112,6 +112,8 @@ pub struct ChatFace {
     /// Longest messages, in Unicode scalar values.
     pub agent_chars: usize,
     pub customer_chars: usize,
+    /// A wait of so many milliseconds is long: a call is offered. None: never.
+    pub offer_callback_ms: Option<i64>,
     pub canned: Vec<tenant::CannedTable>,
     pub faq: Vec<tenant::FaqTable>,
 }

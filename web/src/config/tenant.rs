@@ -258,6 +258,8 @@ pub struct ChatTable {
     pub reconnect_grace_seconds: u32,
     /// Longest wait in line before the chat ends with nobody free.
     pub longest_wait_seconds: u32,
+    /// Who has waited, or is to wait, for so long is offered a call at the same place; 0 = never.
+    pub offer_callback_seconds: u32,
     /// Nobody wrote for so long: the chat is over.
     pub idle_seconds: u32,
     /// Longest message of an agent, in Unicode scalar values (E7).
@@ -272,6 +274,7 @@ impl Default for ChatTable {
             enabled: false,
             reconnect_grace_seconds: 60,
             longest_wait_seconds: 3600,
+            offer_callback_seconds: 180,
             idle_seconds: 1800,
             agent_chars: 5000,
             customer_chars: 500,

@@ -1,22 +1,27 @@
 //! What the customer of a contact had before: the last chats with what was written, and calls. To an agent it is open as
 //! long as the contact is in hand.
 
-use std::collections::BTreeMap;
-
 use axum::{
     Json,
     extract::{Path, State},
 };
 use ringback_routing::{
     contact::{Channel, Contact, ContactState, Outcome, SegmentState},
-    ids::{AgentId, ContactId, TenantId},
+    ids::{ContactId, TenantId},
     time::Timestamp,
 };
 use ringback_store::{ContactSearch, Role};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{chat::ChatLine, error::ApiError, guard::Caller, schema};
+use super::{
+    board::audit,
+    chat::{ChatLine, Names},
+    error::ApiError,
+    guard::Caller,
+    schema,
+};
 use crate::state::App;
 
 /// O6: the last 20 chats; calls stand between them.
@@ -62,7 +67,7 @@ pub async fn list(
     let tenant = caller.tenant()?;
     let present = opened(&app, &caller, &contact).await?;
     let earlier = earlier(&app, tenant, &present).await?;
-    let mut names = BTreeMap::new();
+    let mut names = Names::default();
     let mut items = Vec::new();
     for contact in earlier.into_iter().take(SHOWN as usize) {
         items.push(item(&app, tenant, &contact, &mut names).await?);
@@ -83,7 +88,9 @@ pub async fn transcript(
     if !known && present.id != wanted {
         return Err(ApiError::not_found());
     }
-    let mut messages = Vec::new();
+    // Written down before the first line leaves, as with listening.
+    audit(&app, &caller, "transcript_read", wanted, json!({ "beside": present.id.to_string() })).await?;
+    let (mut messages, mut names) = (Vec::new(), Names::default());
     let mut after = 0;
     loop {
         let rows = app.store.chat_messages(tenant, wanted, after, PAGE).await?;
@@ -91,6 +98,7 @@ pub async fn transcript(
         after = last.seq;
         messages.extend(rows.iter().map(ChatLine::of));
     }
+    names.put_on(&app, tenant, &mut messages).await;
     Ok(Json(TranscriptAnswer { messages }))
 }
 
@@ -123,20 +131,11 @@ async fn earlier(app: &App, tenant: &TenantId, present: &Contact) -> Result<Vec<
     Ok(app.store.contacts(tenant, &search).await?.items.into_iter().filter(|found| found.id != present.id).collect())
 }
 
-async fn item(
-    app: &App,
-    tenant: &TenantId,
-    contact: &Contact,
-    names: &mut BTreeMap<AgentId, String>,
-) -> Result<HistoryItem, ApiError> {
+async fn item(app: &App, tenant: &TenantId, contact: &Contact, names: &mut Names) -> Result<HistoryItem, ApiError> {
     let mut agents = Vec::new();
     let served = contact.segments.iter().filter(|segment| segment.connected_at.is_some());
     for segment in served.clone() {
-        if !names.contains_key(&segment.agent) {
-            let view = app.engine.agent_view(tenant, &segment.agent).await?;
-            names.insert(segment.agent.clone(), view.map_or_else(|| segment.agent.to_string(), |view| view.name));
-        }
-        let name = names.get(&segment.agent).cloned().unwrap_or_default();
+        let name = names.of(app, tenant, &segment.agent).await;
         if !agents.contains(&name) {
             agents.push(name);
         }

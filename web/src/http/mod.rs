@@ -9,6 +9,7 @@ pub mod callbacks;
 pub mod callme;
 pub mod chat;
 pub mod closure;
+pub mod colleagues;
 pub mod contacts;
 pub mod counties;
 pub mod edge;

@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use super::{
-    audit, availability, body, callbacks, chat, closure, contacts, counties, factor, gate,
+    audit, availability, body, callbacks, chat, closure, colleagues, contacts, counties, factor, gate,
     guard::Access,
     history, keys, ladder, login, numbers, operations, people, playback, recordings,
     routes::{Route, table},
@@ -128,6 +128,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<chat::ChatSay>(&mut found);
     add::<chat::ChatSaid>(&mut found);
     add::<chat::ChatSeen>(&mut found);
+    add::<chat::CallInstead>(&mut found);
     add::<chat::CustomerMessage>(&mut found);
     add::<chat::CustomerNews>(&mut found);
     add::<status::StatusPage>(&mut found);
@@ -143,6 +144,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<schema::WhyView>(&mut found);
     add::<contacts::ContactAnswer>(&mut found);
     add::<history::HistoryAnswer>(&mut found);
+    add::<colleagues::ColleagueList>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
     add::<ladder::LadderAnswer>(&mut found);
     add::<settings::SettingsAnswer>(&mut found);

@@ -11,7 +11,7 @@ use axum::{
 use ringback_store::{Permission, Role};
 
 use super::{
-    audit, availability, board, callbacks, callme, chat, closure, contacts, counties, edge,
+    audit, availability, board, callbacks, callme, chat, closure, colleagues, contacts, counties, edge,
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
@@ -162,6 +162,15 @@ fn chat_routes() -> Vec<Route> {
         link(Method::POST, "/api/v1/chat/{token}/end", post(chat::end))
             .takes("Nothing")
             .says("The customer ends the chat", "ChatStatus"),
+        Route {
+            rate: Rate::Callbacks,
+            ..link(Method::POST, "/api/v1/chat/{token}/call-instead", post(chat::call_instead))
+        }
+        .takes("CallInstead")
+        .says(
+            "Who waits is called instead, at the same place; the link then opens the callback's status too",
+            "ChatStatus",
+        ),
         link(Method::GET, "/api/v1/chat/{token}/transcript", get(chat::transcript))
             .says("The chat as a text file", "")
             .in_media("text/plain"),
@@ -232,7 +241,9 @@ fn staff_routes() -> Vec<Route> {
         api(Method::GET, "/api/v1/contacts/{contact}/history", Staff(DESK), get(history::list))
             .says("What the same customer had before", "HistoryAnswer"),
         api(Method::GET, "/api/v1/contacts/{contact}/history/{earlier}", Staff(DESK), get(history::transcript))
-            .says("What was written in one of them", "TranscriptAnswer"),
+            .says("What was written in one of them; audited", "TranscriptAnswer"),
+        api(Method::GET, "/api/v1/colleagues", Staff(DESK), get(colleagues::list))
+            .says("Who else is there to take a chat", "ColleagueList"),
     ]
 }
 

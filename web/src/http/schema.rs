@@ -112,6 +112,7 @@ mirrored! {
         AgentLost { agent: String },
         AttemptFailed { result: AttemptResult, attempts: u32 },
         Transferred { from: String },
+        Escalated { by: String },
         Interrupted,
         OfferedTo { agent: String },
         LongestIdle { idle: i64, considered: u32 },
@@ -293,6 +294,8 @@ mirrored! {
         Gone,
         Idle,
         NobodyFree,
+        CalledBack,
+        Called { agent: String },
     }
 
     #[serde(rename_all = "snake_case")]

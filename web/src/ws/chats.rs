@@ -12,7 +12,10 @@ use ringback_store::ChatSide;
 use tokio::sync::Notify;
 
 use super::message::ServerMessage;
-use crate::{http::chat::ChatLine, state::App};
+use crate::{
+    http::chat::{ChatLine, Names},
+    state::App,
+};
 
 /// Messages in one frame.
 const PAGE: u32 = 100;
@@ -22,6 +25,7 @@ pub(super) struct Chats {
     seats: BTreeMap<ContactId, Seat>,
     /// What a returning tab says it has.
     known: BTreeMap<ContactId, u64>,
+    names: Names,
     bell: Arc<Notify>,
 }
 
@@ -56,10 +60,15 @@ impl Chats {
         }
     }
 
-    pub(super) async fn news(&mut self) -> Vec<ServerMessage> {
+    pub(super) async fn news(&mut self, app: &App, tenant: &TenantId) -> Vec<ServerMessage> {
         let mut news = Vec::new();
         for (contact, seat) in &mut self.seats {
             seat.news(*contact, &mut news).await;
+        }
+        for message in &mut news {
+            if let ServerMessage::ChatMessages { messages, .. } = message {
+                self.names.put_on(app, tenant, messages).await;
+            }
         }
         news
     }

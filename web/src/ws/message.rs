@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ringback_routing::{
-    ids::{ContactId, DispositionId, OfferId, QueueId, ReasonCode, SegmentId},
+    ids::{AgentId, ContactId, DispositionId, OfferId, QueueId, ReasonCode, SegmentId},
     time::Timestamp,
     view::AgentView,
 };
@@ -115,14 +115,26 @@ pub enum ClientMessage {
         #[schema(value_type = String)]
         contact: ContactId,
     },
-    /// To another queue; the note is for the next agent.
+    /// To another queue, or first to that agent; the note is for the next agent.
     ChatTransfer {
         #[schema(value_type = String)]
         contact: ContactId,
-        #[schema(value_type = String)]
-        queue: QueueId,
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        queue: Option<QueueId>,
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        agent: Option<AgentId>,
         #[serde(default)]
         note: Option<String>,
+    },
+    /// Calls the customer of the chat: the chat ends and the contact goes on as a call of the same agent.
+    ChatCall {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        /// Another number than the one the customer gave.
+        #[serde(default)]
+        phone: Option<String>,
     },
 }
 

@@ -8,7 +8,7 @@ use ringback_routing::{
     agent::{Health, RequestedState},
     contact::{ChatEnd, Segment, SegmentState},
     event::{Event, TransferTarget},
-    ids::{AgentId, ContactId, QueueId, ReasonCode, SessionId, TenantId},
+    ids::{AgentId, ContactId, ReasonCode, SessionId, TenantId},
     time::Millis,
     view::AgentView,
 };
@@ -165,8 +165,20 @@ impl Tab {
             }
             ClientMessage::WrapUpMore { segment } => Event::WrapUpExtended { agent, segment, by: MORE_WRAP_UP },
             ClientMessage::ChatEnd { contact } => Event::ChatEnded { contact, by: ChatEnd::Agent { agent } },
-            ClientMessage::ChatTransfer { contact, queue, note } => {
-                return self.transfer_chat(contact, queue, note).await;
+            ClientMessage::ChatTransfer { contact, queue, agent, note } => {
+                let to = match (queue, agent) {
+                    (Some(queue), None) => TransferTarget::Queue { queue },
+                    (None, Some(agent)) => TransferTarget::Agent { agent },
+                    _ => return Err(ApiError::bad_value("queue")),
+                };
+                return self.transfer_chat(contact, to, note).await;
+            }
+            ClientMessage::ChatCall { contact, phone } => {
+                if !self.is_in_chat(contact).await? {
+                    return Err(ApiError::new(StatusCode::CONFLICT, "wrong_state"));
+                }
+                chat::call_from_chat(&self.app, &self.tenant, agent, contact, phone.as_deref()).await?;
+                return Ok(Vec::new());
             }
             ClientMessage::ChatSay { .. } | ClientMessage::ChatSeen { .. } | ClientMessage::ChatTyping { .. } => {
                 return self.write(message).await;
@@ -261,7 +273,7 @@ impl Tab {
 
     /// What was said in the desk's chats since it was last told.
     pub(super) async fn chat_news(&mut self) -> Vec<ServerMessage> {
-        self.chats.news().await
+        self.chats.news(&self.app, &self.tenant).await
     }
 
     /// Whether this agent is in the chat: by what the desk shows, or else by what the core says now.
@@ -311,7 +323,7 @@ impl Tab {
     async fn transfer_chat(
         &mut self,
         contact: ContactId,
-        queue: QueueId,
+        to: TransferTarget,
         note: Option<String>,
     ) -> Result<Vec<ServerMessage>, ApiError> {
         if !self.is_in_chat(contact).await? {
@@ -325,7 +337,6 @@ impl Tab {
             let name = token::random()?;
             room.say(ChatSender::Note(self.agent.clone()), name, note).await?;
         }
-        let to = TransferTarget::Queue { queue };
         self.submit(Event::ChatTransferRequested { agent: self.agent.clone(), contact, to }).await?;
         Ok(Vec::new())
     }

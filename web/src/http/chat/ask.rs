@@ -170,6 +170,9 @@ async fn ask_vouched(
     };
     let asked = Asked { name: &ask.name, page: ask.page.as_deref(), language: ask.language.as_deref(), context };
     let customer = callbacks::customer(tenant, asked, claims, number, number_key)?;
+    if let Some(contact) = opened_before(app, tenant, link).await? {
+        return go_on(app, tenant, contact, question, link).await;
+    }
     let preferred = callbacks::own_agent(app, tenant, &customer.number_key).await?;
     let request = ChatRequest { customer, subject, status_token_digest: Some(token::digest(link)), preferred };
     match app.engine.submit(&tenant.id, Event::ChatRequested { request }).await? {
@@ -179,6 +182,28 @@ async fn ask_vouched(
         }
         _ => Err(ApiError::unavailable()),
     }
+}
+
+/// The chat that an earlier try with the same key opened although its answer was a failure: the question could not be
+/// kept, or the ledger took the request only after the answer.
+async fn opened_before(app: &App, tenant: &Tenant, link: &str) -> Result<Option<ContactId>, ApiError> {
+    let found = app.store.contact_by_status_token(&token::digest(link)).await?;
+    Ok(found.filter(|(of, _)| *of == tenant.id).map(|(_, contact)| contact))
+}
+
+async fn go_on(
+    app: &App,
+    tenant: &Tenant,
+    contact: ContactId,
+    question: Option<String>,
+    link: &str,
+) -> Result<ChatAnswer, ApiError> {
+    let view = app.engine.status_view(&tenant.id, contact).await?;
+    if view.is_some() {
+        begin(app, tenant, contact, question).await?;
+    }
+    let (position, ewt) = view.map_or((None, None), |view| (view.position, view.ewt));
+    Ok(ChatAnswer { chat_token: link.to_owned(), position: position.unwrap_or(1), ewt_ms: ewt.map(|ewt| ewt.0) })
 }
 
 async fn begin(app: &App, tenant: &Tenant, contact: ContactId, question: Option<String>) -> Result<(), ApiError> {

@@ -2,7 +2,6 @@
 //! socket for it; where no socket gets through it asks again and again with `wait`.
 
 use std::{
-    collections::BTreeMap,
     fmt::Write,
     sync::Arc,
     time::{Duration, Instant},
@@ -16,7 +15,7 @@ use axum::{
 };
 use ringback_engine::{ChatRoom, EngineError::Rejected};
 use ringback_routing::{
-    contact::{Channel, ChatEnd, Contact},
+    contact::{ChatEnd, Contact},
     event::{Event, Rejection},
     ids::{AgentId, ContactId, TenantId},
     time::Timestamp,
@@ -26,8 +25,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use utoipa::ToSchema;
 
-use super::words::{
-    ChatLine, ChatStage, ChatStatus, Writer, body_within, first_name, is_client_id, stage_of, talking_with,
+use super::{
+    names::Names,
+    words::{ChatLine, ChatStage, ChatStatus, Writer, body_within, first_name, is_client_id, stage_of, talking_with},
 };
 use crate::{
     http::{
@@ -54,8 +54,8 @@ pub(super) struct Held {
     pub tenant: TenantId,
     pub contact: ContactId,
     pub room: ChatRoom,
-    /// First names of the agents met so far.
-    names: BTreeMap<AgentId, String>,
+    /// Of the agents met so far.
+    names: Names,
     digest: String,
 }
 
@@ -70,14 +70,15 @@ impl Held {
         let found = app.store.contact_by_status_token(&digest).await?;
         let (tenant, contact) = found.ok_or_else(ApiError::not_found)?;
         let room = app.engine.chat_room(&tenant, contact).await?;
-        let held = Self { app: app.clone(), tenant, contact, room, names: BTreeMap::new(), digest };
-        match held.contact().await?.channel {
-            Channel::Chat => Ok(held),
-            _ => Err(ApiError::not_found()),
+        let held = Self { app: app.clone(), tenant, contact, room, names: Names::default(), digest };
+        // A chat that has become a call keeps its messages, and its customer the way to them.
+        match held.contact().await?.chat {
+            Some(_) => Ok(held),
+            None => Err(ApiError::not_found()),
         }
     }
 
-    async fn contact(&self) -> Result<Contact, ApiError> {
+    pub async fn contact(&self) -> Result<Contact, ApiError> {
         if let Some(view) = self.app.engine.status_view(&self.tenant, self.contact).await? {
             return Ok(view.contact);
         }
@@ -96,7 +97,7 @@ impl Held {
             None => None,
         };
         let waiting = stage == ChatStage::Waiting;
-        Ok(ChatStatus {
+        let mut status = ChatStatus {
             stage,
             position: position.filter(|_| waiting),
             ewt_ms: ewt.filter(|_| waiting).map(|ewt| ewt.0),
@@ -105,17 +106,14 @@ impl Held {
             passed_on: waiting && contact.segments.iter().any(|segment| segment.connected_at.is_some()),
             ended_by,
             requested_at: contact.requested_at,
-        })
+            call: None,
+        };
+        status.call = self.call_offer(&status, &contact.customer).await;
+        Ok(status)
     }
 
     async fn name_of(&mut self, agent: &AgentId) -> String {
-        if let Some(known) = self.names.get(agent) {
-            return known.clone();
-        }
-        let view = self.app.engine.agent_view(&self.tenant, agent).await.ok().flatten();
-        let name = view.map_or_else(String::new, |view| first_name(&view.name));
-        self.names.insert(agent.clone(), name.clone());
-        name
+        first_name(&self.names.of(&self.app, &self.tenant, agent).await)
     }
 
     /// The messages after `after` as the customer may see them, and the number up to which that is.

@@ -10,6 +10,7 @@ use ringback_store::{ChatMessage, ChatSender};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::callback::CallOffer;
 use crate::http::error::ApiError;
 
 /// Longest id a page may give its message, in bytes.
@@ -38,10 +39,12 @@ pub struct ChatStatus {
     pub agent: Option<String>,
     /// An agent was there before and passed the chat on.
     pub passed_on: bool,
-    /// customer, agent, gone, idle or nobody_free; null while it lasts.
+    /// customer, agent, gone, idle, nobody_free, called_back or called; null while it lasts.
     pub ended_by: Option<&'static str>,
     #[schema(value_type = i64)]
     pub requested_at: Timestamp,
+    /// The wait is long, and a call at the same place can be had instead.
+    pub call: Option<CallOffer>,
 }
 
 /// Who wrote a message.
@@ -62,6 +65,9 @@ pub struct ChatLine {
     pub from: Writer,
     /// Which agent wrote it; for customers the first name.
     pub agent: Option<String>,
+    /// The agent's name as colleagues know it; never sent to customers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_name: Option<String>,
     /// What the writer's page called it.
     pub client_id: String,
     #[schema(value_type = i64)]
@@ -80,6 +86,7 @@ impl ChatLine {
             seq: message.seq,
             from,
             agent,
+            agent_name: None,
             client_id: message.client_id.clone(),
             at: message.at,
             body: message.body.clone(),
@@ -96,6 +103,8 @@ pub fn stage_of(contact: &Contact) -> (ChatStage, Option<&'static str>) {
         ChatEnd::Gone => "gone",
         ChatEnd::Idle => "idle",
         ChatEnd::NobodyFree => "nobody_free",
+        ChatEnd::CalledBack => "called_back",
+        ChatEnd::Called { .. } => "called",
     });
     if by.is_some() || matches!(contact.state, ContactState::Closed { .. }) {
         return (ChatStage::Ended, by);

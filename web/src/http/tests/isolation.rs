@@ -150,6 +150,7 @@ fn messages(theirs: &Belongings, offer: &str, segment: &str) -> Vec<Value> {
         json!({ "type": "chat_typing", "contact": contact }),
         json!({ "type": "chat_end", "contact": contact }),
         json!({ "type": "chat_transfer", "contact": contact, "queue": "general" }),
+        json!({ "type": "chat_call", "contact": contact, "phone": "916 555 0190" }),
     ];
     let mut kinds: Vec<_> = all.iter().map(|message| kind(&serde_json::from_value(message.clone()).unwrap())).collect();
     kinds.sort_unstable();
@@ -177,6 +178,7 @@ fn kind(message: &ClientMessage) -> usize {
         ClientMessage::ChatTyping { .. } => 15,
         ClientMessage::ChatEnd { .. } => 16,
         ClientMessage::ChatTransfer { .. } => 17,
+        ClientMessage::ChatCall { .. } => 18,
     }
 }
 

@@ -44,7 +44,8 @@ fn reasons() -> Vec<Reason> {
         Reason::AttemptFailed { result: AttemptResult::Busy, attempts: 1 },
         Reason::Interrupted,
         Reason::OfferedTo { agent: agent.clone() },
-        Reason::Transferred { from: agent },
+        Reason::Transferred { from: agent.clone() },
+        Reason::Escalated { by: agent },
         Reason::Preferred,
         Reason::FewestInHand { in_hand: 1, considered: 2 },
         Reason::CustomerLeft,
@@ -195,6 +196,8 @@ fn chats() {
         ChatEnd::Gone,
         ChatEnd::Idle,
         ChatEnd::NobodyFree,
+        ChatEnd::CalledBack,
+        ChatEnd::Called { agent: AgentId::new("maria") },
     ];
     for end in ends {
         let mut contact =

@@ -144,8 +144,12 @@ export class Desk {
     this.#try(segment.id, { type: 'wrap_up', segment: segment.id, dispositions, note: note.trim() || null })
 
   endChat = ({ contact }: Item) => this.#try(`${contact.id} end`, { type: 'chat_end', contact: contact.id })
-  transferChat = ({ contact }: Item, queue: string, note: string) =>
-    this.#try(`${contact.id} transfer`, { type: 'chat_transfer', contact: contact.id, queue, note: note.trim() || null })
+  transferChat = ({ contact }: Item, to: { queue: string } | { agent: string }, note: string) =>
+    this.#try(`${contact.id} transfer`, { type: 'chat_transfer', contact: contact.id, ...to, note: note.trim() || null })
+
+  /** The chat's customer is called, in the same contact; null: at the number given. */
+  callFromChat = ({ contact }: Item, phone: string | null) =>
+    this.#try(`${contact.id} call`, { type: 'chat_call', contact: contact.id, phone }, CALL_REFUSED)
 
   /** At once in this browser, whatever the network does; the server follows. */
   async mute({ contact }: Item, on: boolean): Promise<void> {
@@ -337,24 +341,31 @@ export class Desk {
     return this.#socket?.request(message) ?? Promise.reject(new Error('not started'))
   }
 
-  async #try(key: string, message: Outgoing): Promise<boolean> {
+  async #try(key: string, message: Outgoing, said: Record<string, string> = REFUSED): Promise<boolean> {
     if (key && this.busy[key]) return false
     if (key) this.busy[key] = message.type
     try {
       await this.#send(message)
       return true
     } catch (error) {
-      this.#refusedNotice(error)
+      this.#refusedNotice(error, said)
       return false
     } finally {
       delete this.busy[key]
     }
   }
 
-  #refusedNotice(error: unknown): void {
+  #refusedNotice(error: unknown, said: Record<string, string> = REFUSED): void {
     const known: Refused = refused(error)
-    this.say('danger', REFUSED[known.code] ?? known.problem.detail ?? 'That did not work. Please try again.')
+    this.say('danger', said[known.code] ?? known.problem.detail ?? 'That did not work. Please try again.')
   }
+}
+
+const CALL_REFUSED: Record<string, string> = {
+  offline: 'No answer from the server. Please try again in a moment.',
+  wrong_state: 'You cannot call now. Finish your other contacts, check your headset, or wait until a line is free.',
+  closed: 'Customers are not called at this hour.',
+  not_enabled: 'This office does not call customers.',
 }
 
 const REFUSED: Record<string, string> = {

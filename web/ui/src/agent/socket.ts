@@ -36,7 +36,8 @@ export type Outgoing =
   | { type: 'chat_say'; contact: string; client_id: string; body: string }
   | { type: 'chat_seen'; contact: string; delivered: number; seen: number }
   | { type: 'chat_typing' | 'chat_end'; contact: string }
-  | { type: 'chat_transfer'; contact: string; queue: string; note: string | null }
+  | { type: 'chat_transfer'; contact: string; queue?: string; agent?: string; note: string | null }
+  | { type: 'chat_call'; contact: string; phone: string | null }
 
 export type Link = 'connecting' | 'open' | 'lost' | 'refused'
 

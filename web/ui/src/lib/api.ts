@@ -251,7 +251,7 @@ export interface Contact {
   reason: Reason
   closed_at: Timestamp | null
   /** Only of a chat. */
-  chat?: { customer_away: Timestamp | null; ended: { by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' } | null } | null
+  chat?: { customer_away: Timestamp | null; ended: { by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | 'called_back' | 'called' } | null } | null
 }
 
 export type SegmentState =
@@ -323,6 +323,7 @@ export type Reason =
   | { why: 'agent_lost'; agent: string }
   | { why: 'attempt_failed'; result: AttemptResult; attempts: number }
   | { why: 'transferred'; from: string }
+  | { why: 'escalated'; by: string }
   | { why: 'interrupted' }
   | { why: 'offered_to'; agent: string }
   | { why: 'longest_idle'; idle: Millis; considered: number }

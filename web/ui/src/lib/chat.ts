@@ -25,14 +25,18 @@ export interface ChatStatus {
   ewt_p90_ms: Millis | null
   agent: string | null
   passed_on: boolean
-  ended_by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | null
+  ended_by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | 'called_back' | 'called' | null
   requested_at: Timestamp
+  /** A call can be had instead; the last digits of the number known. */
+  call: { number_display: string | null } | null
 }
 
 export interface ChatLine {
   seq: number
   from: 'customer' | 'agent' | 'note'
   agent: string | null
+  /** The agent's name as colleagues know it. */
+  agent_name?: string
   client_id: string
   at: Timestamp
   body: string

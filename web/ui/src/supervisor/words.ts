@@ -51,6 +51,8 @@ export function reason(why: Reason, told: Told): string {
       return `${counted(why.attempts, 'call', 'calls')} made, last one: ${RESULTS[why.result]}`
     case 'transferred':
       return `${name(why.from)} passed it on; place kept`
+    case 'escalated':
+      return `${name(why.by)} calls the customer of the chat`
     case 'interrupted':
       return 'the last call was cut by a restart; place kept'
     case 'offered_to':
