@@ -120,6 +120,22 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "emergency_number",
+        ["Emergency numbers are not dialled from here", "Los números de emergencia no se marcan desde aquí"],
+        [
+            "Keep the customer on the line and dial the emergency number from another telephone. Say where the customer is: the call would come from this office.",
+            "Mantenga al cliente en la línea y marque el número de emergencia desde otro teléfono. Diga dónde está el cliente: la llamada saldría de esta oficina.",
+        ],
+    ),
+    (
+        "agent_not_free",
+        ["Not free now", "No disponible ahora"],
+        [
+            "This colleague cannot take a call at the moment.",
+            "Este colega no puede atender una llamada en este momento.",
+        ],
+    ),
+    (
         "no_such_subject",
         ["Unknown topic", "Tema desconocido"],
         ["Please choose one of the topics shown.", "Elija uno de los temas indicados."],

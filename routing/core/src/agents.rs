@@ -9,6 +9,7 @@ use crate::{
     ids::*,
     output::RevokeReason,
     reason::Reason,
+    third::ThirdEnd,
     time::{Millis, Timestamp},
     timers::Timer,
 };
@@ -224,7 +225,10 @@ impl Core {
                 continue;
             }
             let found = entry.contact.segment(segment);
-            if found.is_some_and(|segment| matches!(segment.state, SegmentState::Offered { .. })) {
+            let offered = found.is_some_and(|segment| matches!(segment.state, SegmentState::Offered { .. }));
+            if offered && entry.contact.is_third(segment) {
+                self.third_gone(now, contact, ThirdEnd::Lost);
+            } else if offered {
                 self.revoke_offer(now, contact, segment, RevokeReason::AgentGone);
                 self.take_back(now, contact, Reason::AgentLost { agent: id.clone() });
             }

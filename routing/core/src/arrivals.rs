@@ -69,6 +69,9 @@ impl Core {
             reason,
             closed_at: None,
             chat: None,
+            third: None,
+            third_end: None,
+            over: None,
         };
         self.legs.insert(leg, LegOwner { contact: id, side: Side::Customer });
         self.admit(now, contact);

@@ -7,12 +7,13 @@ use crate::{
     ids::*,
     output::{Deed, Fact, MarkKind, Party, PromptName, RevokeReason},
     reason::Reason,
+    third::ThirdEnd,
     time::{Millis, Timestamp},
     timers::Timer,
 };
 
 /// Past the ring timeout, how long signalling may take to say how the call failed.
-const RING_MARGIN: Millis = Millis::from_secs(15);
+pub(crate) const RING_MARGIN: Millis = Millis::from_secs(15);
 /// No announcement is longer than this.
 const ANNOUNCEMENT_LIMIT: Millis = Millis::from_secs(120);
 /// The digit that confirms a person.
@@ -75,6 +76,9 @@ impl Core {
     }
 
     pub(crate) fn leg_ringing(&mut self, now: Timestamp, leg: LegId) -> Result<Receipt, Rejection> {
+        if self.outside_rings(now, leg) {
+            return Ok(Receipt::Done);
+        }
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let attempt = self.running(id).ok_or(Rejection::WrongState)?;
         if attempt.state != AttemptState::Dialling || attempt.ringing_at.is_some() {
@@ -89,6 +93,9 @@ impl Core {
     }
 
     pub(crate) fn leg_answered(&mut self, now: Timestamp, leg: LegId) -> Result<Receipt, Rejection> {
+        if self.outside_answers(now, leg) {
+            return Ok(Receipt::Done);
+        }
         let Some(id) = self.customer_leg(leg) else {
             // Answered while being cancelled: nobody is left to talk to.
             self.deed(now, Deed::ReleaseLeg { leg });
@@ -209,6 +216,10 @@ impl Core {
         result: AttemptResult,
         sip_status: Option<u16>,
     ) -> Result<Receipt, Rejection> {
+        if let Some(id) = self.third_leg(leg) {
+            self.third_gone(now, id, ThirdEnd::Failed { result });
+            return Ok(Receipt::Done);
+        }
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let attempt = self.running(id).ok_or(Rejection::WrongState)?;
         if attempt.answered_at.is_some() {
@@ -244,15 +255,25 @@ impl Core {
         let owner = *self.legs.get(&leg).ok_or(Rejection::NoSuchContact)?;
         let id = owner.contact;
         let contact = &self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?.contact;
-        if let Side::Agent(segment) = owner.side {
-            self.agent_leg_gone(now, id, segment);
-            return Ok(Receipt::Done);
+        match owner.side {
+            Side::Agent(segment) => {
+                self.agent_leg_gone(now, id, segment);
+                return Ok(Receipt::Done);
+            }
+            Side::Third => {
+                self.third_gone(now, id, ThirdEnd::Left);
+                return Ok(Receipt::Done);
+            }
+            Side::Customer => {}
         }
         let attempt = contact.running_attempt().ok_or(Rejection::WrongState)?;
         let (dialling, bridged) = (attempt.state == AttemptState::Dialling, attempt.bridged_at.is_some());
         // Who called may hang up whenever they like: that is no attempt of ours that failed.
         let dialled = !bridged && !attempt.is_inbound();
         let segment = contact.open_segment().map(|segment| (segment.id, segment.state.clone()));
+        if self.customer_leaves_third(now, id) {
+            return Ok(Receipt::Done);
+        }
         match segment {
             _ if dialling => self.attempt_failed(now, id, AttemptResult::Failed, None),
             Some((_, SegmentState::Connecting { .. })) if dialled => {
@@ -282,7 +303,7 @@ impl Core {
     }
 
     /// The customer hung up while waiting on the line for an agent.
-    fn abandon(&mut self, now: Timestamp, id: ContactId, bridged: bool) {
+    pub(crate) fn abandon(&mut self, now: Timestamp, id: ContactId, bridged: bool) {
         let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
         if self.prefers_callback(contact) {
             self.farewell_over(now, id);
@@ -298,7 +319,7 @@ impl Core {
             _ => (Outcome::Abandoned, Reason::CustomerHungUp),
         };
         self.end_attempt(now, id, result, None);
-        self.close(now, id, outcome, reason);
+        self.conclude(now, id, outcome, reason);
     }
 
     /// Ends the running attempt with its leg, recording, timers and channel.

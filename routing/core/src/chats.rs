@@ -13,6 +13,7 @@ use crate::{
     reason::Reason,
     time::{Millis, Timestamp},
     timers::Timer,
+    transfer::Destination,
     wait::WaitRange,
 };
 
@@ -62,6 +63,9 @@ impl Core {
             reason: Reason::JustRequested,
             closed_at: None,
             chat: Some(Box::default()),
+            third: None,
+            third_end: None,
+            over: None,
         };
         self.admit(now, contact);
         let (position, expected) = self.capture_place(id);
@@ -226,14 +230,8 @@ impl Core {
         if !matches!(segment.state, SegmentState::Connected { .. }) {
             return Err(Rejection::WrongState);
         }
-        let (segment, present) = (segment.id, &self.contacts.get(&id).ok_or(Rejection::NoSuchContact)?.contact.queue);
-        let (queue, preferred) = match &to {
-            TransferTarget::Queue { queue } => (queue.clone(), None),
-            TransferTarget::Agent { agent } => (self.queue_with(agent, present)?, Some(agent.clone())),
-        };
-        if !self.config.queue(&queue) {
-            return Err(Rejection::NoSuchQueue);
-        }
+        let segment = segment.id;
+        let Destination { queue, preferred, subject } = self.destination(id, &to)?;
         self.fact(id, now, Fact::Transferred { segment, from: agent.clone(), to });
         self.deed(now, Deed::LeaveChat { contact: id, segment, agent: agent.clone() });
         self.leave_state(id);
@@ -242,6 +240,9 @@ impl Core {
         let until = now + self.aftermath_in(id, Miss::Rejected).cool_off;
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
         entry.contact.queue = queue;
+        if let Some((subject, priority)) = subject {
+            (entry.contact.subject, entry.contact.priority) = (subject, priority);
+        }
         entry.contact.target = u8::from(preferred.is_none());
         (entry.contact.preferred, entry.contact.widen_at) = (preferred, None);
         entry.contact.cool_off.insert(agent.clone(), until);
@@ -255,7 +256,7 @@ impl Core {
     }
 
     /// The queue in which this agent can be waited for: the present one if possible.
-    fn queue_with(&self, agent: &AgentId, present: &QueueId) -> Result<QueueId, Rejection> {
+    pub(crate) fn queue_with(&self, agent: &AgentId, present: &QueueId) -> Result<QueueId, Rejection> {
         let served = &self.agents.get(agent).ok_or(Rejection::NoSuchAgent)?.config.queues;
         let known = served.iter().filter(|queue| self.config.queue(queue));
         let found = known.clone().find(|queue| *queue == present).or_else(|| known.clone().next());

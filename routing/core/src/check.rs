@@ -9,6 +9,7 @@ use crate::{
     floor::Bucket,
     ids::*,
     matcher::is_listed,
+    third::{ThirdParty, ThirdStage},
     time::Timestamp,
     timers::Timer,
 };
@@ -98,7 +99,8 @@ impl Core {
         let open = contact.segments.iter().filter(|segment| !segment.is_done());
         match contact.state {
             ContactState::Active { .. } => {
-                assert!(open.clone().next().is_some(), "an active contact has an agent: {contact:?}");
+                let served = open.clone().next().is_some() || contact.third.is_some();
+                assert!(served, "an active contact has an agent: {contact:?}");
                 open.for_each(|segment| self.check_segment(contact, segment));
             }
             ContactState::Arriving { .. } => {
@@ -117,6 +119,7 @@ impl Core {
             }
         }
         self.check_chat(contact);
+        self.check_third(contact);
         self.check_target(entry);
         let running = contact
             .attempts
@@ -174,6 +177,47 @@ impl Core {
         }
     }
 
+    /// Whoever is brought in is asked for a bounded time, and hears and is heard as the record says.
+    fn check_third(&self, contact: &Contact) {
+        let id = contact.id;
+        let timer = self.timers.get(&Timer::ThirdAsked(id));
+        let Some(third) = &contact.third else {
+            assert_eq!(timer, None, "nobody is asked");
+            return;
+        };
+        assert!(contact.live_leg().is_some(), "brought in to a customer on the line: {contact:?}");
+        assert!(matches!(contact.state, ContactState::Active { .. }), "brought in to a call: {contact:?}");
+        let lead = contact.talking_segment();
+        let until = match third.stage {
+            ThirdStage::Asked { until } => Some(until),
+            ThirdStage::Private { .. } | ThirdStage::Joined { .. } | ThirdStage::Alone { .. } => None,
+        };
+        assert_eq!(timer, until, "asked until then");
+        match &third.with {
+            ThirdParty::Agent { agent, segment } => {
+                let found = contact.segment(*segment).expect("a colleague's engagement exists");
+                let offered = matches!(found.state, SegmentState::Offered { .. });
+                let connected = matches!(found.state, SegmentState::Connected { .. });
+                assert!(found.agent == *agent && found.leg == third.leg, "the colleague's own: {contact:?}");
+                assert!(if until.is_some() { offered } else { connected }, "as far as the colleague is: {contact:?}");
+                assert!(lead.is_some(), "a colleague helps somebody: {contact:?}");
+            }
+            ThirdParty::Outside { .. } => {
+                let known = third.leg.and_then(|leg| self.legs.get(&leg));
+                assert!(
+                    known.is_some_and(|owner| owner.contact == id && owner.side == Side::Third),
+                    "its leg is known"
+                );
+            }
+        }
+        match third.stage {
+            ThirdStage::Asked { .. } => assert!(lead.is_none_or(|lead| lead.on_hold), "the customer hears music"),
+            ThirdStage::Private { .. } => assert!(lead.is_some_and(|lead| lead.on_hold), "the customer hears music"),
+            ThirdStage::Joined { .. } => assert!(lead.is_some_and(|lead| !lead.on_hold), "all hear each other"),
+            ThirdStage::Alone { .. } => assert!(lead.is_none(), "the agent has left: {contact:?}"),
+        }
+    }
+
     fn check_channel(&self, contact: &Contact, channel: &ChannelHold, running: bool) {
         let id = contact.id;
         let queued = matches!(contact.state, ContactState::Queued { .. });
@@ -202,7 +246,8 @@ impl Core {
         let live = contact.live_leg().is_some_and(|leg| self.legs.contains_key(&leg));
         match segment.state {
             SegmentState::Offered { until } => {
-                assert_eq!(self.timers.get(&Timer::OfferLapse(id)), Some(until), "an offer lapses");
+                let lapse = if contact.is_third(segment.id) { Timer::ThirdAsked(id) } else { Timer::OfferLapse(id) };
+                assert_eq!(self.timers.get(&lapse), Some(until), "an offer lapses");
             }
             SegmentState::Connecting { .. } => {
                 let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id)];
@@ -214,8 +259,8 @@ impl Core {
             SegmentState::AgentLost { .. } => assert!(live && has(Timer::AgentBack(id)), "a lost agent is waited for"),
             SegmentState::WrapUp { until } => {
                 assert_eq!(self.timers.get(&Timer::WrapUpOver(id, segment.id)), Some(until), "wrap-up ends");
-                let next = contact.open_segment().is_some_and(|open| open.id != segment.id);
-                assert!(next || contact.running_attempt().is_none(), "no leg outlives the conversation");
+                let last = contact.open_segment().is_some_and(|open| open.id == segment.id) && contact.third.is_none();
+                assert!(!last || contact.running_attempt().is_none(), "no leg outlives the conversation");
             }
             SegmentState::Done { .. } => {}
         }
@@ -327,7 +372,8 @@ impl Core {
                 assert!(contact.is_on_line() || wraps, "who called is on the line until the conversation is over");
                 continue;
             }
-            let over = matches!(contact.open_segment().map(|s| &s.state), Some(SegmentState::WrapUp { .. }));
+            let over = contact.third.is_none()
+                && matches!(contact.open_segment().map(|s| &s.state), Some(SegmentState::WrapUp { .. }));
             assert_eq!(self.may_be_dialled(contact), !over, "dialled by number until the conversation is over");
             let unknown = contact.attempts.iter().any(|a| matches!(a.state, AttemptState::Unknown { .. }));
             if contact.running_attempt().is_some() || unknown {
@@ -340,6 +386,9 @@ impl Core {
         for (leg, owner) in &self.legs {
             let contact = &self.contacts.get(&owner.contact).expect("a leg's contact exists").contact;
             match owner.side {
+                Side::Third => {
+                    assert_eq!(contact.third.as_ref().and_then(|third| third.leg), Some(*leg), "a third party's leg");
+                }
                 Side::Customer => {
                     assert_eq!(contact.running_attempt().map(|attempt| attempt.leg), Some(*leg));
                 }
@@ -399,6 +448,7 @@ impl Core {
                 contact(id).is_some_and(|entry| entry.contact.chat.is_some())
             }
             Timer::AgentBack(id) => matches!(state(id), Some(SegmentState::AgentLost { .. })),
+            Timer::ThirdAsked(id) => contact(id).is_some_and(|entry| entry.contact.third.is_some()),
             Timer::WrapUpOver(id, segment) => {
                 let found = contact(id).and_then(|entry| entry.contact.segment(*segment));
                 found.is_some_and(|segment| matches!(segment.state, SegmentState::WrapUp { .. }))

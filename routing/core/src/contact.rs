@@ -18,6 +18,7 @@ use crate::{
     agent::Endpoint,
     ids::*,
     reason::Reason,
+    third::{Third, ThirdEnd},
     time::{Millis, Timestamp},
     wait::FirstWait,
 };
@@ -64,6 +65,15 @@ pub struct Contact {
     /// What a chat knows besides; none for calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<Box<Chat>>,
+    /// Who is brought in beside customer and agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub third: Option<Box<Third>>,
+    /// How it ended with the last one who was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub third_end: Option<ThirdEnd>,
+    /// The customer has gone, an agent who passed the call on still wraps up: what it closes with then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Outcome>,
 }
 
 /// Where contacts of former versions stand.
@@ -213,6 +223,9 @@ pub struct Segment {
     pub on_hold: bool,
     pub dispositions: Vec<DispositionId>,
     pub note: Option<String>,
+    /// What the agent told whoever the contact was passed on to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<String>,
     /// Captured at the offer.
     pub position_when_offered: u32,
     pub ewt_when_offered: Option<Millis>,
@@ -317,10 +330,10 @@ pub enum AttemptResult {
 
 impl Contact {
     /// The engagement that is under way, if any. Of a contact back in line, an earlier agent may still wrap up: that is
-    /// no engagement any more.
+    /// no engagement any more, and a colleague who was brought in has not the contact.
     pub fn open_segment(&self) -> Option<&Segment> {
         let active = matches!(self.state, ContactState::Active { .. });
-        self.segments.iter().rev().find(|segment| active && !segment.is_done())
+        self.segments.iter().rev().find(|segment| active && !segment.is_done() && !self.is_third(segment.id))
     }
 
     /// The customer is there while waiting: on the telephone or in the chat. Such contacts need no trunk channel and

@@ -9,8 +9,10 @@ use crate::{
     offers::Miss,
     output::{Deed, Fact, MarkKind, Party, PromptName},
     reason::Reason,
+    third::ThirdEnd,
     time::{Millis, Timestamp},
     timers::Timer,
+    transfer::Talk,
 };
 
 impl Core {
@@ -63,19 +65,16 @@ impl Core {
         id: ContactId,
         hold: bool,
     ) -> Result<Receipt, Rejection> {
-        let segment = self.segment_with(agent, id)?;
-        let (SegmentState::Connected { .. }, Some(b)) = (&segment.state, segment.leg) else {
-            return Err(Rejection::WrongState);
-        };
-        if segment.on_hold == hold {
-            return Ok(Receipt::Done);
-        }
-        let segment = segment.id;
-        let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
-        let a = entry.contact.live_leg().ok_or(Rejection::WrongState)?;
-        if let Some(segment) = entry.contact.segment_mut(segment) {
-            segment.on_hold = hold;
-        }
+        let talk = self.talk(agent, id)?;
+        self.hold(now, id, talk, hold);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn hold(&mut self, now: Timestamp, id: ContactId, talk: Talk, hold: bool) {
+        let Talk { segment, agent_leg: b, customer: a } = talk;
+        let found = self.contacts.get_mut(&id).and_then(|entry| entry.contact.segment_mut(segment));
+        let Some(found) = found.filter(|found| found.on_hold != hold) else { return };
+        found.on_hold = hold;
         self.save(id);
         if hold {
             self.fact(id, now, Fact::Held { segment });
@@ -88,7 +87,6 @@ impl Core {
             self.deed(now, Deed::StopPrompt { leg: a });
             self.deed(now, Deed::Bridge { a, b });
         }
-        Ok(Receipt::Done)
     }
 
     /// The agent hangs up: ends the conversation, or breaks off the dialling as if the offer had been declined.
@@ -98,6 +96,9 @@ impl Core {
         agent: &AgentId,
         id: ContactId,
     ) -> Result<Receipt, Rejection> {
+        if self.leaves_consultation(now, agent, id) {
+            return Ok(Receipt::Done);
+        }
         let segment = self.segment_with(agent, id)?;
         let (segment, state, talked) = (segment.id, segment.state.clone(), segment.connected_at.is_some());
         match state {
@@ -174,7 +175,7 @@ impl Core {
     }
 
     /// Ends a hold's mark; with `silence`, also its music.
-    fn end_hold(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, silence: bool) -> bool {
+    pub(crate) fn end_hold(&mut self, now: Timestamp, id: ContactId, segment: SegmentId, silence: bool) -> bool {
         let Some(entry) = self.contacts.get_mut(&id) else { return false };
         let customer = entry.contact.live_leg();
         let held = entry.contact.segment_mut(segment).is_some_and(|found| std::mem::take(&mut found.on_hold));
@@ -189,6 +190,9 @@ impl Core {
 
     /// The agent cannot hear any more: the customer is told and waits, the agent has a grace time to come back.
     pub(crate) fn lose_agent(&mut self, now: Timestamp, id: ContactId, segment: SegmentId) {
+        if self.lost_from_consultation(now, id) {
+            return;
+        }
         let held = self.end_hold(now, id, segment, true);
         let until = now + self.config.policy.agent_reconnect_grace.max(Millis(0));
         let Some(entry) = self.contacts.get_mut(&id) else { return };
@@ -249,6 +253,13 @@ impl Core {
             return;
         }
         let Some(found) = contact.segment(segment) else { return };
+        if contact.is_third(segment) {
+            // An offer that does not reach the colleague any more is withdrawn by whoever notices.
+            if matches!(found.state, SegmentState::Connected { .. }) {
+                self.third_gone(now, id, ThirdEnd::Lost);
+            }
+            return;
+        }
         let (agent, on_line) = (found.agent.clone(), contact.live_leg().is_some());
         match found.state {
             SegmentState::Connected { .. } => self.lose_agent(now, id, segment),

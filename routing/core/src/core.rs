@@ -13,6 +13,7 @@ use crate::{
     numbers::Numbers,
     outbox::Outbox,
     output::Output,
+    third::ThirdEnd,
     time::Timestamp,
     timers::{Timer, Timers},
     view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView},
@@ -161,6 +162,8 @@ pub(crate) struct LegOwner {
 pub(crate) enum Side {
     Customer,
     Agent(SegmentId),
+    /// A number outside that was brought in.
+    Third,
 }
 
 impl Core {
@@ -228,6 +231,13 @@ impl Core {
             }
             Event::ChatEnded { contact, by } => self.chat_ended(now, contact, by),
             Event::ChatTransferRequested { agent, contact, to } => self.transfer_chat(now, &agent, contact, to),
+            Event::CallTransferRequested { agent, contact, to, note } => {
+                self.transfer_call(now, &agent, contact, to, note)
+            }
+            Event::ConsultationRequested { agent, contact, with, note } => {
+                self.consultation_requested(now, &agent, contact, with, note)
+            }
+            Event::ConsultationStepped { agent, contact, step } => self.consultation_step(now, &agent, contact, step),
             Event::AgentConnected { agent, session } => self.agent_connected(now, &agent, session),
             Event::AgentDisconnected { agent, session } => self.agent_disconnected(now, &agent, &session),
             Event::AgentStateRequested { agent, state } => self.agent_state_requested(now, &agent, state),
@@ -293,6 +303,7 @@ impl Core {
             Timer::ChatWait(contact) => self.end_chat(now, contact, ChatEnd::NobodyFree),
             Timer::ChatIdle(contact) => self.end_chat(now, contact, ChatEnd::Idle),
             Timer::AgentBack(contact) => self.agent_not_back(now, contact),
+            Timer::ThirdAsked(contact) => self.third_gone(now, contact, ThirdEnd::NoAnswer),
             Timer::WrapUpOver(contact, segment) => self.wrap_up_over(now, contact, segment),
             Timer::AgentGrace(agent) => self.agent_grace_over(now, &agent),
             Timer::OfferGrace(agent) => self.offer_grace_over(now, &agent),

@@ -94,6 +94,27 @@ pub enum Event {
         to: TransferTarget,
     },
 
+    /// The customer on the telephone goes on to somebody else at once; the agent who asks wraps up.
+    CallTransferRequested {
+        agent: AgentId,
+        contact: ContactId,
+        to: TransferTarget,
+        /// For whoever is next.
+        note: Option<String>,
+    },
+    /// The agent brings somebody in; the customer hears music meanwhile.
+    ConsultationRequested {
+        agent: AgentId,
+        contact: ContactId,
+        with: Consulted,
+        note: Option<String>,
+    },
+    ConsultationStepped {
+        agent: AgentId,
+        contact: ContactId,
+        step: ConsultationStep,
+    },
+
     // The agent and the browser.
     AgentConnected {
         agent: AgentId,
@@ -290,6 +311,36 @@ pub enum TransferTarget {
     Agent {
         agent: AgentId,
     },
+    /// Another matter: its queue, its priority, its ladder.
+    Subject {
+        subject: SubjectId,
+    },
+}
+
+/// Who is asked in a consultation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "snake_case")]
+pub enum Consulted {
+    Agent {
+        agent: AgentId,
+    },
+    /// E.164. With `at_once` the agent does not wait for the answer; the customer does.
+    Outside {
+        number: String,
+        at_once: bool,
+    },
+}
+
+/// What the agent who asked makes of a consultation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsultationStep {
+    /// The third party is let go, the customer is back.
+    Back,
+    /// All three hear each other.
+    Join,
+    /// The agent leaves, the third party has the customer.
+    Complete,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -370,6 +421,8 @@ pub enum Rejection {
     NoSuchSubject,
     #[error("no such queue")]
     NoSuchQueue,
+    #[error("this agent cannot take a call now")]
+    AgentNotFree,
     #[error("the offer no longer stands")]
     OfferGone,
     #[error("this agent may not reject offers")]

@@ -13,7 +13,7 @@
 //! and [`hours`] say when; `slots` what fits into one hand; `floor` holds every index and `line` the order of waiting; `ladder` whom a
 //! contact waits for; `arrivals` takes calls that come in, `menu` what their callers press, `codes` whose visit it is; `matcher` reserves a channel and picks the agent; [`wait`] and `forecast` know what can be said of a wait, `booking` gives chosen
 //! times and guards the line; `offers` presents; `attempts` dials and announces; `conversation` bridges, holds, survives a lost
-//! agent and ends; `chats` is what only chats do, `escalation` their way to the telephone; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
+//! agent and ends; `transfer` passes a call on, `consult` brings somebody in ([`third`] is the record of that); `chats` is what only chats do, `escalation` their way to the telephone; `wrapup` closes; `agents` knows who is there; `restore` settles what a crash left; `timers` lists
 //! every timer with its owner; `explain` answers why; `check` states the invariants.
 
 pub mod agent;
@@ -26,6 +26,7 @@ pub mod hours;
 pub mod ids;
 pub mod output;
 pub mod reason;
+pub mod third;
 pub mod time;
 pub mod view;
 pub mod views;
@@ -38,6 +39,7 @@ mod booking;
 mod chats;
 mod check;
 mod codes;
+mod consult;
 mod conversation;
 mod escalation;
 mod filing;
@@ -56,6 +58,7 @@ mod runs;
 mod schedule;
 mod slots;
 mod timers;
+mod transfer;
 mod wrapup;
 
 pub use crate::core::Core;

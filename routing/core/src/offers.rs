@@ -9,6 +9,7 @@ use crate::{
     ids::*,
     output::{Deed, Fact, RevokeReason},
     reason::Reason,
+    third::ThirdEnd,
     time::{Millis, Timestamp},
     timers::Timer,
 };
@@ -58,6 +59,7 @@ impl Core {
             on_hold: false,
             dispositions: Vec::new(),
             note: None,
+            handover: None,
             position_when_offered: position,
             ewt_when_offered: ewt,
         };
@@ -107,6 +109,10 @@ impl Core {
         let (id, segment) = self.standing_offer(agent, offer)?;
         let session = self.agents.get(agent).and_then(|desk| desk.record.session.clone());
         let session = session.ok_or(Rejection::OfferGone)?;
+        if self.is_third(id, segment) {
+            self.colleague_accepts(now, id, segment, session);
+            return Ok(Receipt::Done);
+        }
         self.timers.cancel(&Timer::OfferLapse(id));
         self.note_service(now, id, segment);
         if self.contacts.get(&id).is_some_and(|entry| entry.contact.channel == Channel::Chat) {
@@ -147,6 +153,10 @@ impl Core {
         let (id, segment) = self.standing_offer(agent, offer)?;
         if !self.agents.get(agent).is_some_and(|desk| desk.config.can_reject) {
             return Err(Rejection::MayNotReject);
+        }
+        if self.is_third(id, segment) {
+            self.third_gone(now, id, ThirdEnd::Declined);
+            return Ok(Receipt::Done);
         }
         self.fact(id, now, Fact::OfferDeclined { segment, agent: agent.clone() });
         self.deed(now, Deed::RevokeOffer { offer, agent: agent.clone(), why: RevokeReason::Declined });
@@ -216,14 +226,16 @@ impl Core {
         let (span, served) = (now.since(found.offered_at), found.accepted_at.is_some());
         self.timers.cancel(&Timer::WrapUpOver(id, segment));
         self.save(id);
-        self.agent_is_done(now, id, segment, span, served);
+        if !self.is_third(id, segment) {
+            self.agent_is_done(now, id, segment, span, served);
+        }
         if let Some(desk) = self.agents.get_mut(&agent) {
             desk.hand.retain(|held| held.1 != segment);
         }
         self.hand_changed(now, &agent);
     }
 
-    fn offer_timeout(&self, queue: &QueueId) -> Millis {
+    pub(crate) fn offer_timeout(&self, queue: &QueueId) -> Millis {
         self.config.queue_policies.get(queue).map_or(self.config.policy.offer_timeout, |policy| policy.offer_timeout)
     }
 

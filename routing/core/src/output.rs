@@ -7,6 +7,7 @@ use crate::{
     contact::{Channel, ChatEnd, Contact, Outcome},
     ids::*,
     reason::Reason,
+    third::ThirdEnd,
     time::{Millis, Timestamp},
     wait::{Forecast, Seen},
 };
@@ -132,6 +133,27 @@ pub enum Fact {
         from: AgentId,
         to: crate::event::TransferTarget,
     },
+    /// Somebody was brought in; none: a number outside.
+    ThirdAsked {
+        segment: Option<SegmentId>,
+        agent: Option<AgentId>,
+    },
+    ThirdAnswered {
+        segment: Option<SegmentId>,
+    },
+    /// All three hear each other.
+    ThirdJoined {
+        segment: SegmentId,
+    },
+    ThirdLeft {
+        segment: Option<SegmentId>,
+        end: ThirdEnd,
+    },
+    /// The agent left, the third party has the customer; none: a number outside.
+    HandedOver {
+        segment: SegmentId,
+        agent: Option<AgentId>,
+    },
     Held {
         segment: SegmentId,
     },
@@ -241,6 +263,16 @@ pub enum Deed {
         number: String,
         ring_timeout: Millis,
     },
+    /// Dial a number outside for a contact's third party, through the gate and over a channel of its own. Answered by what
+    /// is told of the leg. `context` travels with the call (RFC 7433).
+    PlaceThird {
+        leg: LegId,
+        contact: ContactId,
+        trunks: Vec<TrunkId>,
+        number: String,
+        ring_timeout: Millis,
+        context: String,
+    },
     /// Take the call that rings; its sound is there when `LegAnswered` is told.
     AnswerLeg {
         leg: LegId,
@@ -297,6 +329,16 @@ pub enum Deed {
     Unbridge {
         a: LegId,
         b: LegId,
+    },
+    /// All of these hear each other. Bridges of theirs end.
+    Confer {
+        contact: ContactId,
+        legs: Vec<LegId>,
+    },
+    /// None of these hears anybody any more.
+    Disperse {
+        contact: ContactId,
+        legs: Vec<LegId>,
     },
     StartRecording {
         leg: LegId,
@@ -396,7 +438,11 @@ pub enum PromptName {
 #[serde(tag = "party", rename_all = "snake_case")]
 pub enum Party {
     Customer,
-    Agent { agent: AgentId },
+    /// A number outside, brought in by an agent.
+    Outside,
+    Agent {
+        agent: AgentId,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

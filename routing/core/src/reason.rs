@@ -47,6 +47,8 @@ pub enum Reason {
     Escalated {
         by: AgentId,
     },
+    /// Whom the customer was passed on to was not reached.
+    NotReached,
     Interrupted,
     OfferedTo {
         agent: AgentId,
@@ -55,6 +57,10 @@ pub enum Reason {
     LongestIdle {
         idle: Millis,
         considered: u32,
+    },
+    /// A colleague wants help with it.
+    AskedBy {
+        agent: AgentId,
     },
     /// The customer's own agent (O7), or the one it was transferred to.
     Preferred,

@@ -60,6 +60,9 @@ impl Core {
             reason: reason.clone(),
             closed_at: None,
             chat: None,
+            third: None,
+            third_end: None,
+            over: None,
         };
         self.admit(now, contact);
         let (position, expected) = self.capture_place(id);
@@ -165,7 +168,7 @@ impl Core {
             matches!(segment.state, SegmentState::Connected { .. } | SegmentState::AgentLost { .. })
         });
         let wrapping = matches!(contact.state, ContactState::Active { .. }) && !self.may_be_dialled(contact);
-        if talking || wrapping {
+        if talking || wrapping || contact.third.is_some() {
             return Err(Rejection::WrongState);
         }
         let segment = contact.open_segment().map(|segment| (segment.id, segment.state.clone()));
@@ -186,7 +189,7 @@ impl Core {
             CancelledBy::Customer => Reason::CustomerCancelled,
             CancelledBy::Administrator => Reason::AdministratorCancelled,
         };
-        self.close(now, id, Outcome::Cancelled, reason);
+        self.conclude(now, id, Outcome::Cancelled, reason);
         Ok(Receipt::Done)
     }
 

@@ -11,6 +11,7 @@ use crate::{
     ids::SegmentId,
     output::{Change, Deed, Fact, RevokeReason},
     reason::Reason,
+    third::{ThirdEnd, ThirdParty},
     time::{Millis, Timestamp},
     timers::Timer,
 };
@@ -85,18 +86,24 @@ impl Core {
         }
         let id = contact.id;
         let active = matches!(contact.state, ContactState::Active { .. });
-        let spoken = self.settle_segments(now, &mut contact, None);
+        self.settle_third(now, &mut contact);
+        let (spoken, cut) = (self.settle_segments(now, &mut contact, None), contact.live_leg().is_some());
         if contact.channel == Channel::Call {
             return self.settle_call(now, contact, spoken);
         }
         let guard = self.settle_attempts(now, &mut contact);
-        // Of a contact back in line, an earlier agent may still have been wrapping up: that closes nothing.
-        let over =
-            active && spoken && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
+        // Of a contact back in line, an earlier agent may still have been wrapping up: that closes nothing. Whom an agent
+        // had passed on, and who waited or talked to somebody else, is called again.
+        let talked = active && spoken && !cut;
+        let over = talked && contact.attempts.last().is_none_or(|last| last.bridged_at.is_some()) && guard.is_none();
         if over {
             contact.state = ContactState::Active { since: now };
+            let (outcome, reason) = match contact.over {
+                None | Some(Outcome::Successful) => (Outcome::Successful, Reason::Completed),
+                Some(outcome) => (outcome, contact.reason.clone()),
+            };
             self.admit(now, contact);
-            self.close(now, id, Outcome::Successful, Reason::Completed);
+            self.close(now, id, outcome, reason);
             return;
         }
         self.by_number.insert_new(&contact.customer.number_key, id);
@@ -117,16 +124,30 @@ impl Core {
         self.admit(now, contact);
     }
 
+    /// A third party went down with the server.
+    fn settle_third(&mut self, now: Timestamp, contact: &mut Contact) {
+        let Some(third) = contact.third.take() else { return };
+        contact.third_end = Some(ThirdEnd::Interrupted);
+        let outside = matches!(third.with, ThirdParty::Outside { .. });
+        if let Some(leg) = third.leg.filter(|_| outside) {
+            self.deed(now, Deed::ReleaseLeg { leg });
+        }
+        self.fact(contact.id, now, Fact::ThirdLeft { segment: third.by, end: ThirdEnd::Interrupted });
+    }
+
     /// Who called was cut off with the server and is the only one who can call again: the contact is over.
     fn settle_call(&mut self, now: Timestamp, mut contact: Contact, spoken: bool) {
         let id = contact.id;
         let cut = contact.live_leg().is_some();
         self.settle_attempts(now, &mut contact);
+        let left =
+            contact.over.filter(|outcome| *outcome != Outcome::Successful).map(|left| (left, contact.reason.clone()));
         contact.state = ContactState::Active { since: now };
         self.admit(now, contact);
-        let (outcome, reason) = match spoken && !cut {
-            true => (Outcome::Successful, Reason::Completed),
-            false => (Outcome::Unsuccessful, Reason::Interrupted),
+        let (outcome, reason) = match (left, spoken && !cut) {
+            (Some(left), _) => left,
+            (None, true) => (Outcome::Successful, Reason::Completed),
+            (None, false) => (Outcome::Unsuccessful, Reason::Interrupted),
         };
         self.close(now, id, outcome, reason);
     }

@@ -45,6 +45,8 @@ pub(crate) enum Timer {
     ChatIdle(ContactId),
     /// The agent lost in the middle of the call is not back. Owner: an AgentLost segment.
     AgentBack(ContactId),
+    /// A colleague has not taken an offer to help, or nothing was heard of a number outside. Owner: a third party Asked.
+    ThirdAsked(ContactId),
     /// Wrap-up is over. Owner: a WrapUp segment.
     WrapUpOver(ContactId, SegmentId),
     /// The agent's browser is gone and not back. Owner: an agent without a working session.

@@ -88,8 +88,9 @@ impl Core {
         self.finish_segment(now, id, segment, SegmentEnd::Completed);
         let Some(entry) = self.contacts.get(&id) else { return };
         let active = matches!(entry.contact.state, ContactState::Active { .. });
-        if active && entry.contact.open_segment().is_none() {
-            let outcome = entry.contact.chat.as_ref().and_then(|chat| chat.outcome).unwrap_or(Outcome::Successful);
+        if active && entry.contact.open_segment().is_none() && entry.contact.third.is_none() {
+            let left = entry.contact.chat.as_ref().and_then(|chat| chat.outcome).or(entry.contact.over);
+            let outcome = left.unwrap_or(Outcome::Successful);
             let reason = match outcome {
                 Outcome::Successful => Reason::Completed,
                 _ => entry.contact.reason.clone(),

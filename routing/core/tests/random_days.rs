@@ -7,7 +7,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use chrono::NaiveTime;
-use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::Deed, time::*};
+use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::*, time::*};
 use world::{engine::Engine, *};
 
 const EVENTS: u32 = 1000;
@@ -158,6 +158,7 @@ impl Day {
     fn leg(&mut self) -> LegId {
         let mut legs: Vec<_> = self.engine.legs.keys().copied().collect();
         match self.roll(20) {
+            2..=7 if !self.engine.thirds.is_empty() => legs = self.engine.thirds.keys().copied().collect(),
             0 => legs = self.world.rows.values().flat_map(|row| row.attempts.iter().map(|a| a.leg)).collect(),
             1 => legs = self.engine.attached.keys().copied().collect(),
             _ => {}
@@ -282,7 +283,28 @@ impl Day {
     fn desk_event(&mut self) -> Event {
         let (contact, agent) = self.talking();
         let (segment, owner) = self.segment();
-        match self.roll(8) {
+        match self.roll(14) {
+            8 | 9 => {
+                let to = match self.roll(3) {
+                    0 => TransferTarget::Agent { agent: self.agent() },
+                    1 => TransferTarget::Subject { subject: "benefits".into() },
+                    _ => TransferTarget::Queue { queue: self.pick(&["general".into(), "claims".into()]).unwrap() },
+                };
+                let note = (self.roll(2) == 0).then(|| "knows the case".to_owned());
+                Event::CallTransferRequested { agent, contact, to, note }
+            }
+            10 | 11 => {
+                let number = "+19165550300".to_owned();
+                let with = match self.roll(3) {
+                    0 => Consulted::Outside { number, at_once: self.roll(2) == 0 },
+                    _ => Consulted::Agent { agent: self.agent() },
+                };
+                Event::ConsultationRequested { agent, contact, with, note: None }
+            }
+            12 | 13 => {
+                use ConsultationStep::*;
+                Event::ConsultationStepped { agent, contact, step: [Back, Join, Complete][self.roll(3) as usize] }
+            }
             0 | 1 => Event::HoldRequested { agent, contact, hold: self.roll(2) == 0 },
             2 => Event::HangUpRequested { agent, contact },
             3 => Event::WrapUpExtended { agent: owner, segment, by: secs(self.roll(40) as i64 - 5) },
@@ -374,8 +396,8 @@ impl Day {
                     _ => Event::OfferAccepted { agent, offer },
                 }
             }
-            60..=79 => self.lines_event(),
-            80..=83 => self.desk_event(),
+            60..=64 | 69..=79 => self.lines_event(),
+            80..=83 | 65..=68 => self.desk_event(),
             84 | 85 => self.chats_event(),
             86 => self.house_event(),
             87..=97 => return self.let_time_pass(),
@@ -499,6 +521,9 @@ impl Day {
                 self.take(Event::ChatEnded { contact, by: ChatEnd::Customer });
             }
         }
+        for leg in self.engine.thirds.clone().into_keys() {
+            self.take(Event::LegAnswered { leg });
+        }
         for leg in self.engine.legs.clone().into_keys() {
             self.take(Event::LegAnswered { leg });
             self.take(Event::PromptFinished { leg, heard: None });
@@ -529,7 +554,7 @@ fn live(seed: u64) -> Day {
 }
 
 fn live_through(seeds: impl Iterator<Item = u64>) {
-    let (mut closed, mut talked, mut chatted) = (0, 0, 0);
+    let (mut closed, mut talked, mut chatted, mut consulted) = (0, 0, 0, 0);
     for seed in seeds {
         let result = std::panic::catch_unwind(|| {
             let mut day = live(seed);
@@ -542,14 +567,18 @@ fn live_through(seeds: impl Iterator<Item = u64>) {
             let rows = day.world.rows.values();
             let spoke = rows.clone().filter(|row| row.attempts.iter().any(|attempt| attempt.bridged_at.is_some()));
             let wrote = |row: &&Contact| row.chat.is_some() && row.segments.iter().any(|s| s.connected_at.is_some());
-            (rows.len(), spoke.count(), rows.clone().filter(wrote).count())
+            let asked = day.world.facts.iter().filter(|(_, fact)| {
+                matches!(fact, Fact::ThirdJoined { .. } | Fact::HandedOver { .. } | Fact::ThirdLeft { .. })
+            });
+            (rows.len(), spoke.count(), rows.clone().filter(wrote).count(), asked.count())
         });
-        let (rows, spoke, wrote) = result.unwrap_or_else(|_| panic!("seed {seed}"));
+        let (rows, spoke, wrote, asked) = result.unwrap_or_else(|_| panic!("seed {seed}"));
         closed += rows;
         talked += spoke;
         chatted += wrote;
+        consulted += asked;
     }
-    assert!(closed > 0 && talked > 0 && chatted > 0, "days in which nothing happens show nothing");
+    assert!(closed > 0 && talked > 0 && chatted > 0 && consulted > 0, "days in which nothing happens show nothing");
 }
 
 #[test]

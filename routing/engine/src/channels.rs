@@ -33,7 +33,8 @@ pub struct Channels {
     trunks: BTreeMap<TrunkId, Trunk>,
     grants: HashMap<(TenantId, ContactId), Grant>,
     numbers: HashSet<String>,
-    /// Calls that ring here and of which no core has said anything yet.
+    /// Calls that hold a channel by their leg: those that ring here and of which no core has said anything yet, and numbers
+    /// outside that agents brought in.
     arriving: HashMap<LegId, TrunkId>,
     /// Numbers that a former life may still have in a dialog, and until when.
     blocked: HashMap<String, Timestamp>,
@@ -91,6 +92,17 @@ impl Channels {
         true
     }
 
+    /// A channel of the first wanted trunk that is up and has room, for a leg beside its contact's own. Given back by
+    /// [`Channels::depart`].
+    pub fn lend(&mut self, leg: LegId, wanted: &[TrunkId]) -> Result<TrunkId, DenialReason> {
+        if self.draining {
+            return Err(DenialReason::Draining);
+        }
+        let (trunk, _) = self.take(wanted)?;
+        self.arriving.insert(leg, trunk.clone());
+        Ok(trunk)
+    }
+
     /// The call that came in is this contact's. Nobody dials its number while it stands.
     pub fn settle(&mut self, leg: LegId, tenant: &TenantId, contact: ContactId, number_key: &str) {
         let Some(trunk) = self.arriving.remove(&leg) else { return };
@@ -99,7 +111,7 @@ impl Channels {
         self.grants.insert((tenant.clone(), contact), Grant { trunk, number_key, others: Vec::new() });
     }
 
-    /// The call that came in is nobody's.
+    /// The call that came in is nobody's, or the leg that was lent a channel is over.
     pub fn depart(&mut self, leg: LegId) {
         if let Some(trunk) = self.arriving.remove(&leg) {
             self.free(&trunk);
@@ -276,6 +288,19 @@ mod tests {
         book.drain();
         assert!(!book.arrive(LegId(5), &TrunkId::new("b")), "a server that stops takes no calls");
         assert_eq!(book.usage()[1], (TrunkId::new("b"), 1, 0));
+    }
+
+    #[test]
+    fn a_leg_beside_the_contacts_own_has_a_channel_of_its_own() {
+        let (mut book, tenant) = (book(), TenantId::new("t"));
+        assert!(book.reserve(&tenant, ContactId(1), "n", &wanted(), NOW).is_ok());
+        assert_eq!(book.lend(LegId(1), &wanted()), Ok(TrunkId::new("b")));
+        assert_eq!(book.lend(LegId(2), &wanted()), Err(DenialReason::AllBusy));
+        book.depart(LegId(1));
+        book.depart(LegId(1));
+        assert_eq!(book.usage(), [(TrunkId::new("a"), 1, 1), (TrunkId::new("b"), 1, 0)]);
+        book.drain();
+        assert_eq!(book.lend(LegId(3), &wanted()), Err(DenialReason::Draining));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ringback_routing::ids::LegId;
 use ringback_signaling::CallKey;
 use tokio::time::{Instant, sleep};
 
-use crate::{alarms::Alarm, face::Engine, legs::LegKind};
+use crate::{alarms::Alarm, face::Engine};
 
 /// How often the state is looked at while draining.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -50,6 +50,6 @@ impl Engine {
 
     fn customer_legs(&self) -> Vec<LegId> {
         let book = self.plant.books.legs();
-        book.iter().filter(|(_, leg)| matches!(leg.kind, LegKind::Customer { .. })).map(|(id, _)| *id).collect()
+        book.iter().filter(|(_, leg)| leg.kind.is_call()).map(|(id, _)| *id).collect()
     }
 }

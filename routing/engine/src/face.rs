@@ -182,7 +182,7 @@ impl Engine {
         self.plant.books.phones().get(tenant, agent).is_some_and(|phone| phone.muted)
     }
 
-    /// Sends digits (0-9, *, #, A-D) to the customer's side by RFC 4733.
+    /// Sends digits (0-9, *, #, A-D) by RFC 4733 to whom the agent hears: the customer, or a number asked in private.
     pub async fn dtmf(
         &self,
         tenant: &TenantId,
@@ -191,11 +191,8 @@ impl Engine {
         digits: String,
     ) -> Result<(), PhoneError> {
         self.in_call(tenant, agent, contact)?;
-        let customer = {
-            let book = self.plant.books.legs();
-            book.customer_leg(tenant, contact).and_then(|leg| book.media_of(leg))
-        };
-        self.plant.media.send_dtmf(customer.ok_or(PhoneError::NoSuchCall)?, digits);
+        let far = self.plant.books.legs().heard_by(tenant, agent);
+        self.plant.media.send_dtmf(far.ok_or(PhoneError::NoSuchCall)?, digits);
         Ok(())
     }
 

@@ -26,6 +26,14 @@ pub(crate) struct Hands {
     pub plant: Arc<Plant>,
 }
 
+/// A call that is to be placed.
+pub(crate) struct Outgoing {
+    pub leg: LegId,
+    pub contact: ContactId,
+    pub number: String,
+    pub ring_timeout: Millis,
+}
+
 impl Hands {
     pub async fn run(self, mut deeds: mpsc::Receiver<Command>) {
         while let Some(command) = deeds.recv().await {
@@ -49,7 +57,10 @@ impl Hands {
             | Deed::LeaveChat { contact, .. }
             | Deed::CloseChat { contact, .. } => self.tell_room(contact),
             Deed::PlaceLeg { leg, contact, trunk, number, ring_timeout, .. } => {
-                self.place(leg, contact, trunk, number, ring_timeout).await;
+                self.place(Outgoing { leg, contact, number, ring_timeout }, trunk).await;
+            }
+            Deed::PlaceThird { leg, contact, trunks, number, ring_timeout, context } => {
+                self.place_third(Outgoing { leg, contact, number, ring_timeout }, &trunks, &context).await;
             }
             Deed::AnswerLeg { leg, contact, number_key } => self.answer(leg, contact, &number_key).await,
             Deed::RefuseLeg { leg, why } => self.refuse(leg, why),
@@ -66,6 +77,8 @@ impl Hands {
             Deed::StopPrompt { leg } => self.with_media(leg, |key| media.stop_play(key)),
             Deed::Bridge { a, b } => self.bridge(a, b),
             Deed::Unbridge { a, b } => self.unbridge(a, b),
+            Deed::Confer { contact, legs } => self.confer(contact, &legs),
+            Deed::Disperse { legs, .. } => self.disperse(&legs),
             Deed::StartRecording { leg, contact, recording, party, contact_started } => {
                 self.start_recording(leg, contact, recording, party, contact_started);
             }
@@ -111,7 +124,7 @@ impl Hands {
 
     /// What the gate says of the contact's number, or of `number` when it is about to be dialled. A contact that cannot
     /// be read is not called.
-    async fn judged(&self, contact: ContactId, number: Option<&str>, leg: Option<LegId>) -> Verdict {
+    pub(crate) async fn judged(&self, contact: ContactId, number: Option<&str>, leg: Option<LegId>) -> Verdict {
         let contact = match self.plant.store.contact(&self.tenant, contact).await {
             Ok(Some(contact)) => contact,
             Ok(None) => return Verdict::Never,
@@ -151,22 +164,34 @@ impl Hands {
         self.plant.books.channels().release(&self.tenant, contact);
     }
 
-    async fn place(&self, leg: LegId, contact: ContactId, trunk: TrunkId, number: String, ring_timeout: Millis) {
-        match self.judged(contact, Some(&number), Some(leg)).await {
+    async fn place(&self, call: Outgoing, trunk: TrunkId) {
+        match self.judged(call.contact, Some(&call.number), Some(call.leg)).await {
             Verdict::Pass => {}
-            Verdict::NotNow => return self.place_failed(leg, AttemptResult::Failed).await,
-            Verdict::Never => return self.place_failed(leg, AttemptResult::NotAllowed).await,
+            Verdict::NotNow => return self.place_failed(call.leg, AttemptResult::Failed).await,
+            Verdict::Never => return self.place_failed(call.leg, AttemptResult::NotAllowed).await,
         }
+        let kind = LegKind::Customer { dialog: DialogStage::Calling, owes_channel: false, early: false };
+        self.dial(call, trunk, kind, Vec::new()).await;
+    }
+
+    /// Sends the call out, with a media leg and a line in the books; false: it failed, and the core has been told.
+    pub(crate) async fn dial(
+        &self,
+        call: Outgoing,
+        trunk: TrunkId,
+        kind: LegKind,
+        extra_headers: Vec<(String, String)>,
+    ) -> bool {
+        let Outgoing { leg, contact, number, ring_timeout } = call;
         let key = LegKey(leg.0);
         let sdp = match self.plant.media.open_rtp(key).await {
             Ok(sdp) => sdp,
             Err(error) => {
                 tracing::error!(%leg, %error, "no media for a call that was to be placed");
                 self.place_failed(leg, AttemptResult::Failed).await;
-                return;
+                return false;
             }
         };
-        let kind = LegKind::Customer { dialog: DialogStage::Calling, owes_channel: false, early: false };
         let entry = Leg { tenant: self.tenant.clone(), contact, kind, media: key, recording: None, bridged: None };
         self.plant.books.legs().insert(leg, entry);
         let names = SipNames::of(leg, &self.plant.node);
@@ -181,7 +206,7 @@ impl Hands {
             call_id: names.call_id,
             from_tag: names.from_tag,
             branch: names.branch,
-            extra_headers: Vec::new(),
+            extra_headers,
         };
         let ring_until = std::time::Instant::now() + request.ring_timeout;
         self.plant.books.legs().placed(leg, request.clone(), ring_until);
@@ -190,13 +215,14 @@ impl Hands {
             self.plant.books.legs().remove(leg);
             self.plant.media.close(key);
             self.place_failed(leg, AttemptResult::Failed).await;
-            return;
+            return false;
         }
         self.plant.metrics.calls_placed.add(1);
         self.plant.trunk_tally.placed(&trunk);
+        true
     }
 
-    async fn place_failed(&self, leg: LegId, result: AttemptResult) {
+    pub(crate) async fn place_failed(&self, leg: LegId, result: AttemptResult) {
         self.plant.metrics.deeds_failed.add(1);
         let event = Event::LegFailed { leg, result, sip_status: None };
         self.plant.tell(&self.tenant, event).await;
@@ -247,6 +273,7 @@ impl Hands {
             if let Some(other) = gone.bridged.and_then(|other| self.plant.books.legs().media_of(other)) {
                 self.plant.media.unbridge(gone.media, other);
             }
+            self.plant.media.leave(gone.media);
             self.plant.media.mute(gone.media, false);
         }
     }
@@ -353,6 +380,9 @@ fn name_of(deed: &Deed) -> &'static str {
         Deed::PresentOffer { .. } => "present_offer",
         Deed::RevokeOffer { .. } => "revoke_offer",
         Deed::PlaceLeg { .. } => "place_leg",
+        Deed::PlaceThird { .. } => "place_third",
+        Deed::Confer { .. } => "confer",
+        Deed::Disperse { .. } => "disperse",
         Deed::AnswerLeg { .. } => "answer_leg",
         Deed::RefuseLeg { .. } => "refuse_leg",
         Deed::CheckCode { .. } => "check_code",

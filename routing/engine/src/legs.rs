@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use ringback_media::LegKey;
-use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId};
+use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId, TrunkId};
 use ringback_signaling::CallRequest;
 
 /// One leg as long as it lives.
@@ -28,10 +28,29 @@ pub(crate) enum LegKind {
         /// The agent hears the far side before the answer.
         early: bool,
     },
+    /// A number outside that was brought in, on a channel of its own.
+    Outside {
+        dialog: DialogStage,
+        trunk: TrunkId,
+    },
     Agent {
         agent: AgentId,
         session: SessionId,
     },
+}
+
+impl LegKind {
+    /// A dialog over a trunk.
+    pub fn is_call(&self) -> bool {
+        matches!(self, Self::Customer { .. } | Self::Outside { .. })
+    }
+
+    pub fn dialog_mut(&mut self) -> Option<&mut DialogStage> {
+        match self {
+            Self::Customer { dialog, .. } | Self::Outside { dialog, .. } => Some(dialog),
+            Self::Agent { .. } => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +171,14 @@ impl LegBook {
         self.legs.iter().find(|(_, leg)| found(leg)).map(|(id, leg)| (*id, leg))
     }
 
+    /// The call whose far side an agent hears: the one the agent is bridged with, or else the customer's.
+    pub fn heard_by(&self, tenant: &TenantId, agent: &AgentId) -> Option<LegKey> {
+        let (_, leg) = self.agent_leg(tenant, agent)?;
+        let bridged = leg.bridged.and_then(|other| self.legs.get(&other)).filter(|other| other.kind.is_call());
+        let customer = || self.customer_leg(tenant, leg.contact).and_then(|id| self.legs.get(&id));
+        bridged.or_else(customer).map(|leg| leg.media)
+    }
+
     /// The media leg of the agent attached to a contact.
     pub fn agent_media(&self, tenant: &TenantId, contact: ContactId) -> Option<LegKey> {
         let found =
@@ -164,7 +191,7 @@ impl LegBook {
     }
 
     pub fn calls(&self) -> usize {
-        self.legs.values().filter(|leg| matches!(leg.kind, LegKind::Customer { .. })).count()
+        self.legs.values().filter(|leg| leg.kind.is_call()).count()
     }
 
     /// A token under which the end of a prompt is recognised; `heard`: what the core wants to hear of it.

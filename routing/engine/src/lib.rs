@@ -32,6 +32,7 @@ mod recordings;
 mod reroute;
 #[cfg(feature = "testing")]
 mod testing;
+mod thirds;
 mod trunk_tally;
 mod turn;
 

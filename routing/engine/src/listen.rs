@@ -79,11 +79,11 @@ fn result_of(cause: FailureCause) -> AttemptResult {
     }
 }
 
-/// Moves the customer's leg on; None when the leg is not known or was further already.
+/// Moves a call on; None when the leg is not known or was further already.
 fn advance(plant: &Plant, leg: LegId, to: DialogStage) -> Option<TenantId> {
     let mut book = plant.books.legs();
     let entry = book.get_mut(leg)?;
-    let LegKind::Customer { dialog, .. } = &mut entry.kind else { return None };
+    let dialog = entry.kind.dialog_mut()?;
     let forward = matches!(
         (*dialog, to),
         (DialogStage::Calling, DialogStage::Ringing)
@@ -176,7 +176,10 @@ async fn ended(plant: &Plant, key: CallKey) {
 }
 
 fn trunk_of(plant: &Plant, leg: LegId) -> Option<TrunkId> {
-    let (tenant, contact) = plant.books.legs().get(leg).map(|leg| (leg.tenant.clone(), leg.contact))?;
+    let (tenant, contact) = match plant.books.legs().get(leg)? {
+        Leg { kind: LegKind::Outside { trunk, .. }, .. } => return Some(trunk.clone()),
+        leg => (leg.tenant.clone(), leg.contact),
+    };
     plant.books.channels().trunk_of(&tenant, contact)
 }
 
@@ -186,8 +189,10 @@ async fn close_books(plant: &Plant, leg: LegId) -> Option<Leg> {
     plant.media.close(LegKey(leg.0));
     let gone = gone?;
     plant.dialogs.remove(gone.tenant.clone(), leg).await;
-    if let LegKind::Customer { owes_channel: true, .. } = gone.kind {
-        plant.books.channels().release(&gone.tenant, gone.contact);
+    match gone.kind {
+        LegKind::Customer { owes_channel: true, .. } => plant.books.channels().release(&gone.tenant, gone.contact),
+        LegKind::Outside { .. } => plant.books.channels().depart(leg),
+        LegKind::Customer { .. } | LegKind::Agent { .. } => {}
     }
     Some(gone)
 }

@@ -143,7 +143,7 @@ fn tracks(rows: &[RecordingRow]) -> Vec<LegTrack> {
             offset_ms: row.offset_ms.max(0).unsigned_abs(),
             channel: match row.party {
                 Party::Customer => Channel::Left,
-                Party::Agent { .. } => Channel::Right,
+                Party::Agent { .. } | Party::Outside => Channel::Right,
             },
         })
         .collect()

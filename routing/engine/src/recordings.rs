@@ -56,7 +56,7 @@ async fn write_row(
     let contact = plant.store.contact(tenant, opening.contact).await?.ok_or(StoreError::NotFound("contact"))?;
     let agent = match &opening.party {
         Party::Agent { agent } => Some(agent.clone()),
-        Party::Customer => contact.segments.last().map(|segment| segment.agent.clone()),
+        Party::Customer | Party::Outside => contact.segments.last().map(|segment| segment.agent.clone()),
     };
     let digits = contact.customer.number.as_str();
     let row = RecordingRow {

@@ -102,6 +102,9 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
         reason: Reason::JustRequested,
         closed_at: None,
         chat: None,
+        third: None,
+        third_end: None,
+        over: None,
     };
     TurnWrite {
         tenant: tenant.clone(),

@@ -106,6 +106,7 @@ impl From<Rejection> for ApiError {
             Rejection::NoSuchContact | Rejection::NoSuchAgent => (StatusCode::NOT_FOUND, "not_found"),
             Rejection::NoSuchSubject => (StatusCode::UNPROCESSABLE_ENTITY, "no_such_subject"),
             Rejection::NoSuchQueue => (StatusCode::UNPROCESSABLE_ENTITY, "bad_value"),
+            Rejection::AgentNotFree => (StatusCode::CONFLICT, "agent_not_free"),
             Rejection::OfferGone => (StatusCode::CONFLICT, "offer_gone"),
             Rejection::MayNotReject => (StatusCode::FORBIDDEN, "not_allowed"),
             Rejection::WrongState => (StatusCode::CONFLICT, "wrong_state"),

@@ -173,6 +173,7 @@ fn item(face: &Face, names: &HashMap<AgentId, String>, found: RecordedContact) -
 fn leg(row: RecordingRow) -> RecordedLeg {
     let (party, agent) = match &row.party {
         Party::Customer => ("customer", None),
+        Party::Outside => ("outside", None),
         Party::Agent { agent } => ("agent", Some(agent.to_string())),
     };
     RecordedLeg {

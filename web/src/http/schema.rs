@@ -113,8 +113,10 @@ mirrored! {
         AttemptFailed { result: AttemptResult, attempts: u32 },
         Transferred { from: String },
         Escalated { by: String },
+        NotReached,
         Interrupted,
         OfferedTo { agent: String },
+        AskedBy { agent: String },
         LongestIdle { idle: i64, considered: u32 },
         Preferred,
         FewestInHand { in_hand: u32, considered: u32 },
@@ -189,6 +191,9 @@ mirrored! {
         pub on_hold: bool,
         pub dispositions: Vec<String>,
         pub note: Option<String>,
+        /// What the agent told whoever the contact was passed on to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub handover: Option<String>,
         pub position_when_offered: u32,
         pub ewt_when_offered: Option<i64>,
     }
@@ -278,6 +283,54 @@ mirrored! {
         /// Only of a chat.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub chat: Option<Chat>,
+        /// Who is brought in beside customer and agent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub third: Option<Third>,
+        /// How it ended with the last one who was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub third_end: Option<ThirdEnd>,
+        /// The customer has gone, an agent still wraps up: what it closes with then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub over: Option<Outcome>,
+    }
+
+    /// A colleague or a number outside.
+    struct Third {
+        pub with: ThirdParty,
+        pub stage: ThirdStage,
+        /// The engagement of the agent who asked; null: the house did.
+        pub by: Option<String>,
+        pub leg: Option<String>,
+        pub asked_at: i64,
+        pub ringing_at: Option<i64>,
+        pub answered_at: Option<i64>,
+    }
+
+    #[serde(tag = "party", rename_all = "snake_case")]
+    enum ThirdParty {
+        Agent { agent: String, segment: String },
+        Outside { number: String },
+    }
+
+    #[serde(tag = "stage", rename_all = "snake_case")]
+    enum ThirdStage {
+        Asked { until: i64 },
+        Private { since: i64 },
+        Joined { since: i64 },
+        Alone { since: i64 },
+    }
+
+    #[serde(tag = "end", rename_all = "snake_case")]
+    enum ThirdEnd {
+        Withdrawn,
+        Declined,
+        NoAnswer,
+        Failed { result: AttemptResult },
+        Left,
+        Lost,
+        CustomerLeft,
+        TookOver,
+        Interrupted,
     }
 
     /// What is only a chat's own.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ringback_routing::{
-    ids::{AgentId, ContactId, DispositionId, OfferId, QueueId, ReasonCode, SegmentId},
+    agent::Presence,
+    ids::{AgentId, ContactId, DispositionId, OfferId, QueueId, ReasonCode, SegmentId, SubjectId},
     time::Timestamp,
     view::AgentView,
 };
@@ -81,6 +82,30 @@ pub enum ClientMessage {
         #[schema(value_type = String)]
         contact: ContactId,
     },
+    /// The call goes on to somebody else at once; the agent wraps up. The note is for whoever is next.
+    CallTransfer {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        to: CallTo,
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// A colleague or a number outside is asked first, while the customer hears music.
+    Consult {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        to: CallTo,
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// What becomes of a consultation.
+    ConsultStep {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        step: StepWord,
+    },
+    /// Answered by `colleagues`.
+    Colleagues,
     WrapUp {
         #[schema(value_type = String)]
         segment: SegmentId,
@@ -146,6 +171,47 @@ pub enum StateWord {
     Offline,
 }
 
+/// Where a call goes on to, or who is asked; only the last two can be asked.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum CallTo {
+    Queue {
+        #[schema(value_type = String)]
+        queue: QueueId,
+    },
+    Subject {
+        #[schema(value_type = String)]
+        subject: SubjectId,
+    },
+    Agent {
+        #[schema(value_type = String)]
+        agent: AgentId,
+    },
+    /// As typed.
+    Outside { number: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepWord {
+    /// Let go; the customer is back.
+    Back,
+    /// All three hear each other.
+    Join,
+    /// The agent leaves, the third party has the customer.
+    Complete,
+}
+
+/// An agent who is signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Colleague {
+    #[schema(value_type = String)]
+    pub id: AgentId,
+    pub name: String,
+    #[schema(value_type = schema::Presence)]
+    pub presence: Presence,
+}
+
 /// To the tab.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -177,6 +243,10 @@ pub enum ServerMessage {
         reference: Option<u64>,
         #[schema(value_type = Object)]
         problem: serde_json::Value,
+    },
+    /// Who else is signed in.
+    Colleagues {
+        agents: Vec<Colleague>,
     },
     /// The phone moved to or from this tab.
     Owner {
@@ -238,6 +308,10 @@ mod tests {
         assert_eq!(state.reference, Some(7));
         let offer = read(r#"{"type":"phone_offer","sdp":"v=0","restart":false,"ref":1,"id":1}"#).unwrap();
         assert_eq!(offer.message, ClientMessage::PhoneOffer { id: 1, sdp: "v=0".into(), restart: false });
+        let to = read(
+            r#"{"type":"consult","contact":"ct_00000000000000000000000001","to":{"to":"outside","number":"1"},"ref":1}"#,
+        );
+        assert!(matches!(to.unwrap().message, ClientMessage::Consult { to: CallTo::Outside { .. }, note: None, .. }));
         for bad in
             [r#"{"type":"nothing"}"#, r#"{"type":"accept","offer":"ct_1"}"#, "[]", "1", "{}", r#"{"type":"pong"}"#]
         {

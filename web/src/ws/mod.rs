@@ -1,6 +1,7 @@
 //! The agent's socket: what the tab asks for becomes events, every change of the desk becomes a snapshot, and a tab that
 //! stops answering gets no offers.
 
+mod calls;
 mod chats;
 mod message;
 mod tab;

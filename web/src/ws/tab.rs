@@ -16,10 +16,12 @@ use ringback_store::ChatSender;
 use tokio::sync::Notify;
 
 use super::{
+    calls,
     chats::Chats,
     message::{ClientMessage, LiveCall, ServerMessage, StateWord},
 };
 use crate::{
+    config::Face,
     http::{
         chat,
         error::ApiError,
@@ -157,6 +159,18 @@ impl Tab {
             ClientMessage::Reject { offer } => Event::OfferDeclined { agent, offer },
             ClientMessage::Hold { contact, on } => Event::HoldRequested { agent, contact, hold: on },
             ClientMessage::HangUp { contact } => Event::HangUpRequested { agent, contact },
+            ClientMessage::CallTransfer { contact, to, note } => {
+                let face = self.face()?;
+                calls::transfer(&face, agent, contact, to, note)?
+            }
+            ClientMessage::Consult { contact, to, note } => {
+                let face = self.face()?;
+                calls::consult(&face, agent, contact, to, note)?
+            }
+            ClientMessage::ConsultStep { contact, step } => calls::step(agent, contact, step),
+            ClientMessage::Colleagues => {
+                return Ok(vec![calls::colleagues(&self.app, &self.agent, &self.tenant).await?]);
+            }
             ClientMessage::WrapUp { segment, dispositions, note } => {
                 if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
                     return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "too_long").with("field", "note"));
@@ -302,7 +316,7 @@ impl Tab {
                 if !chat::is_client_id(&client_id) {
                     return Err(ApiError::bad_value("client_id"));
                 }
-                let face = self.app.faces.get(&self.tenant).ok_or_else(ApiError::not_found)?;
+                let face = self.face()?;
                 let body = chat::body_within(&body, face.chat.agent_chars)?;
                 let room = self.app.engine.chat_room(&self.tenant, contact).await?;
                 let kept = room.say(ChatSender::Agent(self.agent.clone()), client_id.clone(), body).await?;
@@ -339,6 +353,10 @@ impl Tab {
         }
         self.submit(Event::ChatTransferRequested { agent: self.agent.clone(), contact, to }).await?;
         Ok(Vec::new())
+    }
+
+    fn face(&self) -> Result<Arc<Face>, ApiError> {
+        self.app.faces.get(&self.tenant).ok_or_else(ApiError::not_found)
     }
 
     /// The agent's desk without what no browser needs.

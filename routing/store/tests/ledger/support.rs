@@ -76,6 +76,9 @@ pub fn contact(id: u128, number: &str) -> Contact {
         reason: Reason::JustRequested,
         closed_at: None,
         chat: None,
+        third: None,
+        third_end: None,
+        over: None,
     }
 }
 

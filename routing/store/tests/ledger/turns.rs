@@ -445,6 +445,7 @@ async fn the_agent_who_last_talked_is_known(database: Database) {
         on_hold: false,
         dispositions: Vec::new(),
         note: None,
+        handover: None,
         position_when_offered: 1,
         ewt_when_offered: None,
     };

@@ -9,6 +9,7 @@ use ringback_routing::{
     event::DenialReason,
     ids::*,
     reason::{ClosedReason, Reason},
+    third::*,
     time::{Millis, Timestamp},
     view::*,
     wait::{FirstWait, Forecast, ForecastKind, WaitRange},
@@ -44,6 +45,8 @@ fn reasons() -> Vec<Reason> {
         Reason::AttemptFailed { result: AttemptResult::Busy, attempts: 1 },
         Reason::Interrupted,
         Reason::OfferedTo { agent: agent.clone() },
+        Reason::AskedBy { agent: agent.clone() },
+        Reason::NotReached,
         Reason::Transferred { from: agent.clone() },
         Reason::Escalated { by: agent },
         Reason::Preferred,
@@ -102,6 +105,7 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
             on_hold: false,
             dispositions: vec![DispositionId::new("resolved")],
             note: None,
+            handover: Some("knows the case".into()),
             position_when_offered: 1,
             ewt_when_offered: Some(Millis(1000)),
         }],
@@ -133,6 +137,44 @@ fn contact(state: ContactState, segment: SegmentState, attempt: AttemptState) ->
         reason: Reason::JustRequested,
         closed_at: None,
         chat: None,
+        third: None,
+        third_end: None,
+        over: None,
+    }
+}
+
+#[test]
+fn third_parties_at_every_stage() {
+    let with = [
+        ThirdParty::Agent { agent: AgentId::new("ben"), segment: SegmentId(9) },
+        ThirdParty::Outside { number: "+19165550300".into() },
+    ];
+    let stages = [
+        ThirdStage::Asked { until: AT },
+        ThirdStage::Private { since: AT },
+        ThirdStage::Joined { since: AT },
+        ThirdStage::Alone { since: AT },
+    ];
+    let ends = [
+        ThirdEnd::Withdrawn,
+        ThirdEnd::Declined,
+        ThirdEnd::NoAnswer,
+        ThirdEnd::Failed { result: AttemptResult::Busy },
+        ThirdEnd::Left,
+        ThirdEnd::Lost,
+        ThirdEnd::CustomerLeft,
+        ThirdEnd::TookOver,
+        ThirdEnd::Interrupted,
+    ];
+    let connected = SegmentState::Connected { since: AT };
+    let plain = contact(ContactState::Active { since: AT }, connected, AttemptState::Live);
+    for (with, stage) in with.iter().flat_map(|with| stages.map(|stage| (with.clone(), stage))) {
+        let (by, leg, ringing_at, answered_at) = (Some(SegmentId(2)), Some(LegId(8)), Some(AT), None);
+        let third = Third { with, stage, by, leg, asked_at: AT, ringing_at, answered_at };
+        mirrored::<schema::Contact>(Contact { third: Some(Box::new(third)), ..plain.clone() });
+    }
+    for end in ends {
+        mirrored::<schema::Contact>(Contact { third_end: Some(end), over: Some(Outcome::Abandoned), ..plain.clone() });
     }
 }
 

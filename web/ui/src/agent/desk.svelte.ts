@@ -1,14 +1,15 @@
 import type { AgentView, Contact, RequestedState, Segment, StaffBoot } from '../lib/api'
 import { clock } from '../lib/clock.svelte'
+import { words } from '../lib/format'
 import { refused, signOut, type Refused } from '../lib/http'
 import { Attention } from './attention'
 import { Conversations } from './chats.svelte'
 import { Phone } from './phone.svelte'
 import { chime, fall, ring, silence } from './ring'
-import { Socket, type Incoming, type Link, type Outgoing } from './socket'
+import { Socket, type CallTo, type Colleague, type Incoming, type Link, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
 import { PhoneLock, tabSession } from './tab'
-import { isChat, mine, offerOver } from './words'
+import { isChat, mine, offerOver, thirdOver } from './words'
 
 export interface Item {
   contact: Contact
@@ -40,6 +41,8 @@ export class Desk {
   chosen = $state<string | null>(null)
   /** Contacts with a request under way, so that a button is not pressed twice. */
   busy = $state<Record<string, string>>({})
+  /** Who else is signed in, as last read. */
+  colleagues = $state.raw<Colleague[]>([])
 
   readonly phone = new Phone(
     async (sdp, restart) => (await this.#socket!.request({ type: 'phone_offer', sdp, restart })) ?? '',
@@ -143,6 +146,29 @@ export class Desk {
   finish = ({ segment }: Item, dispositions: string[], note: string) =>
     this.#try(segment.id, { type: 'wrap_up', segment: segment.id, dispositions, note: note.trim() || null })
 
+  readColleagues = () => this.#send({ type: 'colleagues' }).catch(() => {})
+  step = ({ contact }: Item, step: 'back' | 'join' | 'complete') =>
+    this.#try(`${contact.id} consult`, { type: 'consult_step', contact: contact.id, step })
+
+  /** Passes the call on, or asks first; what stands against it, in words, or null. */
+  async passOn({ contact }: Item, to: CallTo, note: string, ask: boolean): Promise<string | null> {
+    const key = `${contact.id} transfer`
+    if (this.busy[key]) return null
+    this.busy[key] = to.to
+    try {
+      await this.#send({ type: ask ? 'consult' : 'call_transfer', contact: contact.id, to, note: note.trim() || null })
+      return null
+    } catch (error) {
+      return this.#refusal(error)
+    } finally {
+      delete this.busy[key]
+    }
+  }
+
+  nameOf(agent: string): string {
+    return this.colleagues.find(({ id }) => id === agent)?.name ?? words(agent)
+  }
+
   endChat = ({ contact }: Item) => this.#try(`${contact.id} end`, { type: 'chat_end', contact: contact.id })
   transferChat = ({ contact }: Item, to: { queue: string } | { agent: string }, note: string) =>
     this.#try(`${contact.id} transfer`, { type: 'chat_transfer', contact: contact.id, ...to, note: note.trim() || null })
@@ -190,6 +216,7 @@ export class Desk {
     switch (message.type) {
       case 'snapshot':
         clock.sync(message.server_time)
+        this.#watchThird(message.agent)
         this.#watchOffer(message.agent)
         this.live = message.live ?? {}
         this.#sit()
@@ -203,6 +230,9 @@ export class Desk {
         break
       case 'owner':
         this.#owned(message.owner)
+        break
+      case 'colleagues':
+        this.colleagues = message.agents
         break
       case 'chat_messages':
       case 'chat_standing':
@@ -298,6 +328,16 @@ export class Desk {
     }
   }
 
+  /** A consultation that ended without this agent's doing is said. */
+  #watchThird(view: AgentView): void {
+    for (const { contact, segment } of this.calls) {
+      const now = view.contacts.find(({ id }) => id === contact.id)
+      if (!this.owner || contact.third?.by !== segment.id || !now || now.third) continue
+      const text = thirdOver(contact.third, now.third_end, (agent) => this.nameOf(agent))
+      if (text) this.say('warn', text)
+    }
+  }
+
   /** Only the tab with the phone rings, and an offer rings once, however often the connection comes back. */
   #ringIfOffered(): void {
     const offer = this.offers.at(-1) ?? null
@@ -356,8 +396,12 @@ export class Desk {
   }
 
   #refusedNotice(error: unknown, said: Record<string, string> = REFUSED): void {
+    this.say('danger', this.#refusal(error, said))
+  }
+
+  #refusal(error: unknown, said: Record<string, string> = REFUSED): string {
     const known: Refused = refused(error)
-    this.say('danger', said[known.code] ?? known.problem.detail ?? 'That did not work. Please try again.')
+    return said[known.code] ?? known.problem.detail ?? 'That did not work. Please try again.'
   }
 }
 
@@ -376,5 +420,7 @@ const REFUSED: Record<string, string> = {
   bad_value: 'That choice is not offered any more. Reload the page to see the present ones.',
   not_owner: 'Your phone is in use in another window. Take it over here first.',
   not_allowed: 'Your account may not do this.',
+  phone_invalid: 'This is not a telephone number that exists. Please check it.',
+  phone_not_allowed: 'This kind of number is not called from here.',
   not_found: 'That contact is closed already.',
 }

@@ -9,6 +9,7 @@ export const SHORTCUTS = [
   { deed: 'mute', code: 'KeyM', keys: 'M', text: 'Mute or unmute' },
   { deed: 'hold', code: 'KeyH', keys: 'H', text: 'Hold or resume' },
   { deed: 'keypad', code: 'KeyK', keys: 'K', text: 'Show or hide the keypad' },
+  { deed: 'transfer', code: 'KeyT', keys: 'T', text: 'Transfer the call' },
   { deed: 'end', code: 'KeyE', keys: 'E', text: 'End the call' },
 ] as const
 

@@ -1,4 +1,4 @@
-import type { AgentView, Problem, Timestamp } from '../lib/api'
+import type { AgentView, Presence, Problem, Timestamp } from '../lib/api'
 import { Backoff } from '../lib/backoff'
 import { get, Refused, refused, toLogin } from '../lib/http'
 import type { ChatIncoming } from './chats.svelte'
@@ -18,7 +18,18 @@ export type Incoming =
   | { type: 'error'; ref: number | null; problem: Problem }
   | { type: 'revoked'; why: string } // the session ended; the socket closes with 4001
   | { type: 'owner'; owner: boolean; session: string | null }
+  | { type: 'colleagues'; agents: Colleague[] }
   | ChatIncoming
+
+/** An agent who is signed in. */
+export interface Colleague {
+  id: string
+  name: string
+  presence: Presence
+}
+
+/** Where a call goes on to, or who is asked. */
+export type CallTo = { to: 'queue'; queue: string } | { to: 'subject'; subject: string } | { to: 'agent'; agent: string } | { to: 'outside'; number: string }
 
 /** What this page asks for. `ref` (and `id`, for the phone) are added when it is sent. */
 export type Outgoing =
@@ -30,6 +41,9 @@ export type Outgoing =
   | { type: 'accept' | 'reject'; offer: string }
   | { type: 'hold' | 'mute'; contact: string; on: boolean }
   | { type: 'dtmf'; contact: string; digits: string }
+  | { type: 'call_transfer' | 'consult'; contact: string; to: CallTo; note: string | null }
+  | { type: 'consult_step'; contact: string; step: 'back' | 'join' | 'complete' }
+  | { type: 'colleagues' }
   | { type: 'hang_up'; contact: string }
   | { type: 'wrap_up'; segment: string; dispositions: string[]; note: string | null }
   | { type: 'wrap_up_more'; segment: string }

@@ -1,6 +1,7 @@
-import type { AgentView, Attempt, Contact, Presence, Reason, RequestedState, Segment } from '../lib/api'
+import type { AgentView, Attempt, Contact, Presence, Reason, RequestedState, Segment, Third, ThirdEnd } from '../lib/api'
 import { duration, words } from '../lib/format'
 import type { IconName } from '../lib/icons'
+import { RESULTS } from '../lib/results'
 
 /** Not Ready reasons the system itself sets, said so that an agent knows what to do. */
 const REASONS: Record<string, string> = {
@@ -45,6 +46,7 @@ export function nextWords(next: RequestedState | null): string | null {
 }
 
 export function whyYou(why: Reason): string {
+  if (why.why === 'asked_by') return `${words(why.agent)} asks for your help.`
   if (why.why === 'preferred') return 'You know this customer, or were asked for by name.'
   if (why.why === 'fewest_in_hand') return `You have the fewest contacts in hand (${why.in_hand}).`
   if (why.why !== 'longest_idle') return 'You are the agent for this contact.'
@@ -68,8 +70,32 @@ export const calledUs = ({ contact }: { contact: Contact }): boolean => contact.
 
 export const isChat = ({ contact }: { contact: Contact }): boolean => contact.channel === 'chat'
 
+/** The dialling for this engagement, or the call that was on the line already. */
 export const attemptOf = (contact: Contact, segment: Segment): Attempt | null =>
-  contact.attempts.findLast(({ segment: of, state }) => of === segment.id || (of === undefined && state.state === 'live')) ?? null
+  contact.attempts.findLast(({ segment: of, state }) => of === segment.id || state.state === 'live') ?? null
+
+/** The note of whoever passed the contact on, or asks. */
+export const noteFor = (contact: Contact, segment: Segment): string | null =>
+  contact.segments.findLast(({ id, handover }) => id !== segment.id && handover)?.handover ?? null
+
+/** How a consultation ended that this agent did not end; null: nothing to say. */
+export function thirdOver(third: Third, end: ThirdEnd | undefined, nameOf: (agent: string) => string): string | null {
+  const who = third.with.party === 'agent' ? nameOf(third.with.agent) : 'The number'
+  switch (end?.end) {
+    case 'declined':
+      return `${who} has declined. You are back with the customer.`
+    case 'no_answer':
+      return `${who} did not answer. You are back with the customer.`
+    case 'left':
+      return `${who} has hung up. You are back with the customer.`
+    case 'lost':
+      return `The connection to ${who} is lost. You are back with the customer.`
+    case 'failed':
+      return `${who} was not reached (${RESULTS[end.result].toLowerCase()}). You are back with the customer.`
+    default:
+      return null
+  }
+}
 
 /** Where the dialling stands, in words. */
 export function progress(attempt: Attempt | null): { text: string; icon: IconName } {

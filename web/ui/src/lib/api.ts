@@ -252,7 +252,29 @@ export interface Contact {
   closed_at: Timestamp | null
   /** Only of a chat. */
   chat?: { customer_away: Timestamp | null; ended: { by: 'customer' | 'agent' | 'gone' | 'idle' | 'nobody_free' | 'called_back' | 'called' } | null } | null
+  /** Who is brought in beside customer and agent, and how it ended with the last one who was. */
+  third?: Third
+  third_end?: ThirdEnd
 }
+
+/** A colleague or a number outside. */
+export interface Third {
+  with: { party: 'agent'; agent: string; segment: string } | { party: 'outside'; number: string }
+  stage:
+    | { stage: 'asked'; until: Timestamp }
+    | { stage: 'private'; since: Timestamp }
+    | { stage: 'joined'; since: Timestamp }
+    | { stage: 'alone'; since: Timestamp }
+  /** The engagement of the agent who asked; null: the house did. */
+  by: string | null
+  asked_at: Timestamp
+  ringing_at: Timestamp | null
+  answered_at: Timestamp | null
+}
+
+export type ThirdEnd =
+  | { end: 'withdrawn' | 'declined' | 'no_answer' | 'left' | 'lost' | 'customer_left' | 'took_over' | 'interrupted' }
+  | { end: 'failed'; result: AttemptResult }
 
 export type SegmentState =
   | { state: 'offered'; until: Timestamp }
@@ -278,6 +300,8 @@ export interface Segment {
   on_hold: boolean
   dispositions: string[]
   note: string | null
+  /** What the agent told whoever the contact was passed on to. */
+  handover?: string
 }
 
 export type AttemptResult =
@@ -324,6 +348,8 @@ export type Reason =
   | { why: 'attempt_failed'; result: AttemptResult; attempts: number }
   | { why: 'transferred'; from: string }
   | { why: 'escalated'; by: string }
+  | { why: 'not_reached' }
+  | { why: 'asked_by'; agent: string }
   | { why: 'interrupted' }
   | { why: 'offered_to'; agent: string }
   | { why: 'longest_idle'; idle: Millis; considered: number }
@@ -481,7 +507,7 @@ export interface RecordedCall {
 
 export interface RecordedLeg {
   recording: string
-  party: 'customer' | 'agent'
+  party: 'customer' | 'agent' | 'outside'
   agent: string | null
   offset_ms: Millis
   duration_ms: Millis

@@ -53,6 +53,10 @@ export function reason(why: Reason, told: Told): string {
       return `${name(why.from)} passed it on; place kept`
     case 'escalated':
       return `${name(why.by)} calls the customer of the chat`
+    case 'not_reached':
+      return 'whom it was passed on to was not reached; place kept'
+    case 'asked_by':
+      return `${name(why.agent)} asked for help`
     case 'interrupted':
       return 'the last call was cut by a restart; place kept'
     case 'offered_to':

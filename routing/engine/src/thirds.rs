@@ -1,0 +1,85 @@
+//! Numbers outside that agents bring in, and conferences.
+
+use ringback_media::{RoomKey, Voice};
+use ringback_routing::{
+    contact::AttemptResult,
+    ids::{ContactId, LegId, TrunkId},
+};
+use ringback_signaling::UserToUser;
+
+use crate::{
+    gate::Verdict,
+    hands::{Hands, Outgoing},
+    legs::{DialogStage, LegKind},
+};
+
+impl Hands {
+    /// Through the gate like every call, over a channel of its own, with the context beside it.
+    pub(crate) async fn place_third(&self, call: Outgoing, trunks: &[TrunkId], context: &str) {
+        let leg = call.leg;
+        match self.judged(call.contact, Some(&call.number), None).await {
+            Verdict::Pass => {}
+            Verdict::NotNow => return self.place_failed(leg, AttemptResult::Failed).await,
+            Verdict::Never => return self.place_failed(leg, AttemptResult::NotAllowed).await,
+        }
+        let lent = self.plant.books.channels().lend(leg, trunks);
+        let trunk = match lent {
+            Ok(trunk) => trunk,
+            Err(why) => {
+                tracing::info!(%leg, ?why, "no channel for a number outside");
+                return self.place_failed(leg, AttemptResult::Unreachable).await;
+            }
+        };
+        let kind = LegKind::Outside { dialog: DialogStage::Calling, trunk: trunk.clone() };
+        if !self.dial(call, trunk, kind, user_to_user(context)).await {
+            self.plant.books.channels().depart(leg);
+        }
+    }
+
+    pub(crate) fn confer(&self, contact: ContactId, legs: &[LegId]) {
+        for key in self.unlinked(legs) {
+            self.plant.media.join(RoomKey(contact.0), key, Voice::Everyone);
+        }
+        self.plant.metrics.bridges.add(1);
+    }
+
+    pub(crate) fn disperse(&self, legs: &[LegId]) {
+        for key in self.unlinked(legs) {
+            self.plant.media.leave(key);
+        }
+    }
+
+    /// The media of these legs, which are bridged with nobody from here on.
+    fn unlinked(&self, legs: &[LegId]) -> Vec<ringback_media::LegKey> {
+        let mut book = self.plant.books.legs();
+        let known = legs.iter().filter_map(|leg| {
+            let leg = book.get_mut(*leg)?;
+            leg.bridged = None;
+            Some(leg.media)
+        });
+        known.collect()
+    }
+}
+
+/// The header that carries the context (RFC 7433), cut to what it holds.
+fn user_to_user(context: &str) -> Vec<(String, String)> {
+    const ROOM: usize = 128;
+    let end = (0..=context.len().min(ROOM)).rev().find(|end| context.is_char_boundary(*end)).unwrap_or(0);
+    let carried = UserToUser::new(&context.as_bytes()[..end]).ok();
+    carried.map(|carried| (UserToUser::HEADER.to_owned(), carried.value())).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_is_carried_as_far_as_there_is_room() {
+        let [(name, value)] = &user_to_user("ct_1;subject=benefits")[..] else { panic!("one header") };
+        assert_eq!(name, "User-to-User");
+        assert_eq!(UserToUser::parse(value).unwrap().data, b"ct_1;subject=benefits");
+        let long = "é".repeat(100);
+        let [(_, value)] = &user_to_user(&long)[..] else { panic!("one header") };
+        assert_eq!(UserToUser::parse(value).unwrap().data, "é".repeat(64).as_bytes());
+    }
+}
