@@ -58,6 +58,19 @@ test('keys by SIP INFO: another language first, then the subject', async () => {
   await ended();
 });
 
+test('a key told of by telephone event and by SIP INFO counts once', async () => {
+  await call((port) => calls.pressesByInfo(port, '1', { after: 2600 }));
+  await hears(MENU_TONE, 'the menu');
+  ear.press('1');
+  const { id } = await waiting('calfresh');
+  // Counted twice, the second would have made a callback of the call.
+  await hears(OFFER_TONE, 'the offer of a callback');
+  const one = await waiting('calfresh');
+  assert.deepEqual([one.id, one.channel], [id, 'call']);
+  await cancel(one);
+  await ended();
+});
+
 test('who presses nothing comes into the number’s own line', async () => {
   await call((port) => calls.stays(port));
   await cancel(await waiting('calfresh'));

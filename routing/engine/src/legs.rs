@@ -6,6 +6,8 @@ use ringback_media::LegKey;
 use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId, TrunkId};
 use ringback_signaling::CallRequest;
 
+use crate::digits::{Digits, Way};
+
 /// One leg as long as it lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Leg {
@@ -109,6 +111,7 @@ pub(crate) struct LegBook {
     /// What was asked of the SIP endpoint for legs that have not rung yet: another trunk may have to be asked the same.
     unheard: HashMap<LegId, Unheard>,
     arriving: HashMap<LegId, Arriving>,
+    digits: Digits,
     next_token: u64,
 }
 
@@ -128,7 +131,14 @@ impl LegBook {
     pub fn remove(&mut self, id: LegId) -> Option<Leg> {
         self.tells.retain(|_, told| told.leg != id);
         self.unheard.remove(&id);
+        self.digits.forget(id);
         self.legs.remove(&id)
+    }
+
+    /// A key was pressed on a leg; whose it is, if the leg is known and the key has not been told of already.
+    pub fn pressed(&mut self, id: LegId, digit: char, way: Way) -> Option<TenantId> {
+        let tenant = self.legs.get(&id).map(|leg| leg.tenant.clone())?;
+        self.digits.is_new(id, digit, way, Instant::now()).then_some(tenant)
     }
 
     /// Bounded by the trunks' channels.

@@ -14,6 +14,7 @@ mod clock;
 mod config;
 mod desks;
 mod dialogs;
+mod digits;
 mod drain;
 mod error;
 mod face;

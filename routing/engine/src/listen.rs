@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::{
     alarms::Alarm,
     arrivals::{self, Ringing},
+    digits::Way,
     legs::{DialogStage, Leg, LegKind},
     plant::Plant,
     recordings, reroute,
@@ -43,7 +44,7 @@ pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<Sign
             SignalingEvent::Ended { key, .. } => ended(&plant, key).await,
             SignalingEvent::RemoteSdp { key, sdp } => remote_sdp(&plant, key, sdp).await,
             SignalingEvent::RemoteAnswer { key, sdp } => plant.media.apply_answer(LegKey(key.0), sdp),
-            SignalingEvent::Dtmf { key, digit } => dtmf(&plant, LegKey(key.0), digit).await,
+            SignalingEvent::Dtmf { key, digit } => dtmf(&plant, LegKey(key.0), digit, Way::Signalling).await,
             SignalingEvent::Trunk(state) => {
                 plant.books.channels().set_up(&TrunkId::new(&state.id), state.up);
                 let states = plant.signaling.trunk_states();
@@ -208,9 +209,9 @@ async fn remote_sdp(plant: &Plant, key: CallKey, sdp: String) {
     }
 }
 
-async fn dtmf(plant: &Plant, key: LegKey, digit: char) {
+async fn dtmf(plant: &Plant, key: LegKey, digit: char, way: Way) {
     let leg = LegId(key.0);
-    let tenant = plant.books.legs().get(leg).map(|leg| leg.tenant.clone());
+    let tenant = plant.books.legs().pressed(leg, digit, way);
     if let Some(tenant) = tenant {
         plant.tell(&tenant, Event::DtmfReceived { leg, digit }).await;
     }
@@ -223,7 +224,7 @@ pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
             MediaEvent::Disconnected { leg, .. } => phone_connected(&plant, leg, false).await,
             MediaEvent::Failed { leg, why } => media_failed(&plant, leg, &why.to_string()).await,
             MediaEvent::Silent { leg } => media_failed(&plant, leg, "no audio arrives").await,
-            MediaEvent::Dtmf { leg, digit } => dtmf(&plant, leg, digit).await,
+            MediaEvent::Dtmf { leg, digit } => dtmf(&plant, leg, digit, Way::Sound).await,
             MediaEvent::PromptFinished { token, .. } => {
                 let waiting = plant.books.legs().prompt_ended(token);
                 if let Some(told) = waiting {
