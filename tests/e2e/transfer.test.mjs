@@ -78,6 +78,18 @@ async function officeAnswers() {
   return invite;
 }
 
+/** The page wide and light, then narrow and dark. */
+async function shots(desk, name) {
+  await shot(desk.page, name);
+  if (!process.env.RINGBACK_SHOTS) return;
+  const wide = desk.page.viewportSize();
+  await desk.page.setViewportSize({ width: 360, height: 740 });
+  await desk.page.emulateMedia({ colorScheme: 'dark' });
+  await shot(desk.page, `${name}-narrow-dark`);
+  await desk.page.emulateMedia({ colorScheme: 'light' });
+  await desk.page.setViewportSize(wide);
+}
+
 const dialog = (desk) => desk.page.getByRole('dialog', { name: 'Transfer this call' });
 
 async function transfer(desk, way, choose, button) {
@@ -133,7 +145,10 @@ test('to another queue: music, the next agent with the note, both legs recorded'
 
 test('a colleague is asked alone, then takes the call', async () => {
   await talking();
-  await transfer(maria, 'Colleague', toJon, 'Ask first');
+  await maria.button('Transfer').click();
+  await toJon(dialog(maria));
+  await shots(maria, 'transfer-colleagues');
+  await dialog(maria).getByRole('button', { name: 'Ask first' }).click();
   await jon.offered();
   await jon.page.getByText('asks about a call').first().waitFor();
   ear.forget();
@@ -146,8 +161,8 @@ test('a colleague is asked alone, then takes the call', async () => {
   ear.forget();
   await music(ear);
   assert.ok(ear.hears(maria.tone) < SILENT && ear.hears(JON_TONE) < SILENT, 'nor hears it');
-  await shot(maria.page, 'consult-private');
-  await shot(jon.page, 'consult-helping');
+  await shots(maria, 'consult-private');
+  await shots(jon, 'consult-helping');
   await maria.button('Complete transfer').click();
   await stage.bothHear(jon, ear);
   await stage.agentIs('maria', 'wrap_up');
@@ -275,7 +290,7 @@ test('emergency numbers and nonsense are refused with what to do', async () => {
   for (const [number, words] of [['911', 'dial the emergency number from another telephone'], ['12', 'emergency'], ['', 'Enter the number'], ['+999 12345', 'not a telephone number']]) {
     await transfer(maria, 'Number', toOffice(number), 'Ask first');
     await dialog(maria).getByRole('alert').getByText(words).waitFor();
-    if (number === '911') await shot(maria.page, 'transfer-emergency');
+    if (number === '911') await shots(maria, 'transfer-emergency');
     await dialog(maria).getByRole('button', { name: 'Keep the call' }).click();
   }
   await stage.bothHear(maria, ear);

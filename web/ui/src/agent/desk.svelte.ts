@@ -334,7 +334,7 @@ export class Desk {
       const now = view.contacts.find(({ id }) => id === contact.id)
       if (!this.owner || contact.third?.by !== segment.id || !now || now.third) continue
       const text = thirdOver(contact.third, now.third_end, (agent) => this.nameOf(agent))
-      if (text) this.say('warn', text)
+      if (text) this.say('info', text)
     }
   }
 
