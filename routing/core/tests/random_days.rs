@@ -179,10 +179,48 @@ impl Day {
     }
 
     fn talking(&mut self) -> (ContactId, AgentId) {
+        let talks = self.talks();
+        if self.roll(3) > 0
+            && let Some(found) = self.pick(&talks)
+        {
+            return found;
+        }
         let contacts = self.world.core.contacts();
         let open = contacts.filter_map(|contact| Some((contact.id, contact.open_segment()?.agent.clone())));
         let open: Vec<_> = open.collect();
         self.pick(&open).unwrap_or((ContactId(5), "ben".into()))
+    }
+
+    /// Calls in conversation, with their agents.
+    fn talks(&self) -> Vec<(ContactId, AgentId)> {
+        let calls = self.world.core.contacts().filter(|contact| contact.channel != Channel::Chat);
+        calls.filter_map(|contact| Some((contact.id, contact.talking_segment()?.agent.clone()))).collect()
+    }
+
+    /// What agents do with a call they have: pass it on, bring somebody in, go on with that.
+    fn call_control_event(&mut self, contact: ContactId, agent: AgentId) -> Event {
+        use ConsultationStep::*;
+        let step = [Back, Join, Join, Complete][self.roll(4) as usize];
+        match self.roll(6) {
+            0 => {
+                let to = match self.roll(3) {
+                    0 => TransferTarget::Agent { agent: self.agent() },
+                    1 => TransferTarget::Subject { subject: "benefits".into() },
+                    _ => TransferTarget::Queue { queue: self.pick(&["general".into(), "claims".into()]).unwrap() },
+                };
+                let note = (self.roll(2) == 0).then(|| "knows the case".to_owned());
+                Event::CallTransferRequested { agent, contact, to, note }
+            }
+            1 | 2 => {
+                let number = "+19165550300".to_owned();
+                let with = match self.roll(3) {
+                    0 => Consulted::Outside { number, at_once: self.roll(2) == 0 },
+                    _ => Consulted::Agent { agent: self.agent() },
+                };
+                Event::ConsultationRequested { agent, contact, with, note: None }
+            }
+            _ => Event::ConsultationStepped { agent, contact, step },
+        }
     }
 
     fn customers_event(&mut self) -> Event {
@@ -284,27 +322,7 @@ impl Day {
         let (contact, agent) = self.talking();
         let (segment, owner) = self.segment();
         match self.roll(14) {
-            8 | 9 => {
-                let to = match self.roll(3) {
-                    0 => TransferTarget::Agent { agent: self.agent() },
-                    1 => TransferTarget::Subject { subject: "benefits".into() },
-                    _ => TransferTarget::Queue { queue: self.pick(&["general".into(), "claims".into()]).unwrap() },
-                };
-                let note = (self.roll(2) == 0).then(|| "knows the case".to_owned());
-                Event::CallTransferRequested { agent, contact, to, note }
-            }
-            10 | 11 => {
-                let number = "+19165550300".to_owned();
-                let with = match self.roll(3) {
-                    0 => Consulted::Outside { number, at_once: self.roll(2) == 0 },
-                    _ => Consulted::Agent { agent: self.agent() },
-                };
-                Event::ConsultationRequested { agent, contact, with, note: None }
-            }
-            12 | 13 => {
-                use ConsultationStep::*;
-                Event::ConsultationStepped { agent, contact, step: [Back, Join, Complete][self.roll(3) as usize] }
-            }
+            8..=13 => self.call_control_event(contact, agent),
             0 | 1 => Event::HoldRequested { agent, contact, hold: self.roll(2) == 0 },
             2 => Event::HangUpRequested { agent, contact },
             3 => Event::WrapUpExtended { agent: owner, segment, by: secs(self.roll(40) as i64 - 5) },
@@ -521,8 +539,17 @@ impl Day {
                 self.take(Event::ChatEnded { contact, by: ChatEnd::Customer });
             }
         }
+        for (contact, agent) in self.talks() {
+            if self.roll(2) == 0 {
+                let event = self.call_control_event(contact, agent);
+                self.take(event);
+            }
+        }
         for leg in self.engine.thirds.clone().into_keys() {
             self.take(Event::LegAnswered { leg });
+            if self.roll(3) == 0 {
+                self.take(Event::LegEnded { leg });
+            }
         }
         for leg in self.engine.legs.clone().into_keys() {
             self.take(Event::LegAnswered { leg });
