@@ -33,7 +33,7 @@ const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRol
 const SECTIONS = [
   'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'People', 'Queues', 'Subjects', 'Languages as skills',
   'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Chats',
-  'Offers to agents', 'Changes',
+  'Offers to agents', 'As one file', 'Changes',
 ];
 
 test('from the board to the settings; every section is accessible and fits a narrow window', async () => {
@@ -238,6 +238,32 @@ test('an agent is added with a temporary password, chooses an own one, and is ou
   await page.getByRole('status').filter({ hasText: 'switched off and signed out' }).waitFor();
   await desk.waitForURL(/\/login/, { timeout: 5000 });
   assert.ok(!(await stage.board()).agents.some(({ id }) => id === 'nora'));
+});
+
+test('holidays of a calendar come in; the settings leave as a file and come back from it', async () => {
+  await go('Holidays');
+  const year = new Date().getUTCFullYear() + 1;
+  const event = (...lines) => ['BEGIN:VEVENT', ...lines, 'END:VEVENT'];
+  const calendar = ['BEGIN:VCALENDAR', ...event(`DTSTART;VALUE=DATE:${year}1126`, 'SUMMARY:Thanksgiving'), ...event(`DTSTART:${year}0105T090000`, 'SUMMARY:Meeting'), 'END:VCALENDAR'];
+  await page.getByLabel('Add those of a calendar').setInputFiles({ name: 'holidays.ics', mimeType: 'text/calendar', buffer: Buffer.from(calendar.join('\r\n')) });
+  await page.getByRole('status').filter({ hasText: '1 day was added. 1 entry is no whole day' }).waitFor();
+  await shot(page, 'admin-calendar');
+  await save().click();
+  await saved();
+  await go('As one file');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download the settings' }).click()]);
+  const text = readFileSync(await download.path(), 'utf8');
+  assert.ok(JSON.parse(text).settings.holidays.some(({ name }) => name === 'Thanksgiving'));
+  await page.getByLabel('Settings file').setInputFiles({ name: 'x.json', mimeType: 'application/json', buffer: Buffer.from('{"settings":{}}') });
+  await page.getByRole('alert').filter({ hasText: 'holds no settings' }).waitFor();
+  const other = text.replace('"Thanksgiving"', '"Harvest day"');
+  await page.getByLabel('Settings file').setInputFiles({ name: 'x.json', mimeType: 'application/json', buffer: Buffer.from(other) });
+  await page.getByText('There are changes that are not saved.').waitFor();
+  assert.deepEqual(await findings(page), []);
+  await save().click();
+  await saved();
+  await go('Changes');
+  await page.getByText(`Holidays: ${year}-11-26: Thanksgiving, closed → Harvest day, closed`).waitFor();
 });
 
 test('power lost in the middle of changes: each is there as a whole or not at all', async () => {
