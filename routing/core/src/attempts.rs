@@ -97,6 +97,10 @@ impl Core {
             return Ok(Receipt::Done);
         }
         let Some(id) = self.customer_leg(leg) else {
+            if self.legs.contains_key(&leg) {
+                // An agent's own: nothing of it rings.
+                return Err(Rejection::WrongState);
+            }
             // Answered while being cancelled: nobody is left to talk to.
             self.deed(now, Deed::ReleaseLeg { leg });
             return Ok(Receipt::Done);
