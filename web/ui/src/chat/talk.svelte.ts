@@ -103,6 +103,8 @@ export class Talk {
 
   say(body: string): void {
     this.outbox = [...this.outbox, { client_id: crypto.randomUUID(), body }]
+    // The next message is a new sign of typing, however soon it is begun.
+    this.#told = 0
     this.#keep()
     this.#flush()
   }
