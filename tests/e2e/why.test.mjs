@@ -1,5 +1,4 @@
-// Why somebody waits, as the supervisor reads it; the next step of a ladder; a customer who is dialled before anybody is asked; and what
-// those in line read when the office closes for good.
+// Why somebody waits, as the supervisor reads it; the next step of a ladder; a customer who is dialled before anybody is asked.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
@@ -9,12 +8,10 @@ import { Stage, shot } from './stage.mjs';
 let stage;
 let number = 600;
 const fresh = () => `(916) 555-0${(number += 1)}`;
-const visit = async (path) => (await stage.person()).page(`${stage.server.url}${path}`);
 
 before(async () => {
   stage = await Stage.set({
     callback: { entry_mode: 'callback_customer_first' },
-    closing: { closure: 'tell' },
     ladder: [{ skills: { snap: 5 }, seconds: 45 }, { skills: {} }],
     staff: [
       { id: 'maria', role: 'agent', name: 'Maria Vega', skills: 'none' },
@@ -67,21 +64,4 @@ test('why somebody waits; then the next step opens, and the customer is dialled 
   await maria.finish();
   await jon.person.close();
   await maria.person.close();
-});
-
-test('closed for good, who waits is told that nobody will call', async () => {
-  const { status_token } = await stage.server.ask(fresh());
-  const page = await visit(`/t/sacramento/status/${status_token}`);
-  const spanish = await visit(`/t/sacramento/status/${status_token}?lang=es`);
-  const supervisor = await (await stage.person()).signIn(stage.server, 'sam', '/supervisor');
-  await supervisor.getByRole('button', { name: 'Close now …' }).click();
-  await supervisor.getByLabel('Message to customers').fill('A pipe burst.');
-  await shot(supervisor, 'closure-tell-preview');
-  await supervisor.getByRole('button', { name: 'Close now', exact: true }).click();
-  await page.getByRole('heading', { name: 'We will not call you' }).waitFor();
-  await page.getByText('A pipe burst.').waitFor();
-  await spanish.getByRole('heading', { name: 'No le llamaremos' }).waitFor();
-  assert.equal(await page.getByText('We could not reach you').count(), 0, 'nobody tried');
-  await shot(page, 'status-told');
-  assert.deepEqual(await findings(page), []);
 });
