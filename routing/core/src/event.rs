@@ -232,6 +232,10 @@ impl Event {
             Self::AgentConfigured { agent } => Some(&agent.id),
             Self::AgentRemoved { agent }
             | Self::ChatTransferRequested { agent, .. }
+            | Self::ChatCallRequested { agent, .. }
+            | Self::CallTransferRequested { agent, .. }
+            | Self::ConsultationRequested { agent, .. }
+            | Self::ConsultationStepped { agent, .. }
             | Self::AgentConnected { agent, .. }
             | Self::AgentDisconnected { agent, .. }
             | Self::AgentStateRequested { agent, .. }
