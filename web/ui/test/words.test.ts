@@ -31,7 +31,7 @@ test('why still waiting, from the record', () => {
     ({ why, state, position: 2 }) as WaitingContact
   assert.equal(whyWaiting(contact({ why: 'offered_to', agent: 'm' }), told), 'offered to Maria Ruiz')
   assert.equal(whyWaiting(contact({ why: 'no_agent_ready', signed_in: 0 }), told), 'no agent is signed in')
-  assert.equal(whyWaiting(contact({ why: 'no_agent_ready', signed_in: 1 }), told), 'no agent is available; 1 is signed in')
+  assert.equal(whyWaiting(contact({ why: 'no_agent_ready', signed_in: 1 }), told), 'nobody who may take it is free; 1 is signed in')
   assert.equal(
     whyWaiting(contact({ why: 'attempt_failed', result: 'busy', attempts: 1 }, { state: 'scheduled', due: 94_000 }), told),
     '1 call made, last one: busy; due in 1:34',
