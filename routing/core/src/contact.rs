@@ -374,6 +374,30 @@ impl Contact {
     }
 }
 
+impl Contact {
+    /// Takes out everything that says who the customer was, what was said of them in notes, and the link of their page. Of a
+    /// closed contact, times, agents and results stay for reports.
+    pub fn forget_customer(&mut self) {
+        self.customer = Arc::new(Customer {
+            name: String::new(),
+            number: String::new(),
+            number_key: String::new(),
+            customer_id: None,
+            verified: self.customer.verified,
+            number_proven: false,
+            language: self.customer.language.clone(),
+            page: None,
+            context: BTreeMap::new(),
+        });
+        self.status_token_digest = None;
+        self.third = None;
+        for segment in &mut self.segments {
+            segment.note = None;
+            segment.handover = None;
+        }
+    }
+}
+
 impl Segment {
     pub fn is_done(&self) -> bool {
         matches!(self.state, SegmentState::Done { .. })

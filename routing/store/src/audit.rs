@@ -11,7 +11,7 @@ use crate::{
     error::StoreError,
     page_size,
     settings::scope_of,
-    sql::{Row, sql},
+    sql::{Conn, Row, sql},
 };
 
 /// One deed to keep. `target` and `detail` name ids, never what people said or dialled.
@@ -75,44 +75,7 @@ impl Store {
     /// Appends to the tenant's chain (None: the operators' own) and returns the row's number.
     pub async fn audit(&self, tenant: Option<&TenantId>, entry: AuditEntry) -> Result<u64, StoreError> {
         let chain = scope_of(tenant);
-        self.write(move |conn| {
-            Box::pin(async move {
-                // The head's row is locked until the commit: two nodes cannot both append the same number.
-                sql("INSERT INTO audit_heads (chain, seq, hash) VALUES ($1, 0, '') ON CONFLICT (chain) DO NOTHING")
-                    .text(&chain)
-                    .run(&mut *conn)
-                    .await?;
-                let head = sql("UPDATE audit_heads SET seq = seq + 1 WHERE chain = $1 RETURNING seq, hash")
-                    .text(&chain)
-                    .first(&mut *conn)
-                    .await?
-                    .ok_or(StoreError::NotFound("audit head"))?;
-                let seq = head.int("seq")?;
-                let detail = entry.detail.to_string();
-                let detail_digest = digest::hex_of(&[detail.as_bytes()]);
-                let hash = link(&head.text("hash")?, &chain, seq, &entry, &detail_digest);
-                sql("INSERT INTO audit (chain, seq, at, who, what, target, detail, detail_digest, hash)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-                .text(&chain)
-                .int(seq)
-                .int(entry.at.as_millis())
-                .text(&entry.who)
-                .text(&entry.what)
-                .text(&entry.target)
-                .text(&detail)
-                .text(&detail_digest)
-                .text(&hash)
-                .run(&mut *conn)
-                .await?;
-                sql("UPDATE audit_heads SET hash = $2 WHERE chain = $1")
-                    .text(&chain)
-                    .text(&hash)
-                    .run(&mut *conn)
-                    .await?;
-                Ok(seq.unsigned_abs())
-            })
-        })
-        .await
+        self.write(move |conn| Box::pin(async move { append(conn, &chain, &entry).await })).await
     }
 
     /// The rows that match, newest first.
@@ -220,6 +183,39 @@ impl Store {
             None => false,
         })
     }
+}
+
+/// Appends to a chain within a write, so that a deed and its row are kept together or not at all.
+pub(crate) async fn append(conn: &mut Conn, chain: &str, entry: &AuditEntry) -> Result<u64, StoreError> {
+    // The head's row is locked until the commit: two nodes cannot both append the same number.
+    sql("INSERT INTO audit_heads (chain, seq, hash) VALUES ($1, 0, '') ON CONFLICT (chain) DO NOTHING")
+        .text(chain)
+        .run(&mut *conn)
+        .await?;
+    let head = sql("UPDATE audit_heads SET seq = seq + 1 WHERE chain = $1 RETURNING seq, hash")
+        .text(chain)
+        .first(&mut *conn)
+        .await?
+        .ok_or(StoreError::NotFound("audit head"))?;
+    let seq = head.int("seq")?;
+    let detail = entry.detail.to_string();
+    let detail_digest = digest::hex_of(&[detail.as_bytes()]);
+    let hash = link(&head.text("hash")?, chain, seq, entry, &detail_digest);
+    sql("INSERT INTO audit (chain, seq, at, who, what, target, detail, detail_digest, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+    .text(chain)
+    .int(seq)
+    .int(entry.at.as_millis())
+    .text(&entry.who)
+    .text(&entry.what)
+    .text(&entry.target)
+    .text(&detail)
+    .text(&detail_digest)
+    .text(&hash)
+    .run(&mut *conn)
+    .await?;
+    sql("UPDATE audit_heads SET hash = $2 WHERE chain = $1").text(chain).text(&hash).run(&mut *conn).await?;
+    Ok(seq.unsigned_abs())
 }
 
 fn broken(seq: i64) -> AuditVerdict {

@@ -7,6 +7,7 @@ mod evidence;
 mod gate;
 mod leases_of_numbers;
 mod load;
+mod retention;
 mod schema;
 mod staff;
 mod support;
