@@ -62,11 +62,15 @@ impl DirShelf {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
-        for path in [path.with_extension("json"), path] {
+        for path in [path.with_extension("json"), path.clone()] {
             match std::fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
+        }
+        // The contact's folder goes with its last recording; one that is not empty refuses.
+        if let Some(folder) = path.parent().filter(|folder| **folder != self.root) {
+            let _ = std::fs::remove_dir(folder);
         }
         Ok(())
     }

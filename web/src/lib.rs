@@ -25,6 +25,7 @@ pub mod prompts;
 pub mod qr;
 pub mod rate;
 mod reception;
+pub mod retention;
 pub mod run;
 pub mod server;
 pub mod settings;

@@ -15,6 +15,7 @@ use crate::{
     demo::portal::DemoPortal,
     gate,
     http::routes,
+    retention,
     server::{Listening, bind},
     start::{self, RunError},
     state::{self, App, Judges, Outside},
@@ -73,6 +74,7 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
         }
     }
     tokio::spawn(gate::keep_audited(app.clone()));
+    tokio::spawn(retention::keep(app.clone()));
     tokio::spawn(forget_expired(app));
     Ok(running)
 }

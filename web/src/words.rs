@@ -400,6 +400,14 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "held_already",
+        ["On hold already", "Ya está retenido"],
+        [
+            "These records are on legal hold. Lift that hold first if the reason is another one.",
+            "Estos registros están retenidos. Levante antes esa retención si el motivo es otro.",
+        ],
+    ),
+    (
         "password_change_needed",
         ["Choose your own password first", "Elija primero su propia contraseña"],
         [

@@ -123,6 +123,15 @@ impl Engine {
         .await
     }
 
+    /// Takes the file of a recording, and what stands beside it, from the disk; one that is gone is no error.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the path is none of a recording.
+    pub async fn remove_recording_file(&self, path: String) -> Result<(), RecordingError> {
+        let root = self.plant.recordings_root.clone();
+        blocking(move || Ok(DirShelf::open(root)?.remove(&path)?)).await
+    }
+
     async fn playable(&self, tenant: &TenantId, contact: ContactId) -> Result<Vec<RecordingRow>, RecordingError> {
         let rows = self.plant.store.recordings_of(tenant, contact).await.map_err(|_| RecordingError::Store)?;
         if rows.is_empty() {

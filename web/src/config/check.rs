@@ -240,6 +240,9 @@ impl Check<'_> {
         if dialling.spend_per_day > 0.0 && dialling.cost_per_minute == 0.0 {
             self.says(id_span.clone(), "dialling.spend_per_day needs dialling.cost_per_minute");
         }
+        if let Some(field) = table.retention.fault() {
+            self.says(table.id.span(), format!("retention.{field} is 1 to 36500"));
+        }
         let keys = table.portal_key.iter().flat_map(|key| self.portal_key(key)).collect();
         let core = self.core(table, trunks, limits);
         let face = Face {
@@ -263,6 +266,7 @@ impl Check<'_> {
             can_reject: table.policy.can_reject,
             chat: self.chat_face(table),
             lending: self.lending(table),
+            retention: table.retention,
         };
         Tenant { core, face }
     }

@@ -345,6 +345,9 @@ pub struct LimitsTable {
     pub targets: usize,
     /// Agents answered for when somebody asks why a contact waits.
     pub why_agents: usize,
+    /// How often records are looked for whose time is over, and how many contacts go in one transaction.
+    pub retention_seconds: u32,
+    pub retention_contacts: u32,
 }
 
 impl Default for LimitsTable {
@@ -387,6 +390,8 @@ impl Default for LimitsTable {
             agents: 2_000,
             targets: 3,
             why_agents: 200,
+            retention_seconds: 600,
+            retention_contacts: 100,
         }
     }
 }

@@ -94,6 +94,7 @@ pub struct Face {
     pub can_reject: bool,
     pub chat: ChatFace,
     pub lending: Lending,
+    pub retention: tenant::Retention,
 }
 
 /// Numbers lent to visitors who want to call.

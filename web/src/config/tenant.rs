@@ -11,6 +11,7 @@ use ringback_routing::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
+use utoipa::ToSchema;
 
 use super::{
     file::Secret,
@@ -76,6 +77,8 @@ pub struct TenantTable {
     pub faq: Vec<FaqTable>,
     #[serde(default)]
     pub dialling: DiallingTable,
+    #[serde(default)]
+    pub retention: Retention,
     #[serde(default)]
     pub policy: PolicyTable,
     #[serde(default = "reason_codes")]
@@ -245,6 +248,34 @@ pub struct DiallingTable {
 impl Default for DiallingTable {
     fn default() -> Self {
         Self { calls_per_day: 10_000, minutes_per_day: 60_000, cost_per_minute: 0.0, spend_per_day: 0.0 }
+    }
+}
+
+/// How many days after a contact was closed its records are removed; none: they stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// The sound.
+    pub recordings_days: Option<u32>,
+    /// What was written in chats.
+    pub transcripts_days: Option<u32>,
+    /// Name, number, what the portal told, agents' notes, and the journal of those days.
+    pub personal_days: Option<u32>,
+}
+
+impl Retention {
+    /// A century: more is no limit.
+    const MOST_DAYS: u32 = 36_500;
+
+    /// The field that cannot be kept.
+    pub fn fault(&self) -> Option<&'static str> {
+        let days = [
+            ("recordings_days", self.recordings_days),
+            ("transcripts_days", self.transcripts_days),
+            ("personal_days", self.personal_days),
+        ];
+        let odd = |days: Option<u32>| days.is_some_and(|days| !(1..=Self::MOST_DAYS).contains(&days));
+        days.into_iter().find(|(_, days)| odd(*days)).map(|(name, _)| name)
     }
 }
 

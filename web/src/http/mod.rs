@@ -18,6 +18,7 @@ pub mod factor;
 pub mod gate;
 pub mod guard;
 pub mod history;
+pub mod holds;
 pub mod keys;
 pub mod ladder;
 pub mod login;

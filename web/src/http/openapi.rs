@@ -12,7 +12,7 @@ use utoipa::{
 use super::{
     audit, availability, body, callbacks, chat, closure, colleagues, contacts, counties, factor, gate,
     guard::Access,
-    history, keys, ladder, login, numbers, operations, people, playback, recordings,
+    history, holds, keys, ladder, login, numbers, operations, people, playback, recordings,
     routes::{Route, table},
     schema, settings, sso, status,
 };
@@ -147,6 +147,8 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<colleagues::ColleagueList>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
     add::<ladder::LadderAnswer>(&mut found);
+    add::<holds::HoldList>(&mut found);
+    add::<holds::HoldAsk>(&mut found);
     add::<settings::SettingsAnswer>(&mut found);
     add::<settings::SettingsChange>(&mut found);
     add::<settings::SettingsBack>(&mut found);

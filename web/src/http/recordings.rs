@@ -19,6 +19,7 @@ use super::{
     body::QueryOf,
     error::ApiError,
     guard::Caller,
+    holds::HoldItem,
     schema,
 };
 use crate::{
@@ -74,6 +75,8 @@ pub struct RecordedCall {
     pub outcome: Option<Outcome>,
     pub dispositions: Vec<String>,
     pub legs: Vec<RecordedLeg>,
+    /// The records stay whatever their age.
+    pub held: Option<HoldItem>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,7 +110,10 @@ pub async fn search(
     audit(&app, &caller, "recordings_searched", tenant, detail).await?;
     let page = app.store.search_recordings(tenant, &search).await?;
     let names = names(&app, tenant).await?;
-    let items = page.items.into_iter().map(|found| item(&face, &names, found)).collect();
+    let contacts: Vec<_> = page.items.iter().map(|found| found.contact.id).collect();
+    let holds = app.store.legal_holds_on(tenant, &contacts).await?;
+    let held = |contact| holds.iter().find(|hold| hold.contact == contact).map(|hold| HoldItem::of(hold, &names));
+    let items = page.items.into_iter().map(|found| item(&face, &names, held(found.contact.id), found)).collect();
     Ok(Json(RecordingList { items, next: page.next }))
 }
 
@@ -139,12 +145,12 @@ fn asked(app: &App, face: &Face, query: &RecordingQuery) -> Result<RecordingSear
 }
 
 /// Names of the tenant's people by id.
-async fn names(app: &App, tenant: &TenantId) -> Result<HashMap<AgentId, String>, ApiError> {
+pub(super) async fn names(app: &App, tenant: &TenantId) -> Result<HashMap<AgentId, String>, ApiError> {
     let users = app.store.users(Some(tenant)).await?;
     Ok(users.into_iter().map(|user| (user.id, user.name)).collect())
 }
 
-fn item(face: &Face, names: &HashMap<AgentId, String>, found: RecordedContact) -> RecordedCall {
+fn item(face: &Face, names: &HashMap<AgentId, String>, held: Option<HoldItem>, found: RecordedContact) -> RecordedCall {
     let contact = found.contact;
     let end = |leg: &RecordingRow| leg.offset_ms + leg.duration_ms;
     let first = found.recordings.iter().map(|leg| leg.offset_ms).min().unwrap_or(0);
@@ -167,6 +173,7 @@ fn item(face: &Face, names: &HashMap<AgentId, String>, found: RecordedContact) -
         },
         dispositions: contact.segments.iter().flat_map(|s| &s.dispositions).map(ToString::to_string).collect(),
         legs: found.recordings.into_iter().map(leg).collect(),
+        held,
     }
 }
 

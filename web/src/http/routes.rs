@@ -15,8 +15,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, keys, ladder, login, numbers, openapi, operations, pages, people, playback, recordings, settings, sso,
-    status,
+    history, holds, keys, ladder, login, numbers, openapi, operations, pages, people, playback, recordings, settings,
+    sso, status,
 };
 use crate::{demo, state::App, ws};
 
@@ -49,6 +49,8 @@ const BOARD: &[Role] = &[Role::Supervisor, Role::Admin];
 const SUPERVISION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const LISTEN: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const EVIDENCE: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor, Role::Operator];
+/// Who may say that records must stay.
+const HOLDING: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const EXPORT: &[Role] = &[Role::Admin, Role::Auditor, Role::Operator];
 const SETTINGS: &[Role] = &[Role::Admin];
 const FOUNDING: &[Role] = &[Role::Operator];
@@ -287,6 +289,15 @@ fn supervision_routes() -> Vec<Route> {
             .needs(Permission::Listen)
             .says("The call's waveform and marks", "PeaksAnswer")
             .asks(&["buckets"]),
+        api(Method::GET, "/api/v1/legal-holds", Staff(HOLDING), get(holds::list))
+            .says("Contacts whose records stay whatever their age", "HoldList"),
+        api(Method::POST, "/api/v1/contacts/{contact}/legal-hold", Staff(HOLDING), post(holds::set))
+            .takes("HoldAsk")
+            .says("The contact's records stay until the hold is lifted; audited", "HoldItem")
+            .with_status(201),
+        api(Method::DELETE, "/api/v1/contacts/{contact}/legal-hold", Staff(HOLDING), delete(holds::lift))
+            .says("Lifts the hold: what is due goes; audited", "")
+            .with_status(204),
         api(Method::GET, "/api/v1/contacts/{contact}/sip", Staff(BOARD), get(ladder::read))
             .says("The SIP messages of a contact's calls, masked", "LadderAnswer"),
         api(Method::GET, "/api/v1/audit", Staff(EVIDENCE), get(audit::read))

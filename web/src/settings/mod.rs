@@ -23,7 +23,7 @@ pub use self::{
     versions::{SettingsError, Version, bring_back, change, check_alone, close, current, in_force, versions},
     week::{DayHours, DayOff},
 };
-use crate::config::Tenant;
+use crate::config::{Tenant, tenant::Retention};
 
 /// Longest name, in letters.
 const MAX_NAME: usize = 100;
@@ -66,6 +66,8 @@ pub struct Settings {
     pub chats: Option<ChatRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers: Option<OfferRules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
     /// The emergency closure, if one is declared; it is changed by `/api/v1/closure` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::http::schema::Closure>)]
@@ -136,6 +138,7 @@ impl Settings {
             calls: Some(CallRules::of(&core.callback)),
             chats: Some(ChatRules::of(tenant)),
             offers: Some(OfferRules::of(tenant)),
+            retention: Some(tenant.face.retention),
             closure: core.hours.closure.clone(),
         }
     }
@@ -161,7 +164,8 @@ impl Settings {
             faq,
             calls,
             chats,
-            offers
+            offers,
+            retention
         )
     }
 
@@ -207,6 +211,9 @@ impl Settings {
         if let Some(offers) = &self.offers {
             offers.apply(tenant);
         }
+        if let Some(retention) = self.retention {
+            tenant.face.retention = retention;
+        }
     }
 
     /// In one order, whatever the order they were typed in, so that equal settings are equal.
@@ -251,6 +258,7 @@ impl Settings {
             .or_else(|| part("calls", &self.calls, |calls| calls.fault(around)))
             .or_else(|| part("chats", &self.chats, ChatRules::fault))
             .or_else(|| part("offers", &self.offers, |offers| offers.fault(around)))
+            .or_else(|| part("retention", &self.retention, Retention::fault))
             .or_else(|| part("portal", &self.portal, |portal| portal.fault(around)))
     }
 
@@ -303,6 +311,7 @@ impl Settings {
             ("calls", json(&self.calls)),
             ("chats", json(&self.chats)),
             ("offers", json(&self.offers)),
+            ("retention", json(&self.retention)),
         ] {
             spread(&mut by_name, name, part);
         }

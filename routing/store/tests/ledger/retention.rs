@@ -73,7 +73,7 @@ async fn what_is_due_is_removed_and_told(database: Database) {
     assert!(store.recordings_of(&a, old.id).await.expect("read").is_empty());
     assert_eq!(body(&store, &a, old.id).await, "");
     assert_eq!(store.contact_by_status_token("digest-1").await, Ok(None));
-    let mut raw = Raw::connect(&database.url()).await;
+    let mut raw = Raw::connect(database.url()).await;
     for column in ["doc", "customer_search", "number_key", "number_last4"] {
         let left = format!(
             "SELECT COUNT(*) FROM contacts WHERE tenant = 'a' AND closed_at < {} AND {column} LIKE '%0119%'",

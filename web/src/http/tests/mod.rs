@@ -13,6 +13,7 @@ mod number_conflict;
 mod pages;
 mod people;
 mod recordings;
+mod retention;
 mod settings;
 mod sockets;
 mod sso;

@@ -26,7 +26,7 @@ fn wav() -> Vec<u8> {
 }
 
 /// A callback with one recorded leg.
-async fn recorded(world: &World, phone: &str) -> (ContactId, RecordingId) {
+pub(super) async fn recorded(world: &World, phone: &str) -> (ContactId, RecordingId) {
     let link = world.callback(phone).await["status_token"].as_str().unwrap().to_owned();
     let contact = world.contact_of(&link).await;
     let id = RecordingId(contact.0 + 1);

@@ -11,7 +11,7 @@ export const dayName = (day: string): string => words().days[day] ?? day
 
 export function emptyDraft(): Draft {
   const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [] }
-  return { callback: false, chat: false, ...none, look: {}, portal: {}, calls: {}, chats: {}, offers: {} }
+  return { callback: false, chat: false, ...none, look: {}, portal: {}, calls: {}, chats: {}, offers: {}, retention: {} }
 }
 
 /** Settings are plain data, but what a page watches is not: the copy is. */

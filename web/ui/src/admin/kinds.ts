@@ -136,6 +136,7 @@ export const sheets: Record<SheetName, Spec[]> = {
     ...after('reject'),
     ...after('media_error'),
   ],
+  retention: ['recordings_days', 'transcripts_days', 'personal_days'].map((key) => ({ key, kind: 'number', min: 1, max: 36_500, optional: true })),
 }
 
 /** The value at a key like `no_answer.reason`. */

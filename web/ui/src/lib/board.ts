@@ -109,6 +109,16 @@ export interface RecordedCall {
   outcome: Outcome | null
   dispositions: string[]
   legs: RecordedLeg[]
+  held: LegalHold | null
+}
+
+/** A contact whose records stay whatever their age. */
+export interface LegalHold {
+  contact: string
+  reason: string
+  who: string
+  who_name: string
+  at: Timestamp
 }
 
 export interface RecordedLeg {

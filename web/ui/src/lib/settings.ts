@@ -33,7 +33,7 @@ export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', '
 export type ListName = (typeof LISTS)[number]
 
 /** What comes once. */
-export const SHEETS = ['look', 'portal', 'calls', 'chats', 'offers'] as const
+export const SHEETS = ['look', 'portal', 'calls', 'chats', 'offers', 'retention'] as const
 export type SheetName = (typeof SHEETS)[number]
 
 export interface Settings extends Record<ListName, Entry[]>, Record<SheetName, Entry> {

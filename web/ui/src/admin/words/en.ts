@@ -47,6 +47,7 @@ export const en = {
     call_hours: ['Callback hours', 'When customers are called, within the opening hours. Without any, whenever you are open.'],
     chats: ['Chats', 'How long chats wait and how long messages may be.'],
     offers: ['Offers to agents', 'What happens when an agent is offered a contact, and when nothing comes of it.'],
+    retention: ['How long records are kept', 'Counted from the day a contact was closed; an empty field keeps them. What is removed cannot be brought back.'],
     file: ['As one file', 'All settings of the county in one file: to keep, or to bring into another county.'],
     versions: ['Changes', 'Who changed what, and when. Any earlier state can be brought back; that is a new change, so it can be undone as well.'],
   } satisfies Record<string, [string, string]>,
@@ -122,6 +123,11 @@ export const en = {
       'media_error.return_seconds': ['… and ready again after so many seconds', 'Empty: the agent must ask.'],
       'media_error.cool_off_seconds': ['… and not offered the same contact for so many seconds'],
     },
+    retention: {
+      recordings_days: ['Recordings, in days', 'The sound of calls.'],
+      transcripts_days: ['What was written in chats, in days'],
+      personal_days: ['Customers’ data, in days', 'Name, number, what the portal told, and agents’ notes. Times and results stay for reports.'],
+    },
   } satisfies Record<string, Fields>,
 
   choices: {
@@ -177,6 +183,19 @@ export const en = {
   },
   entryPoints: { callback: 'Call-Me', callbackHint: 'Customers leave a number and are called.', chat: 'Chat', chatHint: 'Customers write with an agent.', page: 'The page:' },
 
+  holds: {
+    title: 'On legal hold',
+    lead: 'These contacts keep everything until the hold is lifted. A hold is set where recordings are listened to.',
+    none: 'Nothing is on hold.',
+    by: (who: string, when: string) => `Set by ${who}, ${when}`,
+    lift: 'Lift the hold',
+    liftOf: (reason: string) => `Lift the hold: ${reason}`,
+    lifted: 'The hold is lifted.',
+    sure: 'Lift this hold?',
+    told: 'Whatever of these records is past its time is removed within minutes and cannot be brought back.',
+    keep: 'Keep the hold',
+    cannotRead: 'What is on hold cannot be read right now.',
+  },
   versions: {
     cannotRead: 'The changes cannot be read right now.',
     version: (n: number) => `Version ${n}`,

@@ -43,6 +43,7 @@ export const es: AdminWords = {
     call_hours: ['Horas de llamada', 'Cuándo se llama a los clientes, dentro del horario. Sin ninguna, siempre que esté abierto.'],
     chats: ['Chats', 'Cuánto esperan los chats y qué largo pueden ser los mensajes.'],
     offers: ['Ofertas a los agentes', 'Qué pasa cuando a un agente se le ofrece un contacto, y cuando no resulta.'],
+    retention: ['Cuánto se guarda', 'Se cuenta desde el día en que se cerró un contacto; un campo vacío lo conserva. Lo que se borra no se puede recuperar.'],
     file: ['Como un archivo', 'Todos los ajustes del condado en un archivo: para guardarlos o llevarlos a otro condado.'],
     versions: ['Cambios', 'Quién cambió qué, y cuándo. Se puede volver a cualquier estado anterior; eso es un cambio nuevo y también se puede deshacer.'],
   },
@@ -118,6 +119,11 @@ export const es: AdminWords = {
       'media_error.return_seconds': ['… y disponible de nuevo tras tantos segundos', 'Vacío: el agente debe pedirlo.'],
       'media_error.cool_off_seconds': ['… y no se le ofrece el mismo contacto en tantos segundos'],
     },
+    retention: {
+      recordings_days: ['Grabaciones, en días', 'El sonido de las llamadas.'],
+      transcripts_days: ['Lo escrito en los chats, en días'],
+      personal_days: ['Datos de los clientes, en días', 'Nombre, número, lo que dijo el portal y las notas de los agentes. Horas y resultados quedan para los informes.'],
+    },
   },
 
   choices: {
@@ -173,6 +179,19 @@ export const es: AdminWords = {
   },
   entryPoints: { callback: 'Llámeme', callbackHint: 'Los clientes dejan un número y se les llama.', chat: 'Chat', chatHint: 'Los clientes escriben con un agente.', page: 'La página:' },
 
+  holds: {
+    title: 'Retención legal',
+    lead: 'Estos contactos conservan todo hasta que se levante la retención. Se pone donde se escuchan las grabaciones.',
+    none: 'No hay nada retenido.',
+    by: (who, when) => `Puesta por ${who}, ${when}`,
+    lift: 'Levantar la retención',
+    liftOf: (reason) => `Levantar la retención: ${reason}`,
+    lifted: 'La retención se levantó.',
+    sure: '¿Levantar esta retención?',
+    told: 'Lo que ya cumplió su plazo se borra en minutos y no se puede recuperar.',
+    keep: 'Mantener la retención',
+    cannotRead: 'Ahora no se puede leer lo que está retenido.',
+  },
   versions: {
     cannotRead: 'Ahora no se pueden leer los cambios.',
     version: (n) => `Versión ${n}`,
