@@ -12,7 +12,6 @@ use crate::latch::Latch;
 use crate::leg::{Carrier, Hearing, Leg, Transport};
 use crate::output::{CLOCK, OutputStream};
 use crate::player::Player;
-use crate::quality;
 use crate::sdp::{self, Remote};
 use crate::stats::{LegStats, count};
 use crate::thread::MediaThread;
@@ -263,8 +262,6 @@ pub(crate) fn stats_of(leg: &Leg) -> LegStats {
     let reported = leg.counters.reported;
     let round_trip_ms = leg.counters.round_trip.map(|trip| trip.as_secs_f32() * 1000.0);
     let remote_jitter_ms = reported.map_or(0.0, |reported| reported.jitter as f32 * 1000.0 / CLOCK as f32);
-    let share = |lost: u64, all: u64| lost as f64 / all.max(1) as f64;
-    let mos = |loss, jitter| quality::mos(loss, f64::from(jitter), round_trip_ms.map(f64::from));
     LegStats {
         packets_in: received,
         packets_out: leg.output.packets(),
@@ -277,10 +274,10 @@ pub(crate) fn stats_of(leg: &Leg) -> LegStats {
         remote_fraction_lost: reported.map_or(0, |reported| reported.fraction_lost),
         remote_jitter_ms,
         round_trip_ms,
-        mos: (received > 0).then(|| mos(share(lost, received + lost), jitter)),
-        remote_mos: reported
-            .map(|reported| mos(share(u64::from(reported.lost), leg.output.packets()), remote_jitter_ms)),
+        mos: None,
+        remote_mos: None,
     }
+    .judged(reported.is_some())
 }
 
 /// Random bits for SSRC and start values; they need to differ, not to be secret.

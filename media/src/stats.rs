@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::quality;
+
 /// Figures of all media threads since the start; all but `legs` only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MediaStats {
@@ -64,6 +66,41 @@ pub struct LegStats {
     pub remote_mos: Option<f32>,
 }
 
+impl LegStats {
+    /// What came to pass since `earlier`, of the same leg: an agent's connection outlives its calls. Jitter and round trip
+    /// are those of now; the estimates are made anew.
+    pub fn since(self, earlier: &Self) -> Self {
+        let packets_in = self.packets_in.saturating_sub(earlier.packets_in);
+        let packets_out = self.packets_out.saturating_sub(earlier.packets_out);
+        let lost = self.lost.saturating_sub(earlier.lost);
+        let remote_lost = self.remote_lost.saturating_sub(earlier.remote_lost);
+        let since = Self {
+            packets_in,
+            packets_out,
+            lost,
+            dropped_by_source: self.dropped_by_source.saturating_sub(earlier.dropped_by_source),
+            dropped_by_format: self.dropped_by_format.saturating_sub(earlier.dropped_by_format),
+            send_errors: self.send_errors.saturating_sub(earlier.send_errors),
+            remote_lost,
+            ..self
+        };
+        since.judged(self.remote_mos.is_some())
+    }
+
+    /// With the estimates that follow from the figures; `reported`: the far side has told what it received.
+    pub(crate) fn judged(self, reported: bool) -> Self {
+        let share = |lost: u64, all: u64| lost as f64 / all.max(1) as f64;
+        let round_trip = self.round_trip_ms.map(f64::from);
+        let mos = |loss, jitter: f32| quality::mos(loss, f64::from(jitter), round_trip);
+        let (heard, told) = (self.packets_in > 0, reported && self.packets_out > 0);
+        Self {
+            mos: heard.then(|| mos(share(self.lost, self.packets_in + self.lost), self.jitter_ms)),
+            remote_mos: told.then(|| mos(share(u64::from(self.remote_lost), self.packets_out), self.remote_jitter_ms)),
+            ..self
+        }
+    }
+}
+
 /// The shared cells behind [`MediaStats`].
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
@@ -105,5 +142,22 @@ impl Totals {
             commands_lost: read(&self.commands_lost),
             events_lost: read(&self.events_lost),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_call_is_not_charged_with_the_loss_of_an_earlier_one() {
+        let earlier =
+            LegStats { packets_in: 900, packets_out: 1000, lost: 100, remote_lost: 10, ..LegStats::default() };
+        let now = LegStats { packets_in: 1890, packets_out: 2000, lost: 110, remote_lost: 10, ..earlier }.judged(true);
+        let call = now.since(&earlier);
+        assert_eq!((call.packets_in, call.packets_out, call.lost, call.remote_lost), (990, 1000, 10, 0));
+        assert!(call.mos > now.mos && call.remote_mos > now.remote_mos, "{call:?}");
+        assert_eq!(now.since(&now).mos, None, "nothing was heard");
+        assert_eq!(earlier.since(&now).lost, 0, "a leg that began anew");
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     legs::{DialogStage, Leg, LegKind},
     names::SipNames,
     plant::Plant,
-    recordings,
+    quality, recordings,
 };
 
 pub(crate) struct Hands {
@@ -66,7 +66,9 @@ impl Hands {
             Deed::RefuseLeg { leg, why } => self.refuse(leg, why),
             Deed::CheckCode { leg, number, code } => self.check_code(leg, number, code).await,
             Deed::ReleaseLeg { leg } => self.release_leg(leg),
-            Deed::AttachAgent { leg, contact, agent, session } => self.attach(leg, contact, agent, session),
+            Deed::AttachAgent { leg, contact, agent, session } => {
+                self.attach(leg, contact, agent, session).await;
+            }
             Deed::DetachAgent { leg } => self.detach(leg),
             Deed::PlayPrompt { leg, prompt, language, repeat, then_tell } => {
                 self.play(leg, prompt, &language, repeat, then_tell).await;
@@ -237,7 +239,7 @@ impl Hands {
         }
     }
 
-    fn attach(&self, leg: LegId, contact: ContactId, agent: AgentId, session: SessionId) {
+    async fn attach(&self, leg: LegId, contact: ContactId, agent: AgentId, session: SessionId) {
         let key = {
             let mut phones = self.plant.books.phones();
             phones.get_mut(&self.tenant, &agent).map(|phone| {
@@ -250,24 +252,22 @@ impl Hands {
             self.plant.metrics.deeds_failed.add(1);
             return;
         };
-        let mut book = self.plant.books.legs();
         // The same leg again: the agent's tab changed, the media connection is the same.
-        if let Some(Leg { kind: LegKind::Agent { session: of, .. }, .. }) = book.get_mut(leg) {
+        if let Some(Leg { kind: LegKind::Agent { session: of, .. }, .. }) = self.plant.books.legs().get_mut(leg) {
             *of = session;
             return;
         }
-        let kind = LegKind::Agent { agent, session };
-        book.insert(
-            leg,
-            Leg { tenant: self.tenant.clone(), contact, kind, media: key, recording: None, bridged: None },
-        );
-        drop(book);
+        let since = self.plant.media.leg_stats(key).await.unwrap_or_default();
+        let kind = LegKind::Agent { agent, session, since };
+        let entry = Leg { tenant: self.tenant.clone(), contact, kind, media: key, recording: None, bridged: None };
+        self.plant.books.legs().insert(leg, entry);
         self.plant.media.mute(key, false);
     }
 
     fn detach(&self, leg: LegId) {
         let gone = self.plant.books.legs().remove(leg);
         if let Some(gone) = gone {
+            quality::agent_left(&self.plant, leg, &gone);
             self.plant.media.stop_record(gone.media);
             self.plant.media.stop_play(gone.media);
             if let Some(other) = gone.bridged.and_then(|other| self.plant.books.legs().media_of(other)) {

@@ -2,11 +2,17 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use ringback_media::LegKey;
+use ringback_media::{LegKey, LegStats};
 use ringback_routing::ids::{AgentId, ContactId, LegId, RecordingId, SessionId, TenantId, TrunkId};
 use ringback_signaling::CallRequest;
 
-use crate::digits::{Digits, Way};
+use crate::{
+    digits::{Digits, Way},
+    quality::Departed,
+};
+
+/// Legs out of the books whose last figures are awaited; each comes when its media closes, which a lost event prevents.
+const DEPARTED: usize = 4096;
 
 /// One leg as long as it lives.
 #[derive(Debug, Clone)]
@@ -31,13 +37,12 @@ pub(crate) enum LegKind {
         early: bool,
     },
     /// A number outside that was brought in, on a channel of its own.
-    Outside {
-        dialog: DialogStage,
-        trunk: TrunkId,
-    },
+    Outside { dialog: DialogStage, trunk: TrunkId },
     Agent {
         agent: AgentId,
         session: SessionId,
+        /// What the agent's connection had counted before this contact.
+        since: LegStats,
     },
 }
 
@@ -111,6 +116,7 @@ pub(crate) struct LegBook {
     /// What was asked of the SIP endpoint for legs that have not rung yet: another trunk may have to be asked the same.
     unheard: HashMap<LegId, Unheard>,
     arriving: HashMap<LegId, Arriving>,
+    departed: HashMap<LegId, Departed>,
     digits: Digits,
     next_token: u64,
 }
@@ -133,6 +139,27 @@ impl LegBook {
         self.unheard.remove(&id);
         self.digits.forget(id);
         self.legs.remove(&id)
+    }
+
+    /// A call that is taken out while its media closes.
+    pub fn depart(&mut self, id: LegId) -> Option<Leg> {
+        let gone = self.remove(id)?;
+        if self.departed.len() < DEPARTED {
+            self.departed.insert(id, Departed::of(&gone));
+        }
+        Some(gone)
+    }
+
+    pub fn take_departed(&mut self, id: LegId) -> Option<Departed> {
+        self.departed.remove(&id)
+    }
+
+    /// The agent's leg that is on this connection, and what was counted before it.
+    pub fn agent_on(&self, key: LegKey) -> Option<(LegId, &Leg, LegStats)> {
+        self.legs.iter().find_map(|(id, leg)| match &leg.kind {
+            LegKind::Agent { since, .. } if leg.media == key => Some((*id, leg, *since)),
+            _ => None,
+        })
     }
 
     /// A key was pressed on a leg; whose it is, if the leg is known and the key has not been told of already.

@@ -29,6 +29,7 @@ mod phones;
 mod plant;
 mod playback;
 mod prompts;
+mod quality;
 mod recordings;
 mod reroute;
 #[cfg(feature = "testing")]

@@ -18,7 +18,7 @@ use crate::{
     digits::Way,
     legs::{DialogStage, Leg, LegKind},
     plant::Plant,
-    recordings, reroute,
+    quality, recordings, reroute,
 };
 
 pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<SignalingEvent>) {
@@ -186,7 +186,7 @@ fn trunk_of(plant: &Plant, leg: LegId) -> Option<TrunkId> {
 
 /// The dialog is over: media, channel and stored dialog go with it.
 async fn close_books(plant: &Plant, leg: LegId) -> Option<Leg> {
-    let gone = plant.books.legs().remove(leg);
+    let gone = plant.books.legs().depart(leg);
     plant.media.close(LegKey(leg.0));
     let gone = gone?;
     plant.dialogs.remove(gone.tenant.clone(), leg).await;
@@ -231,7 +231,8 @@ pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
                     plant.tell(&told.tenant, Event::PromptFinished { leg: told.leg, heard: Some(told.heard) }).await;
                 }
             }
-            MediaEvent::Heard { .. } | MediaEvent::Ended { .. } => {}
+            MediaEvent::Ended { leg, stats } => quality::media_ended(&plant, leg, stats),
+            MediaEvent::Heard { .. } => {}
         }
     }
 }

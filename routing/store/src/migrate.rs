@@ -87,6 +87,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration {
+        version: 11,
+        name: "leg_quality",
+        common: include_str!("../migrations/0011_leg_quality.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
         version: 12,
         name: "retention",
         common: include_str!("../migrations/0012_retention.sql"),

@@ -22,7 +22,7 @@ export class Relay {
    */
   static async open({ to, weather = {}, seed = 7 } = {}) {
     const relay = new Relay();
-    Object.assign(relay, { to, weather, dice: chance(seed), passed: 0, lost: 0, row: 0, timers: new Set() });
+    Object.assign(relay, { to, weather, dice: chance(seed), passed: 0, lost: 0, lostToNear: 0, row: 0, timers: new Set() });
     relay.nearSocket = createSocket('udp4');
     relay.farSocket = createSocket('udp4');
     await Promise.all([bind(relay.nearSocket), bind(relay.farSocket)]);
@@ -32,7 +32,11 @@ export class Relay {
       relay.near ??= from.port;
       relay.#pass(() => relay.to && relay.farSocket.send(packet, relay.to, '127.0.0.1'));
     });
-    relay.farSocket.on('message', (packet) => relay.#pass(() => relay.near && relay.nearSocket.send(packet, relay.near, '127.0.0.1')));
+    relay.farSocket.on('message', (packet) => {
+      const before = relay.lost;
+      relay.#pass(() => relay.near && relay.nearSocket.send(packet, relay.near, '127.0.0.1'));
+      relay.lostToNear += relay.lost - before;
+    });
     return relay;
   }
 

@@ -28,6 +28,7 @@ pub mod operations;
 pub mod pages;
 pub mod people;
 pub mod playback;
+pub mod quality;
 pub mod recordings;
 pub mod routes;
 pub mod schema;

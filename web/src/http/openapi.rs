@@ -12,7 +12,7 @@ use utoipa::{
 use super::{
     audit, availability, body, callbacks, chat, closure, colleagues, contacts, counties, factor, gate,
     guard::Access,
-    history, holds, keys, ladder, login, numbers, operations, people, playback, recordings,
+    history, holds, keys, ladder, login, numbers, operations, people, playback, quality, recordings,
     routes::{Route, table},
     schema, settings, sso, status,
 };
@@ -149,6 +149,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<ladder::LadderAnswer>(&mut found);
     add::<holds::HoldList>(&mut found);
     add::<holds::HoldAsk>(&mut found);
+    add::<quality::QualityAnswer>(&mut found);
     add::<settings::SettingsAnswer>(&mut found);
     add::<settings::SettingsChange>(&mut found);
     add::<settings::SettingsBack>(&mut found);

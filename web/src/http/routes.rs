@@ -15,8 +15,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, holds, keys, ladder, login, numbers, openapi, operations, pages, people, playback, recordings, settings,
-    sso, status,
+    history, holds, keys, ladder, login, numbers, openapi, operations, pages, people, playback, quality, recordings,
+    settings, sso, status,
 };
 use crate::{demo, state::App, ws};
 
@@ -300,6 +300,8 @@ fn supervision_routes() -> Vec<Route> {
             .with_status(204),
         api(Method::GET, "/api/v1/contacts/{contact}/sip", Staff(BOARD), get(ladder::read))
             .says("The SIP messages of a contact's calls, masked", "LadderAnswer"),
+        api(Method::GET, "/api/v1/contacts/{contact}/quality", Staff(BOARD), get(quality::read))
+            .says("How its legs sounded: loss, jitter, delay and an estimate of what was heard", "QualityAnswer"),
         api(Method::GET, "/api/v1/audit", Staff(EVIDENCE), get(audit::read))
             .says("Who did and looked at what", "AuditList")
             .asks(&["who", "what", "target", "from", "to", "before"]),

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { contrastOf, fit } from '../src/lib/accent'
 import { Backoff } from '../src/lib/backoff'
 import { query, NOTHING, daysAgo } from '../src/supervisor/recordings/search'
+import { verdict } from '../src/supervisor/recordings/quality'
 import { stretches } from '../src/supervisor/recordings/speech'
 
 test('waits double up to the limit, shortened by chance, and begin anew', () => {
@@ -48,4 +49,9 @@ test('the waveform as figures', () => {
     { from_ms: 2000, to_ms: 4000, left: 0, right: 0.5 },
   ])
   assert.equal(stretches({ duration_ms: 4000, left: [], right: [], marks: [] }, 2)[0]?.left, 0)
+})
+
+test('a score in a word', () => {
+  assert.deepEqual([4.4, 4, 3.99, 3.6, 3.2, 1].map((mos) => verdict(mos)?.word), ['Good', 'Good', 'Fair', 'Fair', 'Poor', 'Bad'])
+  assert.equal(verdict(null), null)
 })

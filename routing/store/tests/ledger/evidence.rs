@@ -1,6 +1,6 @@
 //! Recordings, the audit chain, and that what is append-only stays.
 
-use ringback_routing::{contact::*, ids::*};
+use ringback_routing::{contact::*, ids::*, output::Party};
 use ringback_store::{testing::Database, *};
 
 use crate::{
@@ -12,6 +12,7 @@ on_both! {
     recordings_are_found_by_what_is_known_of_them
     pages_of_recordings_do_not_shift
     a_recording_is_finished_later
+    how_a_leg_sounded_is_kept_with_its_contact
     the_audit_chain_is_whole
     a_changed_audit_row_shows
     a_cut_audit_tail_shows
@@ -114,6 +115,27 @@ async fn a_recording_is_finished_later(database: Database) {
     assert_eq!(store.recording(&a, row.id).await, Ok(Some(row.clone())));
     assert_eq!(store.recordings_of(&a, one.id).await, Ok(vec![row]));
     assert_eq!(store.unfinished_recordings(&a, "n1").await, Ok(Vec::new()));
+}
+
+async fn how_a_leg_sounded_is_kept_with_its_contact(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let row = |leg: u128, party: Party, ended: i64| LegQuality {
+        leg: LegId(leg),
+        contact: ContactId(1),
+        party,
+        ended_at: at(ended),
+        figures: QualityFigures { packets_in: 950, lost: 50, jitter_ms: 1.5, mos: Some(3.75), ..Default::default() },
+    };
+    let (agent, customer) = (row(2, Party::Agent { agent: "ann".into() }, 100), row(1, Party::Customer, 200));
+    let mut again = customer.clone();
+    again.figures.lost = 51;
+    for said in [&customer, &agent, &again] {
+        store.save_leg_quality(&a, said.clone()).await.expect("kept");
+    }
+    store.save_leg_quality(&b, customer).await.expect("kept");
+    assert_eq!(store.leg_quality(&a, ContactId(1)).await, Ok(vec![agent, again]), "in the order they ended");
+    assert_eq!(store.leg_quality(&a, ContactId(2)).await, Ok(Vec::new()));
 }
 
 fn deed(number: i64) -> AuditEntry {

@@ -63,6 +63,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "f375d86a51eb5ec72146f679aa9341aca725cc3b2e732232a80b0e98cc2d1b6d",
     ),
     (
+        11,
+        "ac8baa53cee8c8d5bedd83f62342428ec6fc3c10eebbfdd83a2a9f10408d9b9d",
+        "ac8baa53cee8c8d5bedd83f62342428ec6fc3c10eebbfdd83a2a9f10408d9b9d",
+    ),
+    (
         12,
         "66707794c0c6e10365d92c7ce98b1e273d7ea15b23ea349b21194a68a21336c3",
         "66707794c0c6e10365d92c7ce98b1e273d7ea15b23ea349b21194a68a21336c3",

@@ -25,6 +25,29 @@ export interface SipLadder {
   calls: SipCall[]
 }
 
+/** How the legs of a contact sounded. */
+export interface LineQuality {
+  legs: LegSound[]
+}
+
+export interface LegSound {
+  leg: string
+  party: 'customer' | 'agent' | 'outside'
+  agent: string | null
+  ended_at: Timestamp
+  packets_in: number
+  packets_out: number
+  lost: number
+  lost_percent: number
+  jitter_ms: number
+  round_trip_ms: number | null
+  /** 1.0 to 4.5 */
+  mos: number | null
+  far_lost: number
+  far_jitter_ms: number
+  far_mos: number | null
+}
+
 export interface SipCall {
   leg: string
   trunk: string

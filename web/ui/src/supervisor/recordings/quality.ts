@@ -1,0 +1,13 @@
+/** Where ITU-T G.107's classes of listeners begin: satisfied, some dissatisfied, many dissatisfied. */
+const GOOD = 4.0
+const FAIR = 3.6
+const POOR = 3.1
+
+/** A mean opinion score in a word. */
+export function verdict(mos: number | null): { word: string; tone: string } | null {
+  if (mos === null) return null
+  if (mos >= GOOD) return { word: 'Good', tone: 'good' }
+  if (mos >= FAIR) return { word: 'Fair', tone: 'info' }
+  if (mos >= POOR) return { word: 'Poor', tone: 'warn' }
+  return { word: 'Bad', tone: 'danger' }
+}
