@@ -323,6 +323,37 @@ test('where no WebSocket gets through, plain requests carry the chat', async () 
   await stage.agentIs(desk.user, 'ready');
 });
 
+test('the supervisor, a fourth browser, finds a chat by name, agent and number and reads it; that is written down', async () => {
+  const sam = await stage.person({ viewport: { width: 1280, height: 900 } });
+  const page = await sam.signIn(stage.server, 'sam', '/supervisor');
+  await page.getByRole('tab', { name: 'Chats' }).click();
+  const found = page.getByRole('region', { name: 'Chats found' });
+  const form = page.getByRole('search', { name: 'Chats' });
+  await found.getByRole('button', { name: 'Rosa Diaz' }).first().waitFor();
+  await found.getByRole('button', { name: 'Luis Peña' }).waitFor();
+  assert.deepEqual(await findings(page), []);
+  await form.getByLabel('Agent').selectOption('Jon Park');
+  await found.getByRole('button', { name: 'Luis Peña' }).waitFor({ state: 'hidden' });
+  await form.getByLabel('Name').fill('rosa d');
+  await form.getByLabel('Phone number').fill('0119');
+  await form.getByRole('button', { name: 'Search' }).click();
+  // The chat that was passed on: both agents were in it, the first and the last word of it are there.
+  await found.getByRole('row', { name: /Maria Vega, Jon Park/ }).getByRole('button', { name: 'Rosa Diaz' }).click();
+  const transcript = page.getByRole('list', { name: 'Transcript' });
+  await transcript.getByText('Where do I send my papers?').waitFor();
+  await transcript.getByText('She has all her papers.').waitFor();
+  await transcript.getByText('Jon here.').waitFor();
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'supervisor-transcript');
+  await form.getByLabel('Name').fill('nobody of that name');
+  await form.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('No chat matches.').waitFor();
+  await page.getByRole('tab', { name: 'Audit' }).click();
+  await page.getByText(/transcript.read/i).first().waitFor();
+  const cookie = await stage.server.signIn('jon');
+  assert.equal((await stage.server.api('/api/v1/transcripts', { cookie })).status, 403, 'agents do not browse');
+});
+
 test('too much is refused by the server: letters, messages without text, other people’s links', async () => {
   const { json } = await stage.server.api('/api/v1/t/sacramento/chats', { method: 'POST', body: { name: 'Lea Long', phone: 'see my file' } });
   const path = `/api/v1/chat/${json.chat_token}`;

@@ -479,6 +479,32 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ["Choose a result before you finish.", "Elija un resultado antes de terminar."],
     ),
     (
+        "number_taken",
+        ["Somebody else has this number", "Otra persona tiene este número"],
+        [
+            "Another customer of the directory has this number. Find that one, or take the number out.",
+            "Otro cliente del directorio tiene este número. Busque a ese cliente o quite el número.",
+        ],
+    ),
+    (
+        "external_id_taken",
+        ["Somebody else has this ID", "Otra persona tiene este identificador"],
+        [
+            "Another customer of the directory has this ID. Find that one, or take the ID out.",
+            "Otro cliente del directorio tiene este identificador. Busque a ese cliente o quite el identificador.",
+        ],
+    ),
+    (
+        "changed_meanwhile",
+        ["Somebody else changed this", "Otra persona lo cambió"],
+        ["Read it again, then make your change.", "Vuelva a leerlo y haga su cambio."],
+    ),
+    (
+        "customer_needed",
+        ["A customer is needed", "Falta el cliente"],
+        ["Choose whose case this is, or save it as a draft.", "Elija de quién es este caso o guárdelo como borrador."],
+    ),
+    (
         "phone_failed",
         ["The phone could not be connected", "No se pudo conectar el teléfono"],
         [

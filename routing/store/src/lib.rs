@@ -7,12 +7,14 @@
 mod api_key;
 mod audit;
 mod backup;
+mod case;
 mod chat;
 mod connect;
 mod contact;
 mod county;
 mod dialog;
 mod digest;
+mod directory;
 mod error;
 mod factor;
 mod gate;
@@ -31,6 +33,7 @@ mod sql;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
+mod transcript;
 mod turn;
 mod user;
 mod wait;
@@ -41,10 +44,12 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 pub use api_key::ApiKey;
 pub use audit::{AuditEntry, AuditRow, AuditSearch, AuditVerdict, CheckedChain};
 pub use backup::BackupReport;
+pub use case::{CaseRecord, CaseState};
 pub use chat::{ChatMark, ChatMarks, ChatMessage, ChatSender, ChatSide, Kept, NewMessage};
 pub use contact::{ContactPage, ContactSearch, FactRow};
 pub use county::{ConnectedTrunk, FoundedTenant, Founding};
 pub use dialog::DialogRow;
+pub use directory::{CustomerRecord, CustomerSearch, KnownNumber};
 pub use error::{NumberInDialog, StoreError};
 pub use gate::{DoNotCall, Proof, Rings, Usage};
 pub use idempotency::Claim;
@@ -57,6 +62,7 @@ pub use recording::{RecordedContact, RecordingPage, RecordingRow, RecordingSearc
 pub use retention::{Removal, Removed, RemovedFile, RetentionCut};
 pub use settings::ConfigVersion;
 pub use sql::Dialect;
+pub use transcript::{ChatPage, ChatSearch, FoundChat};
 pub use turn::TurnWrite;
 pub use user::{Permission, Role, Session, User};
 

@@ -87,6 +87,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration {
+        version: 10,
+        name: "directory",
+        common: include_str!("../migrations/0010_directory.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
         version: 11,
         name: "leg_quality",
         common: include_str!("../migrations/0011_leg_quality.sql"),

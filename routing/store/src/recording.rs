@@ -290,6 +290,6 @@ fn row_of(row: &Row) -> Result<RecordingRow, StoreError> {
 }
 
 /// A pattern for numbers that end with these digits; of more than four, the last four.
-fn ends_with(digits: &str) -> String {
+pub(crate) fn ends_with(digits: &str) -> String {
     format!("%{}", crate::turn::last_digits(digits))
 }

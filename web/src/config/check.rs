@@ -328,6 +328,7 @@ impl Check<'_> {
             agent_chars: chat.agent_chars,
             customer_chars: chat.customer_chars,
             offer_callback_ms: Some(i64::from(chat.offer_callback_seconds) * 1000).filter(|after| *after > 0),
+            log_opens: chat.log_opens,
             canned: table.canned.clone(),
             faq: table.faq.clone(),
         }

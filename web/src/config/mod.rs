@@ -115,6 +115,7 @@ pub struct ChatFace {
     pub customer_chars: usize,
     /// A wait of so many milliseconds is long: a call is offered. None: never.
     pub offer_callback_ms: Option<i64>,
+    pub log_opens: tenant::LogOpens,
     pub canned: Vec<tenant::CannedTable>,
     pub faq: Vec<tenant::FaqTable>,
 }

@@ -297,6 +297,21 @@ pub struct ChatTable {
     pub agent_chars: usize,
     /// Longest message of a customer.
     pub customer_chars: usize,
+    /// When the log of a chat opens by itself before its agent (E12).
+    pub log_opens: LogOpens,
+}
+
+/// When the log of a chat opens by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogOpens {
+    /// Agents open it.
+    #[default]
+    Never,
+    /// As soon as the agent has accepted the chat.
+    Accept,
+    /// When the chat is over.
+    End,
 }
 
 impl Default for ChatTable {
@@ -309,6 +324,7 @@ impl Default for ChatTable {
             idle_seconds: 1800,
             agent_chars: 5000,
             customer_chars: 500,
+            log_opens: LogOpens::Never,
         }
     }
 }

@@ -90,20 +90,25 @@ pub async fn transcript(
     }
     // Written down before the first line leaves, as with listening.
     audit(&app, &caller, "transcript_read", wanted, json!({ "beside": present.id.to_string() })).await?;
+    Ok(Json(TranscriptAnswer { messages: lines_of(&app, tenant, wanted).await? }))
+}
+
+/// All that was written in a contact, with the names of who wrote it.
+pub(super) async fn lines_of(app: &App, tenant: &TenantId, contact: ContactId) -> Result<Vec<ChatLine>, ApiError> {
     let (mut messages, mut names) = (Vec::new(), Names::default());
     let mut after = 0;
     loop {
-        let rows = app.store.chat_messages(tenant, wanted, after, PAGE).await?;
+        let rows = app.store.chat_messages(tenant, contact, after, PAGE).await?;
         let Some(last) = rows.last() else { break };
         after = last.seq;
         messages.extend(rows.iter().map(ChatLine::of));
     }
-    names.put_on(&app, tenant, &mut messages).await;
-    Ok(Json(TranscriptAnswer { messages }))
+    names.put_on(app, tenant, &mut messages).await;
+    Ok(messages)
 }
 
 /// The contact the history is asked for: to an agent, somebody else's does not exist.
-async fn opened(app: &App, caller: &Caller, word: &str) -> Result<Contact, ApiError> {
+pub(super) async fn opened(app: &App, caller: &Caller, word: &str) -> Result<Contact, ApiError> {
     let tenant = caller.tenant()?;
     let id: ContactId = word.parse().map_err(|_| ApiError::not_found())?;
     let contact = match app.engine.status_view(tenant, id).await? {

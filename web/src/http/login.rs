@@ -24,7 +24,7 @@ use super::{
     sso::SignedOutAnswer,
 };
 use crate::{
-    config::tenant::{CannedTable, FaqTable},
+    config::tenant::{CannedTable, FaqTable, LogOpens},
     lockout::Place,
     password,
     rate::network_key,
@@ -117,6 +117,9 @@ pub struct StaffTenant {
 pub struct DeskChat {
     /// Longest message of an agent, in Unicode scalar values.
     pub message_chars: usize,
+    /// When the log of a chat opens by itself: never, accept or end.
+    #[schema(value_type = String)]
+    pub log_opens: LogOpens,
     /// Inserted by typing `/` and the word.
     pub canned: Vec<CannedAnswer>,
     pub faq: Vec<FaqAnswer>,
@@ -151,6 +154,7 @@ fn desk_chat(tenant: &Tenant) -> Option<DeskChat> {
     };
     tenant.config.chat.enabled.then(|| DeskChat {
         message_chars: face.agent_chars,
+        log_opens: face.log_opens,
         canned: face.canned.iter().map(canned).collect(),
         faq: face.faq.iter().map(faq).collect(),
     })

@@ -7,11 +7,13 @@ pub mod board;
 pub mod body;
 pub mod callbacks;
 pub mod callme;
+pub mod cases;
 pub mod chat;
 pub mod closure;
 pub mod colleagues;
 pub mod contacts;
 pub mod counties;
+pub mod customers;
 pub mod edge;
 pub mod error;
 pub mod factor;
@@ -38,3 +40,4 @@ pub mod status;
 pub mod stream;
 #[cfg(test)]
 mod tests;
+pub mod transcripts;

@@ -10,11 +10,12 @@ use utoipa::{
 };
 
 use super::{
-    audit, availability, body, callbacks, chat, closure, colleagues, contacts, counties, factor, gate,
+    audit, availability, body, callbacks, cases, chat, closure, colleagues, contacts, counties, customers, factor,
+    gate,
     guard::Access,
     history, holds, keys, ladder, login, numbers, operations, people, playback, quality, recordings,
     routes::{Route, table},
-    schema, settings, sso, status,
+    schema, settings, sso, status, transcripts,
 };
 use crate::ws;
 
@@ -144,6 +145,12 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<schema::WhyView>(&mut found);
     add::<contacts::ContactAnswer>(&mut found);
     add::<history::HistoryAnswer>(&mut found);
+    add::<cases::ContactCustomer>(&mut found);
+    add::<cases::CaseWrite>(&mut found);
+    add::<cases::DraftList>(&mut found);
+    add::<customers::CustomerList>(&mut found);
+    add::<customers::CustomerAnswer>(&mut found);
+    add::<customers::CustomerWrite>(&mut found);
     add::<colleagues::ColleagueList>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
     add::<ladder::LadderAnswer>(&mut found);
@@ -160,6 +167,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);
+    add::<transcripts::TranscriptList>(&mut found);
     add::<sso::LogoutNotice>(&mut found);
     add::<sso::SignedOutAnswer>(&mut found);
     add::<factor::FactorAsk>(&mut found);

@@ -102,12 +102,7 @@ pub async fn search(
     let tenant = caller.tenant()?;
     let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
     let search = asked(&app, &face, &query)?;
-    // What was looked for is written down without the number or name itself.
-    let detail = json!({
-        "from": query.from, "to": query.to, "agent": query.agent, "queue": query.queue,
-        "by_number": query.number.is_some(), "by_text": query.q.is_some(),
-    });
-    audit(&app, &caller, "recordings_searched", tenant, detail).await?;
+    audit(&app, &caller, "recordings_searched", tenant, query.told()).await?;
     let page = app.store.search_recordings(tenant, &search).await?;
     let names = names(&app, tenant).await?;
     let contacts: Vec<_> = page.items.iter().map(|found| found.contact.id).collect();
@@ -117,7 +112,17 @@ pub async fn search(
     Ok(Json(RecordingList { items, next: page.next }))
 }
 
-fn asked(app: &App, face: &Face, query: &RecordingQuery) -> Result<RecordingSearch, ApiError> {
+impl RecordingQuery {
+    /// What was looked for, as it is written down: without the number or name itself.
+    pub(super) fn told(&self) -> serde_json::Value {
+        json!({
+            "from": self.from, "to": self.to, "agent": self.agent, "queue": self.queue,
+            "by_number": self.number.is_some(), "by_text": self.q.is_some(),
+        })
+    }
+}
+
+pub(super) fn asked(app: &App, face: &Face, query: &RecordingQuery) -> Result<RecordingSearch, ApiError> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let text = given(&query.q);
     if text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT) {

@@ -11,12 +11,13 @@ use axum::{
 use ringback_store::{Permission, Role};
 
 use super::{
-    audit, availability, board, callbacks, callme, chat, closure, colleagues, contacts, counties, edge,
+    audit, availability, board, callbacks, callme, cases, chat, closure, colleagues, contacts, counties, customers,
+    edge,
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
     history, holds, keys, ladder, login, numbers, openapi, operations, pages, people, playback, quality, recordings,
-    settings, sso, status,
+    settings, sso, status, transcripts,
 };
 use crate::{demo, state::App, ws};
 
@@ -45,6 +46,7 @@ pub struct Doc {
 }
 
 const DESK: &[Role] = &[Role::Agent, Role::Supervisor];
+const DIRECTORY: &[Role] = &[Role::Agent, Role::Supervisor, Role::Admin];
 const BOARD: &[Role] = &[Role::Supervisor, Role::Admin];
 const SUPERVISION: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
 const LISTEN: &[Role] = &[Role::Supervisor, Role::Admin, Role::Auditor];
@@ -62,6 +64,7 @@ pub fn table(demo: bool) -> Vec<Route> {
     let mut table = customer_routes();
     table.extend(chat_routes());
     table.extend(staff_routes());
+    table.extend(directory_routes());
     table.extend(supervision_routes());
     table.extend(operations_routes());
     table.extend(people_routes());
@@ -249,6 +252,37 @@ fn staff_routes() -> Vec<Route> {
     ]
 }
 
+/// Whom the tenant knows, and what is filed of them.
+fn directory_routes() -> Vec<Route> {
+    use Access::Staff;
+    vec![
+        api(Method::GET, "/api/v1/contacts/{contact}/customer", Staff(DESK), get(cases::read)).says(
+            "Whom the directory knows the contact's customer as, and what is filed of the contact",
+            "ContactCustomer",
+        ),
+        api(Method::POST, "/api/v1/contacts/{contact}/case", Staff(DESK), post(cases::open))
+            .takes("Nothing")
+            .says("Opens the contact's case: linked at once if the customer is known; audited", "ContactCustomer"),
+        api(Method::PUT, "/api/v1/contacts/{contact}/case", Staff(DESK), put(cases::save))
+            .takes("CaseWrite")
+            .says("Files the contact under a customer, or leaves a draft; audited", "ContactCustomer"),
+        api(Method::GET, "/api/v1/cases/drafts", Staff(DESK), get(cases::drafts))
+            .says("Cases the caller left to be finished", "DraftList"),
+        api(Method::GET, "/api/v1/customers", Staff(DIRECTORY), get(customers::search))
+            .says("People of the directory, by name, number or a portal's id; audited", "CustomerList")
+            .asks(&["q"]),
+        api(Method::POST, "/api/v1/customers", Staff(DIRECTORY), post(customers::add))
+            .takes("CustomerWrite")
+            .says("A new person; audited", "CustomerAnswer")
+            .with_status(201),
+        api(Method::GET, "/api/v1/customers/{customer}", Staff(DIRECTORY), get(customers::read))
+            .says("A person with notes and cases; audited", "CustomerAnswer"),
+        api(Method::PUT, "/api/v1/customers/{customer}", Staff(DIRECTORY), put(customers::change))
+            .takes("CustomerWrite")
+            .says("Changes a person; audited", "CustomerAnswer"),
+    ]
+}
+
 fn supervision_routes() -> Vec<Route> {
     use Access::Staff;
     vec![
@@ -298,6 +332,12 @@ fn supervision_routes() -> Vec<Route> {
         api(Method::DELETE, "/api/v1/contacts/{contact}/legal-hold", Staff(HOLDING), delete(holds::lift))
             .says("Lifts the hold: what is due goes; audited", "")
             .with_status(204),
+        api(Method::GET, "/api/v1/transcripts", Staff(LISTEN), get(transcripts::search))
+            .says("Chats, the latest first; audited", "TranscriptList")
+            .asks(&["from", "to", "agent", "number", "queue", "q", "page"]),
+        api(Method::GET, "/api/v1/transcripts/{contact}", Staff(LISTEN), get(transcripts::read))
+            .needs(Permission::Listen)
+            .says("What was written in a chat; audited", "TranscriptAnswer"),
         api(Method::GET, "/api/v1/contacts/{contact}/sip", Staff(BOARD), get(ladder::read))
             .says("The SIP messages of a contact's calls, masked", "LadderAnswer"),
         api(Method::GET, "/api/v1/contacts/{contact}/quality", Staff(BOARD), get(quality::read))

@@ -412,7 +412,7 @@ text = "Hello {name}"
     fn what_cannot_be_kept_is_named() {
         let settings = Settings::of(&county());
         type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 16] = [
+        let wrong: [(&str, Change); 17] = [
             ("look.accent", |s| s.look.as_mut().unwrap().accent = "#ffff00".to_owned()),
             ("look.language", |s| s.look.as_mut().unwrap().language = "fr".to_owned()),
             ("look.public_phone", |s| s.look.as_mut().unwrap().public_phone = Some("916".to_owned())),
@@ -432,6 +432,7 @@ text = "Hello {name}"
             ("calls.trunks", |s| s.calls.as_mut().unwrap().trunks = vec!["none".to_owned()]),
             ("calls.slot_minutes", |s| s.calls.as_mut().unwrap().slot_minutes = Some(7)),
             ("chats.idle_seconds", |s| s.chats.as_mut().unwrap().idle_seconds = 1),
+            ("chats.offer_callback_seconds", |s| s.chats.as_mut().unwrap().offer_callback_seconds = Some(86_401)),
             ("offers.no_answer", |s| s.reason_codes.as_mut().unwrap().retain(|code| code.id != "rona")),
             ("portal.auth", |s| s.portal.as_mut().unwrap().auth = crate::config::AuthMode::Required),
         ];

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{Around, is_name, lists::is_language, seconds, secs};
 use crate::config::{
     AuthMode, Face, Tenant,
-    tenant::{Accent, Origin},
+    tenant::{Accent, LogOpens, Origin},
 };
 
 const DAY: u32 = 86_400;
@@ -98,6 +98,14 @@ pub struct ChatRules {
     /// Longest messages, in letters (E7).
     pub agent_chars: usize,
     pub customer_chars: usize,
+    /// Who has waited, or is to wait, for so long is offered a call at the same place; 0 = never. Versions from before
+    /// it could be set here leave it as the configuration says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer_callback_seconds: Option<u32>,
+    /// When the log of a chat opens by itself (E12): never, accept or end; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub log_opens: Option<LogOpens>,
 }
 
 /// How agents are offered contacts, and what follows.
@@ -284,6 +292,8 @@ impl ChatRules {
             idle_seconds: seconds(chat.idle_timeout),
             agent_chars: tenant.face.chat.agent_chars,
             customer_chars: tenant.face.chat.customer_chars,
+            offer_callback_seconds: Some(seconds(Millis(tenant.face.chat.offer_callback_ms.unwrap_or(0)))),
+            log_opens: Some(tenant.face.chat.log_opens),
         }
     }
 
@@ -293,6 +303,7 @@ impl ChatRules {
             ("reconnect_grace_seconds", self.reconnect_grace_seconds, 0, DAY),
             ("longest_wait_seconds", self.longest_wait_seconds, 1, DAY),
             ("idle_seconds", self.idle_seconds, LEAST_IDLE, DAY),
+            ("offer_callback_seconds", self.offer_callback_seconds.unwrap_or(0), 0, DAY),
             ("agent_chars", chars(self.agent_chars), 1, chars(MOST_CHARS)),
             ("customer_chars", chars(self.customer_chars), 1, chars(MOST_CHARS)),
         ])
@@ -307,6 +318,12 @@ impl ChatRules {
         };
         tenant.face.chat.agent_chars = self.agent_chars;
         tenant.face.chat.customer_chars = self.customer_chars;
+        if let Some(after) = self.offer_callback_seconds {
+            tenant.face.chat.offer_callback_ms = Some(secs(after).0).filter(|after| *after > 0);
+        }
+        if let Some(opens) = self.log_opens {
+            tenant.face.chat.log_opens = opens;
+        }
     }
 }
 

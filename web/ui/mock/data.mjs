@@ -32,6 +32,7 @@ export const staffTenant = {
   limits: { note_chars: 2000 },
   chat: {
     message_chars: 5000,
+    log_opens: 'never',
     canned: [
       { word: 'hello', text: 'Hello {name}, this is {agent} of {county}. How can I help you?', language: 'en' },
       { word: 'income', text: 'For your renewal we need one proof of income, for example your last two pay stubs.', language: 'en' },
@@ -353,3 +354,41 @@ export const history = (now) => [
   { contact: 'ct_h1', channel: 'chat', requested_at: now - 3 * 24 * HOUR, subject: 'medi_cal', outcome: 'successful', agents: ['Ben Carter'], dispositions: ['follow_up'], notes: ['Will send pay stubs by Friday.'] },
   { contact: 'ct_h2', channel: 'callback', requested_at: now - 20 * 24 * HOUR, subject: 'calfresh', outcome: 'successful', agents: ['Maria Ruiz'], dispositions: ['resolved'], notes: [] },
 ]
+
+export const customer = (now) => ({
+  id: 'cu_1',
+  name: 'Dana Whitfield',
+  numbers: [{ number: '+19165550119', display: '(916) 555-0119' }, { number: '+19165550120', display: '(916) 555-0120' }],
+  external_ids: ['C-4711'],
+  notes: 'Hard of hearing: write rather than call.\nHer sister Ana may speak for her.',
+  version: 3,
+  changed_at: now - 24 * HOUR,
+  cases: [
+    { contact: 'ct_h1', state: 'saved', title: 'Renewal of Medi-Cal: papers are missing', body: 'Pay stubs of October and November.', opened_at: now - 3 * 24 * HOUR, opened_by: 'Ben Carter' },
+    { contact: 'ct_h3', state: 'draft', title: 'CalFresh', body: '', opened_at: now - 9 * 24 * HOUR, opened_by: 'Maria Ruiz' },
+  ],
+})
+export const directory = (now, known, opened) => {
+  const of = known ? customer(now) : null
+  const filed = { contact: 'ct_now', customer: 'cu_1', customer_name: 'Dana Whitfield', state: 'saved', title: 'Renewal of Medi-Cal', body: '', version: 1, opened_at: now - 20_000, opened_by: 'Maria Ruiz', changed_at: now - 20_000 }
+  return { customer: of, case: known && opened ? filed : null }
+}
+export const found = [
+  { id: 'cu_1', name: 'Dana Whitfield', numbers: ['(916) 555-0119', '(916) 555-0120'], external_ids: ['C-4711'] },
+  { id: 'cu_2', name: 'Daniela de los Ángeles Whitfield-Montenegro', numbers: ['(916) 555-0177'], external_ids: [] },
+]
+export const drafts = (now) => [{ contact: 'ct_h3', title: 'CalFresh', customer_name: 'Lee Okafor', changed_at: now - 2 * HOUR }]
+export const chatsFound = (now) =>
+  ['Dana Whitfield', 'Lee Okafor', 'Daniela de los Ángeles Whitfield-Montenegro'].map((customer_name, n) => ({
+    contact: `ct_c${n}`,
+    requested_at: now - (n * 7 + 1) * HOUR,
+    customer_name,
+    number_display: '(•••) •••-0119',
+    agents: n === 2 ? [] : ['Maria Ruiz', 'Ben Carter'].slice(n),
+    queue: 'benefits',
+    subject: 'medi_cal',
+    channel: n === 1 ? 'callback' : 'chat',
+    outcome: [null, 'successful', 'abandoned'][n],
+    dispositions: n === 1 ? ['follow_up'] : [],
+    messages: [6, 14, 1][n],
+  }))

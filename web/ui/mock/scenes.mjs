@@ -64,6 +64,7 @@ const withChats = (states, rest = {}) =>
   })
 const reset = (mock, part = {}) => {
   mock.scene.dead = false
+  mock.scene.directory = false
   mock.desk.view = agentView(Date.now(), part)
   mock.desk.owner = null
   mock.desk.live = {}
@@ -317,8 +318,43 @@ export const scenes = [
       await page.getByRole('button', { name: 'Show transcript' }).click()
     },
   }),
+  withChats([{ state: 'connected', since: Date.now() - 200_000 }], {
+    name: 'chat-log',
+    sizes: [[320, 640], [1440, 900]],
+    prepare: (mock) => {
+      reset(mock)
+      mock.scene.directory = true
+    },
+    then: (page) => page.getByRole('button', { name: 'Log', exact: true }).click(),
+  }),
+  withChats([{ state: 'wrap_up', until: Date.now() + 600_000 }], {
+    name: 'chat-log-new',
+    sizes: [[320, 640], [1440, 900]],
+    then: async (page) => {
+      await page.getByRole('button', { name: 'Log', exact: true }).click()
+      await page.getByLabel('Somebody in the directory').check()
+      await page.getByRole('searchbox').fill('whit')
+      await page.getByRole('search').getByRole('button', { name: 'Search' }).click()
+    },
+  }),
+  agent('directory', {
+    sizes: [[320, 640], [1440, 900]],
+    act: async (page) => {
+      await page.getByRole('tab', { name: 'Customer' }).click()
+      await page.getByRole('searchbox').fill('whit')
+      await page.getByRole('button', { name: 'Search' }).click()
+    },
+  }),
   withChats([{ state: 'wrap_up', until: Date.now() + 600_000 }], { name: 'chat-wrapup', sizes: [[320, 640], [1440, 900]] }),
   supervisor('board', { sizes: ALL, whole: true }),
+  supervisor('chats', {
+    path: '/supervisor#chats',
+    sizes: [[320, 640], [1440, 900]],
+    act: async (page) => {
+      await page.getByRole('button', { name: 'Dana Whitfield' }).click()
+      await page.getByRole('list', { name: 'Transcript' }).waitFor()
+    },
+  }),
   supervisor('many', { prepare: ({ scene }) => (scene.board = { many: true }), themes: ['light'] }),
   supervisor('empty', { prepare: ({ scene }) => (scene.board = { empty: true, closure: true }), themes: ['dark'] }),
   supervisor('close', {

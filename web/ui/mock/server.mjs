@@ -84,6 +84,11 @@ function api(request, path, url, scene, now, streams, response) {
   if (path.endsWith('/poll')) return url.searchParams.get('tag') === '' ? json(data.chat[scene.chat](now)) : null
   if (path.endsWith('/end') && path.includes('/chat/')) return json(data.chat.ended(now).status)
   if (path.includes('/api/v1/chat/') && method === 'GET') return json(data.chat[scene.chat](now))
+  if (path.endsWith('/customer') || path.endsWith('/case')) return json(data.directory(now, scene.directory, path.endsWith('/case')))
+  if (path === '/api/v1/transcripts') return json({ items: data.chatsFound(now), next: 'more' })
+  if (path.startsWith('/api/v1/transcripts/')) return json({ messages: data.chatLines(now) })
+  if (path === '/api/v1/cases/drafts') return json({ items: data.drafts(now) })
+  if (path.startsWith('/api/v1/customers')) return json(url.searchParams.has('q') ? { items: data.found, more: true } : data.customer(now))
   if (path.endsWith('/history')) return json({ items: data.history(now) })
   if (path.includes('/history/')) return json({ messages: data.chatLines(now) })
   if (path.endsWith('/callbacks') && method === 'POST') {

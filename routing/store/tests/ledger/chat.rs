@@ -15,6 +15,7 @@ on_both! {
     marks_only_grow
     another_owner_s_messages_are_refused
     what_was_said_is_not_deleted
+    chats_are_found_by_who_wrote_when_and_for_whom
 }
 
 fn said(contact: u128, sender: ChatSender, client_id: &str, body: &str) -> NewMessage {
@@ -88,4 +89,43 @@ async fn what_was_said_is_not_deleted(database: Database) {
     store.keep_chat(epochs, vec![said(1, ChatSender::Customer, "one", "x")], Vec::new()).await.expect("kept");
     let mut raw = Raw::connect(database.url()).await;
     assert!(raw.run("DELETE FROM chat_messages").await.is_err());
+}
+
+async fn chats_are_found_by_who_wrote_when_and_for_whom(database: Database) {
+    let store = database.open().await.expect("open");
+    let epochs = owned(&store).await;
+    let epoch = epochs[&tenant("a")];
+    let changes = [1, 2, 3].map(|id| saved(&contact(id, &format!("+1916555010{id}"))));
+    store.commit(turn(&tenant("a"), epoch, changes.to_vec())).await.expect("committed");
+    let maria = || ChatSender::Agent(AgentId::new("maria"));
+    let written = vec![
+        said(1, ChatSender::Customer, "one", "Hello"),
+        said(1, maria(), "one", "Good morning"),
+        said(2, ChatSender::Customer, "one", "Is somebody there?"),
+    ];
+    store.keep_chat(epochs, written, Vec::new()).await.expect("kept");
+    let known = store.contact(&tenant("a"), ContactId(1)).await.expect("read").expect("there");
+    let find = async |tenant_id: &str, search: ChatSearch| {
+        let page = store.search_chats(&tenant(tenant_id), &ChatSearch { limit: 9, ..search }).await.expect("found");
+        page.items.iter().map(|found| (found.contact.id.0, found.messages)).collect::<Vec<_>>()
+    };
+    let all = ChatSearch::default;
+    let mut found = find("a", all()).await;
+    found.sort_unstable();
+    assert_eq!(found, [(1, 2), (2, 1)], "nothing was written in the third");
+    assert_eq!(find("a", ChatSearch { agent: Some(AgentId::new("maria")), ..all() }).await, [(1, 2)]);
+    assert_eq!(find("a", ChatSearch { agent: Some(AgentId::new("ben")), ..all() }).await, []);
+    assert_eq!(find("a", ChatSearch { number_key: Some("somebody else's".into()), ..all() }).await, []);
+    let key = Some(known.customer.number_key.clone());
+    assert_eq!(find("a", ChatSearch { number_key: key, ..all() }).await, [(1, 2)]);
+    assert_eq!(find("a", ChatSearch { last_digits: Some("0102".into()), ..all() }).await, [(2, 1)]);
+    assert_eq!(find("a", ChatSearch { text: Some("nobody".into()), ..all() }).await, []);
+    assert_eq!(find("a", ChatSearch { to: Some(known.requested_at), ..all() }).await, []);
+    assert_eq!(find("a", ChatSearch { from: Some(at(2)), ..all() }).await, [(2, 1)]);
+    assert_eq!(find("b", all()).await, []);
+    let first = store.search_chats(&tenant("a"), &ChatSearch { limit: 1, ..all() }).await.expect("found");
+    let second = ChatSearch { limit: 1, cursor: first.next.clone(), ..all() };
+    let second = store.search_chats(&tenant("a"), &second).await.expect("found");
+    assert_ne!(first.items[0].contact.id, second.items[0].contact.id);
+    assert_eq!(second.next, None);
 }

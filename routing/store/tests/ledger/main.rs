@@ -3,6 +3,7 @@
 mod backup;
 mod chat;
 mod crash;
+mod directory;
 mod evidence;
 mod gate;
 mod leases_of_numbers;

@@ -63,6 +63,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "f375d86a51eb5ec72146f679aa9341aca725cc3b2e732232a80b0e98cc2d1b6d",
     ),
     (
+        10,
+        "c1c6922c2eb0f66ed60dcbb6ed843e87629e0a34664a719e406524d3c6055c8c",
+        "c1c6922c2eb0f66ed60dcbb6ed843e87629e0a34664a719e406524d3c6055c8c",
+    ),
+    (
         11,
         "ac8baa53cee8c8d5bedd83f62342428ec6fc3c10eebbfdd83a2a9f10408d9b9d",
         "ac8baa53cee8c8d5bedd83f62342428ec6fc3c10eebbfdd83a2a9f10408d9b9d",

@@ -26,6 +26,7 @@ struct Belongings {
     link: String,
     key: String,
     number: String,
+    customer: String,
     marks: Vec<String>,
 }
 
@@ -47,10 +48,29 @@ async fn belongings(world: &World) -> Belongings {
         world.post_as("/api/v1/closure", json!({ "message": "Only the open county" }), &admin).await.status,
         StatusCode::NO_CONTENT
     );
-    let marks = ["Ana Núñez", "0150", "0151", "Only the open county", "open's wallboard", "open-agent", "open-admin"];
-    let marks =
-        marks.map(str::to_owned).into_iter().chain([contact.to_string(), link.clone(), key.clone(), number.clone()]);
-    Belongings { contact, link, key, number, marks: marks.collect() }
+    let person = json!({ "name": "Olga Only", "numbers": ["916 555 0152"], "external_ids": ["C-open"] });
+    let customer = world.post_as("/api/v1/customers", person, &admin).await.json();
+    let customer: String = customer["id"].as_str().unwrap().to_owned();
+    let marks = [
+        "Olga Only",
+        "0152",
+        "C-open",
+        "Ana Núñez",
+        "0150",
+        "0151",
+        "Only the open county",
+        "open's wallboard",
+        "open-agent",
+        "open-admin",
+    ];
+    let marks = marks.map(str::to_owned).into_iter().chain([
+        contact.to_string(),
+        link.clone(),
+        key.clone(),
+        number.clone(),
+        customer.clone(),
+    ]);
+    Belongings { contact, link, key, number, customer, marks: marks.collect() }
 }
 
 impl Belongings {
@@ -62,6 +82,7 @@ impl Belongings {
             .replace("{user}", &user_id(OPEN, Role::Agent))
             .replace("{key}", &self.key)
             .replace("{number}", &self.number)
+            .replace("{customer}", &self.customer)
     }
 
     /// Everything is as it was.
@@ -70,6 +91,9 @@ impl Belongings {
         let keys: Vec<ApiKey> = world.app.store.api_keys(Some(&open)).await.unwrap();
         assert!(keys.iter().any(|key| key.id == self.key && key.revoked_at.is_none()));
         assert!(world.app.store.is_forbidden(&open, &self.number).await.unwrap());
+        let customer = world.app.store.customer(&open, &self.customer).await.unwrap().unwrap();
+        assert_eq!((customer.name.as_str(), customer.version), ("Olga Only", 1));
+        assert_eq!(world.app.store.case(&open, self.contact).await.unwrap(), None);
         let view = world.app.engine.status_view(&open, self.contact).await.unwrap();
         assert!(view.is_some_and(|view| view.contact.segments.is_empty()), "the callback waits as before");
         let user = world.app.store.user_for_login(&user_id(OPEN, Role::Agent)).await.unwrap().unwrap();

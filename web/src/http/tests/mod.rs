@@ -5,6 +5,7 @@ mod audit;
 mod callbacks;
 mod chat;
 mod counties;
+mod customers;
 mod fuzz;
 mod gate;
 mod headers;

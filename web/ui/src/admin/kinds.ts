@@ -119,6 +119,8 @@ export const sheets: Record<SheetName, Spec[]> = {
     seconds('reconnect_grace_seconds'),
     seconds('longest_wait_seconds', 1),
     seconds('idle_seconds', 120),
+    seconds('offer_callback_seconds'),
+    { key: 'log_opens', kind: 'choice', options: () => choices(words().choices.log_opens) },
     { key: 'agent_chars', kind: 'number', min: 1, max: 10_000 },
     { key: 'customer_chars', kind: 'number', min: 1, max: 10_000 },
   ],

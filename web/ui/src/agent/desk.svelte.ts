@@ -4,6 +4,7 @@ import { words } from '../lib/format'
 import { refused, signOut, type Refused } from '../lib/http'
 import { Attention } from './attention'
 import { Conversations } from './chats.svelte'
+import { Files } from './files.svelte'
 import { Phone } from './phone.svelte'
 import { chime, fall, ring, silence } from './ring'
 import { Socket, type CallTo, type Colleague, type Incoming, type Link, type Outgoing } from './socket'
@@ -52,6 +53,7 @@ export class Desk {
     (message) => this.#send(message),
     (contact) => this.#written(contact),
   )
+  readonly files = new Files()
   #socket: Socket | null = null
   #lock: PhoneLock
   #attention = new Attention()

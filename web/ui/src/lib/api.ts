@@ -5,6 +5,7 @@ export type Millis = number
 export type Language = 'en' | 'es'
 export type * from './account'
 export type * from './chat'
+export type * from './directory'
 export type * from './board'
 export type * from './trunks'
 
@@ -31,6 +32,8 @@ export interface StaffTenant extends Tenant {
 
 export interface StaffChat {
   message_chars: number
+  /** When the log of a chat opens by itself. */
+  log_opens: 'never' | 'accept' | 'end'
   canned: { word: string; text: string; language: string | null }[]
   faq: { question: string; answer: string; language: string | null }[]
 }

@@ -63,3 +63,20 @@ export interface ChatNews {
   agent_typing: number
   tag: string
 }
+
+/** A chat as a supervisor finds it. */
+export interface ChatFound {
+  contact: string
+  requested_at: Timestamp
+  customer_name: string
+  number_display: string
+  /** Names of those who were in it. */
+  agents: string[]
+  queue: string
+  subject: string
+  /** How it went on. */
+  channel: Channel
+  outcome: Outcome | null
+  dispositions: string[]
+  messages: number
+}

@@ -102,6 +102,8 @@ export const en = {
       idle_seconds: ['Nobody wrote for so many seconds: the chat ends'],
       agent_chars: ['Longest message of an agent, in letters'],
       customer_chars: ['Longest message of a customer, in letters'],
+      offer_callback_seconds: ['A call instead is offered after so many seconds of waiting', 'Also when the expected wait is that long. 0: never.'],
+      log_opens: ['The chat log opens by itself'],
     },
     offers: {
       offer_seconds: ['An offer stands so many seconds'],
@@ -133,6 +135,7 @@ export const en = {
   choices: {
     auth: { required: 'Only customers signed in at the portal', optional: 'Signed in or not', none: 'Everybody, without signing in' },
     disposition: { none: 'Not asked', optional: 'Asked, may be left out', required: 'Must be chosen' },
+    log_opens: { never: 'Never: agents open it', accept: 'When the agent accepts the chat', end: 'When the chat is over' },
     check_at: { render: 'when the page is opened', submit: 'when the form is sent', both: 'both times' },
     over_longest_wait: { hide: 'Do not show the form', disable: 'Show it, but closed, and why', schedule: 'Only a chosen time', notify: 'Tell, and let them wait' },
     none: '—',

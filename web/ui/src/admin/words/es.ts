@@ -98,6 +98,8 @@ export const es: AdminWords = {
       idle_seconds: ['Nadie escribió en tantos segundos: el chat termina'],
       agent_chars: ['Mensaje más largo de un agente, en letras'],
       customer_chars: ['Mensaje más largo de un cliente, en letras'],
+      offer_callback_seconds: ['Se ofrece una llamada tras tantos segundos de espera', 'También cuando la espera prevista es así de larga. 0: nunca.'],
+      log_opens: ['El registro del chat se abre solo'],
     },
     offers: {
       offer_seconds: ['Una oferta dura tantos segundos'],
@@ -129,6 +131,7 @@ export const es: AdminWords = {
   choices: {
     auth: { required: 'Solo clientes que entraron en el portal', optional: 'Con o sin entrar', none: 'Todos, sin entrar' },
     disposition: { none: 'No se pregunta', optional: 'Se pregunta, se puede omitir', required: 'Hay que elegir' },
+    log_opens: { never: 'Nunca: lo abren los agentes', accept: 'Cuando el agente acepta el chat', end: 'Cuando termina el chat' },
     check_at: { render: 'al abrir la página', submit: 'al enviar el formulario', both: 'ambas veces' },
     over_longest_wait: { hide: 'No mostrar el formulario', disable: 'Mostrarlo cerrado, y por qué', schedule: 'Solo una hora elegida', notify: 'Decirlo y dejar esperar' },
     none: '—',
