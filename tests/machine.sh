@@ -55,3 +55,14 @@ need_postgres() {
 need_cargo_tool() {
   command -v "$1" >/dev/null || cargo install --locked --quiet "$1"
 }
+
+# Requests made of the description of the interfaces: in a Python environment of its own, kept between runs.
+need_schemathesis() {
+  local home=${XDG_CACHE_HOME:-$HOME/.cache}/ringback-tests/schemathesis
+  export RINGBACK_SCHEMATHESIS=${RINGBACK_SCHEMATHESIS:-$home/bin/st}
+  if [ -x "$RINGBACK_SCHEMATHESIS" ]; then return; fi
+  if ! python3 -c 'import ensurepip' 2>/dev/null; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+  fi
+  python3 -m venv "$home" && "$home/bin/pip" install -q "schemathesis==4.32.5"
+}

@@ -85,6 +85,36 @@ fn samples_of(mut reader: hound::WavReader<impl io::Read>) -> io::Result<(u32, u
     Ok((spec.sample_rate, spec.channels, samples))
 }
 
+/// What a foreign file says it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declared {
+    pub sample_rate: u32,
+    pub channels: u16,
+    /// One sample of each channel.
+    pub frames: u64,
+}
+
+/// As the header has it; no sample is read.
+pub fn declared(bytes: &[u8]) -> io::Result<Declared> {
+    let reader = hound::WavReader::new(bytes).map_err(from_hound)?;
+    let spec = reader.spec();
+    Ok(Declared { sample_rate: spec.sample_rate, channels: spec.channels, frames: u64::from(reader.duration()) })
+}
+
+/// Interleaved samples of a file of 8 to 32 bits, or of floating point, at -1 to 1.
+pub fn decode_floats(bytes: &[u8]) -> io::Result<Vec<f32>> {
+    let mut reader = hound::WavReader::new(bytes).map_err(from_hound)?;
+    let spec = reader.spec();
+    let samples = match spec.sample_format {
+        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<Vec<_>, _>>(),
+        hound::SampleFormat::Int => {
+            let full = 2f32.powi(i32::from(spec.bits_per_sample.clamp(1, 32)) - 1);
+            reader.samples::<i32>().map(|sample| sample.map(|sample| sample as f32 / full)).collect()
+        }
+    };
+    samples.map_err(from_hound)
+}
+
 /// A growing mono file.
 pub(crate) struct WavWriter {
     file: Rc<dyn VolumeFile>,

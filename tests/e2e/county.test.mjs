@@ -1,6 +1,7 @@
 // A new county from /admin alone: an operator founds it by the guided start with hours, a queue, people and a line of its own;
 // its agent takes a callback in it, with the tones measured at both ends and in the recording; nothing is lost by kill -9.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
 import { Baresip } from './peers/baresip.mjs';
@@ -159,6 +160,38 @@ test('the telephone heard the agent and no echo; the WAV has each tone on its ow
   assert.ok(stretchOf(left, PHONE_TONE, { floor: 0.05 }).seconds > 2, 'the customer is on the left');
   assert.ok(stretchOf(right, desk.tone, { floor: 0.05 }).seconds > 1, 'the agent is on the right');
   assert.ok(amplitude(left, desk.tone) < SILENT && amplitude(right, PHONE_TONE) < SILENT);
+});
+
+test('the operator changes its line and brings it back; one that a county calls over is not retired', async () => {
+  await operator.reload();
+  await operator.getByRole('button', { name: 'Change nevada-line' }).click();
+  const dialog = operator.getByRole('dialog', { name: 'Change nevada-line' });
+  assert.equal(await dialog.getByLabel('Password at the carrier').inputValue(), '', 'a password is never shown');
+  await dialog.getByLabel('Retired: no calls over it any more').check();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByRole('alert').filter({ hasText: 'Nevada County still calls over it' }).waitFor();
+  await dialog.getByLabel('Retired: no calls over it any more').uncheck();
+  await dialog.getByLabel('Calls at one time').fill('0');
+  await operator.keyboard.press('Enter');
+  await dialog.getByRole('alert').filter({ hasText: 'Calls at one time cannot be kept' }).waitFor();
+  await dialog.getByLabel('Calls at one time').fill('3');
+  await dialog.getByLabel('Number shown to customers').fill('+15305550177');
+  await dialog.getByLabel('Password at the carrier').fill('known to few');
+  assert.deepEqual(await findings(operator), []);
+  await shot(operator, 'operator-line');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await operator.getByRole('status').filter({ hasText: 'nevada-line is changed' }).waitFor();
+  await operator.getByText('Changes of nevada-line').click();
+  await operator.getByText('Number shown to customers: +15305550100 → +15305550177').waitFor();
+  assert.deepEqual(await findings(operator), []);
+  await shot(operator, 'operator-lines');
+  const cookie = await cookieOf('ada', 'only ada knows');
+  const channels = async () => (await stage.server.api('/api/v1/trunks', { cookie })).json.trunks.find(({ id }) => id === 'nevada-line').channels;
+  assert.equal(await channels(), 3);
+  assert.ok(!readFileSync(stage.server.ledger).includes('known to few'), 'sealed in the ledger');
+  await operator.getByRole('button', { name: 'Bring back version 1 of nevada-line' }).click();
+  await operator.getByRole('status').filter({ hasText: 'nevada-line is again as in version 1' }).waitFor();
+  assert.equal(await channels(), 10);
 });
 
 test('the other county sees nothing of it', async () => {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    carriers,
     config::{AuthMode, LimitsTable, ServerConfig, SipTransport, Tenant, Trunk, bare_tenant},
     settings::{self, Settings, SettingsError},
     state::App,
@@ -129,8 +130,8 @@ fn bare(id: &TenantId, ground: &Ground, trunks: &[TrunkId], limits: &LimitsTable
 /// The configuration with what the ledger keeps: founded tenants, connected carriers, and every tenant's settings. What
 /// stands in the file goes before what is called the same in the ledger.
 pub async fn in_force(store: &Store, mut config: ServerConfig) -> Result<ServerConfig, StoreError> {
-    for kept in store.connected_trunks().await? {
-        let plan: TrunkPlan = read(&kept.id, kept.doc)?;
+    for kept in store.connected_trunks().await?.into_iter().filter(|kept| !kept.retired) {
+        let plan: TrunkPlan = read(&kept.id, kept.doc.clone())?;
         if config.trunks.iter().any(|trunk| *trunk.table.id.get_ref() == kept.id) {
             tracing::warn!(trunk = %kept.id, "a trunk of that id stands in the file; the one of the ledger is left out");
             continue;
@@ -139,7 +140,8 @@ pub async fn in_force(store: &Store, mut config: ServerConfig) -> Result<ServerC
             tenant.face.trunks.push(kept.id.clone());
         }
         let corrupt = || StoreError::Corrupt { kind: "founding of", id: kept.id.as_str().into() };
-        config.trunks.push(plan.trunk(kept.password).ok_or_else(corrupt)?);
+        let password = carriers::opened(store, &config, &kept).await?;
+        config.trunks.push(plan.trunk(password).ok_or_else(corrupt)?);
     }
     for kept in store.founded_tenants().await? {
         let ground: Ground = read(&kept.id, kept.doc)?;
@@ -156,12 +158,15 @@ pub async fn in_force(store: &Store, mut config: ServerConfig) -> Result<ServerC
     settings::in_force(store, config).await
 }
 
-fn read<T: serde::de::DeserializeOwned>(id: &impl ToString, doc: serde_json::Value) -> Result<T, StoreError> {
+pub(crate) fn read<T: serde::de::DeserializeOwned>(
+    id: &impl ToString,
+    doc: serde_json::Value,
+) -> Result<T, StoreError> {
     serde_json::from_value(doc).map_err(|_| StoreError::Corrupt { kind: "founding of", id: id.to_string().into() })
 }
 
 impl TrunkPlan {
-    fn is_for(&self, tenant: &TenantId) -> bool {
+    pub(crate) fn is_for(&self, tenant: &TenantId) -> bool {
         self.tenant.as_ref().is_none_or(|owner| owner == tenant.as_str())
     }
 }
@@ -217,7 +222,7 @@ pub async fn found(app: &App, who: &str, plan: Plan) -> Result<TenantId, Setting
         tenant: FoundedTenant { id: id.clone(), doc: serde_json::to_value(&ground).unwrap_or_default() },
         settings: serde_json::to_value(&settings).unwrap_or_default(),
         people: people.clone(),
-        trunk: plan.trunk.as_ref().map(kept),
+        trunk: plan.trunk.as_ref().map(|trunk| kept(app, trunk)).transpose()?,
         who: who.to_owned(),
         at: app.now(),
     };
@@ -229,9 +234,10 @@ pub async fn found(app: &App, who: &str, plan: Plan) -> Result<TenantId, Setting
     Ok(id)
 }
 
-fn kept((plan, password): &(TrunkPlan, Option<String>)) -> ConnectedTrunk {
+fn kept(app: &App, (plan, password): &(TrunkPlan, Option<String>)) -> Result<ConnectedTrunk, StoreError> {
     let doc = serde_json::to_value(plan).unwrap_or_default();
-    ConnectedTrunk { id: TrunkId::new(&plan.id), doc, password: password.clone() }
+    let password = carriers::sealed(&app.config, &plan.id, password.clone())?;
+    Ok(ConnectedTrunk { id: TrunkId::new(&plan.id), doc, password, retired: false })
 }
 
 /// Agents take what the tenant has.
@@ -265,7 +271,7 @@ pub async fn connect(app: &App, who: &str, plan: TrunkPlan, password: Option<Str
     if app.engine.trunk_usage().iter().any(|(id, ..)| id.as_str() == plan.id) {
         return Err(SettingsError::Store(StoreError::Taken("trunk")));
     }
-    app.store.connect_trunk(kept(&(plan.clone(), password.clone())), who, app.now()).await?;
+    app.store.connect_trunk(kept(app, &(plan.clone(), password.clone()))?, who, app.now()).await?;
     for tenant in app.faces.tenants().into_iter().filter(|tenant| plan.is_for(tenant)) {
         if let Some(face) = app.faces.get(&tenant) {
             let mut face = (*face).clone();

@@ -18,6 +18,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+use crate::webhooks::address::Target;
+
 /// Longest time one question may take, connecting included.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer, in bytes: key sets and tokens have a few KiB.
@@ -71,6 +73,44 @@ impl Fetcher {
     /// A form, with the credentials of HTTP Basic if there are any.
     pub async fn post_form(&self, address: &str, basic: Option<&str>, form: String) -> Result<Vec<u8>, FetchError> {
         self.ask(Method::POST, address, basic, form).await
+    }
+
+    /// Posts JSON to an address that was looked up and judged before, and gives the status that was answered. No redirect is
+    /// followed and nothing of the answer is read.
+    pub async fn tell(
+        &self,
+        url: &str,
+        target: &Target,
+        headers: &[(&str, &str)],
+        body: String,
+        patience: Duration,
+    ) -> Result<u16, FetchError> {
+        let wrong = || FetchError::Address(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::HOST, uri.authority().ok_or_else(wrong)?.as_str())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_LENGTH, body.len())
+            .header(header::USER_AGENT, concat!("Ringback/", env!("CARGO_PKG_VERSION")))
+            .header(header::CONNECTION, "close");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).map_err(|_| wrong())?;
+        let unreachable = |error: &dyn std::fmt::Display| FetchError::Unreachable(error.to_string());
+        let answer = async {
+            let stream = TcpStream::connect(target.address).await.map_err(|error| unreachable(&error))?;
+            if !target.tls {
+                return status_of(stream, request).await;
+            }
+            let name = ServerName::try_from(target.host.clone()).map_err(|_| wrong())?;
+            let stream = self.tls.connect(name, stream).await.map_err(|error| unreachable(&error))?;
+            status_of(stream, request).await
+        };
+        tokio::time::timeout(patience, answer).await.map_err(|error| unreachable(&error))?
     }
 
     async fn ask(
@@ -131,6 +171,18 @@ fn request(method: Method, uri: &Uri, basic: Option<&str>, form: String) -> Opti
         request = request.header(header::AUTHORIZATION, HeaderValue::from_str(&format!("Basic {basic}")).ok()?);
     }
     request.body(Body::from(form)).ok()
+}
+
+async fn status_of<S>(stream: S, request: Request<Body>) -> Result<u16, FetchError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let unreachable = |error: &dyn std::fmt::Display| FetchError::Unreachable(error.to_string());
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
+    let driving = tokio::spawn(connection);
+    let answer = sender.send_request(request).await;
+    driving.abort();
+    Ok(answer.map_err(|error| unreachable(&error))?.status().as_u16())
 }
 
 async fn speak<S>(stream: S, request: Request<Body>) -> Result<Vec<u8>, FetchError>

@@ -4,6 +4,7 @@
 //! `ringback.toml`; [`run`] is the server's life from start to drain. Calls and recordings are reached through the engine.
 
 pub mod assets;
+pub mod carriers;
 pub mod cli;
 pub mod config;
 pub mod counties;
@@ -27,6 +28,7 @@ pub mod rate;
 mod reception;
 pub mod retention;
 pub mod run;
+pub mod seal;
 pub mod server;
 pub mod settings;
 pub mod start;
@@ -36,5 +38,6 @@ pub mod tls;
 pub mod token;
 pub mod totp;
 pub mod users;
+pub mod webhooks;
 pub mod words;
 pub mod ws;

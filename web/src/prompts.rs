@@ -1,9 +1,13 @@
 //! The prompts that come with the server, and a tenant's own in their place.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use ringback_engine::PromptLibrary;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ringback_engine::{Prompt, PromptLibrary, sound::Pcm8k};
 use ringback_routing::{ids::TenantId, output::PromptName};
+use ringback_store::{Store, StoreError};
+
+use crate::settings::OwnPrompt;
 
 /// Raised with the texts in `web/prompts/texts.toml`: it is kept with every announcement a customer heard.
 const VERSION: &str = "1";
@@ -109,6 +113,43 @@ const BUILT_IN: &[(PromptName, &str, &[u8])] = built_in! {
     HoldMusic "" "hold_music.wav"
     Ringback "" "ringback.wav"
 };
+
+/// The prompt of that file name.
+pub fn name_of(word: &str) -> Option<PromptName> {
+    match word {
+        "hold_music" => Some(PromptName::HoldMusic),
+        _ => SPOKEN.into_iter().find(|(_, file)| *file == word).map(|(name, _)| name),
+    }
+}
+
+/// Samples as the ledger keeps them.
+pub fn to_text(pcm: &[u8]) -> String {
+    STANDARD.encode(pcm)
+}
+
+pub fn from_text(text: &str) -> Option<Vec<i16>> {
+    let bytes = STANDARD.decode(text).ok()?;
+    Some(bytes.chunks_exact(2).filter_map(|pair| Some(i16::from_le_bytes(pair.try_into().ok()?))).collect())
+}
+
+/// What a tenant's administrators brought in, ready to be played; a sound that is not there leaves the common prompt in force.
+pub async fn brought(
+    store: &Store,
+    tenant: &TenantId,
+    own: &[OwnPrompt],
+) -> Result<Vec<(PromptName, String, Prompt)>, StoreError> {
+    let mut ready = Vec::with_capacity(own.len());
+    for prompt in own {
+        let Some((name, language)) = prompt.place() else { continue };
+        let Some(samples) = store.sound(tenant, &prompt.sound).await?.as_deref().and_then(from_text) else {
+            tracing::warn!(%tenant, prompt = prompt.id, "the sound of a prompt is not there; the common one is played");
+            continue;
+        };
+        let sound = Prompt { version: prompt.sound.clone(), samples: Arc::new(Pcm8k(samples)) };
+        ready.push((name, language.to_owned(), sound));
+    }
+    Ok(ready)
+}
 
 /// The prompts everybody has.
 pub fn built_in() -> Result<PromptLibrary, String> {

@@ -15,11 +15,12 @@ use crate::{
     demo::portal::DemoPortal,
     gate,
     http::routes,
-    retention,
+    prompts, retention,
     server::{Listening, bind},
     start::{self, RunError},
     state::{self, App, Judges, Outside},
     tls::CertificateFiles,
+    webhooks,
 };
 
 /// How often sessions, used tokens and keys that expired are forgotten.
@@ -41,10 +42,14 @@ pub struct Running {
 pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Running, RunError> {
     let store = start::open_store(&config).await?;
     let config = counties::in_force(&store, config).await?;
-    let library = match &demo {
+    let mut library = match &demo {
         Some(_) => crate::demo::prompts()?,
         None => start::library(&config)?,
     };
+    for tenant in &config.tenants {
+        let own = prompts::brought(&store, &tenant.core.id, &tenant.face.own_prompts).await?;
+        library.set_brought(tenant.core.id.clone(), own);
+    }
     let key = state::installation_key(&store).await?;
     let judges = Judges::new(&config, &store, &key);
     let engine = start::engine(&config, store.clone(), library, &judges).await?;
@@ -75,6 +80,7 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
     }
     tokio::spawn(gate::keep_audited(app.clone()));
     tokio::spawn(retention::keep(app.clone()));
+    tokio::spawn(webhooks::keep_sending(app.clone()));
     tokio::spawn(forget_expired(app));
     Ok(running)
 }

@@ -400,6 +400,11 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "too_many",
+        ["No more can be added", "No caben más"],
+        ["Remove one that is not needed any more.", "Quite antes uno que ya no haga falta."],
+    ),
+    (
         "held_already",
         ["On hold already", "Ya está retenido"],
         [

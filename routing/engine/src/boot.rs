@@ -85,7 +85,7 @@ impl Engine {
             media,
             recorder,
             recordings_root: config.recordings,
-            prompts: config.prompts,
+            prompts: std::sync::RwLock::new(config.prompts),
             gate: config.gate,
             caller_ids: config.caller_ids,
             reception: config.reception,

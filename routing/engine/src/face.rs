@@ -8,6 +8,7 @@ use ringback_routing::{
     config::{Closure, TenantConfig},
     event::{Event, Receipt},
     ids::{AgentId, ContactId, IdSource, SessionId, TenantId, TrunkId},
+    output::PromptName,
     view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView, WhyView},
 };
 use ringback_store::Store;
@@ -20,6 +21,7 @@ use crate::{
     owner::{Ask, Letter},
     phones::Phone,
     plant::{Door, Plant},
+    prompts::Prompt,
 };
 
 /// A cheap handle; all clones speak to the same engine.
@@ -250,6 +252,12 @@ impl Engine {
             }
         }
         self.plant.signaling.set_trunks(trunks.into_iter().map(|(trunk, _)| trunk).collect());
+    }
+
+    /// A tenant's own prompts from now on, by name and language; what plays at the moment plays to its end.
+    pub fn set_prompts(&self, tenant: &TenantId, prompts: Vec<(PromptName, String, Prompt)>) {
+        let mut library = self.plant.prompts.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        library.set_brought(tenant.clone(), prompts);
     }
 
     pub fn alarm_book(&self) -> Arc<Alarms> {

@@ -279,7 +279,7 @@ impl Hands {
     }
 
     async fn play(&self, leg: LegId, prompt: PromptName, language: &str, repeat: bool, then_tell: bool) {
-        let found = self.plant.prompts.find(&self.tenant, prompt, language).cloned();
+        let found = self.plant.prompts().find(&self.tenant, prompt, language).cloned();
         let (key, token) = {
             let mut book = self.plant.books.legs();
             let Some(key) = book.media_of(leg) else { return };
@@ -299,7 +299,7 @@ impl Hands {
     }
 
     async fn play_words(&self, leg: LegId, words: &[PromptName], language: &str, then_tell: bool) {
-        let said = self.plant.prompts.sentence(&self.tenant, words, language);
+        let said = self.plant.prompts().sentence(&self.tenant, words, language);
         let (key, token) = {
             let mut book = self.plant.books.legs();
             let Some(key) = book.media_of(leg) else { return };

@@ -32,6 +32,7 @@ mod prompts;
 mod quality;
 mod recordings;
 mod reroute;
+pub mod sound;
 #[cfg(feature = "testing")]
 mod testing;
 mod thirds;

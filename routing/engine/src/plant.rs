@@ -29,7 +29,6 @@ use crate::{
     metrics::Metrics,
     owner::{Ask, Letter},
     phones::Phones,
-    prompts::PromptLibrary,
     trunk_tally::TrunkTally,
 };
 
@@ -64,7 +63,7 @@ pub(crate) struct Plant {
     pub media: Media,
     pub recorder: Recorder,
     pub recordings_root: std::path::PathBuf,
-    pub prompts: PromptLibrary,
+    pub prompts: std::sync::RwLock<crate::prompts::PromptLibrary>,
     pub gate: Arc<dyn DialGate>,
     pub caller_ids: BTreeMap<TenantId, String>,
     pub reception: Arc<dyn Reception>,
@@ -104,6 +103,10 @@ impl Books {
 }
 
 impl Plant {
+    pub fn prompts(&self) -> std::sync::RwLockReadGuard<'_, crate::prompts::PromptLibrary> {
+        self.prompts.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Tells a tenant's core what happened on a leg. Waits while its box is full; never loses.
     pub async fn tell(&self, tenant: &TenantId, event: Event) {
         if let Some(door) = self.doors.get(tenant) {

@@ -18,12 +18,21 @@ pub struct Prompt {
 #[derive(Debug, Clone, Default)]
 pub struct PromptLibrary {
     prompts: BTreeMap<(Option<TenantId>, PromptName, String), Prompt>,
+    /// What a tenant's administrators brought in; before all others.
+    brought: BTreeMap<TenantId, BTreeMap<(PromptName, String), Prompt>>,
 }
 
 impl PromptLibrary {
     /// `tenant`: None for everybody. `language`: a BCP 47 tag, or empty for what has no words.
     pub fn insert(&mut self, tenant: Option<TenantId>, name: PromptName, language: &str, prompt: Prompt) {
         self.prompts.insert((tenant, name, language.to_ascii_lowercase()), prompt);
+    }
+
+    /// What a tenant's administrators brought in, in place of what they had before.
+    pub fn set_brought(&mut self, tenant: TenantId, prompts: Vec<(PromptName, String, Prompt)>) {
+        let by_place =
+            prompts.into_iter().map(|(name, language, prompt)| ((name, language.to_ascii_lowercase()), prompt));
+        self.brought.insert(tenant, by_place.collect());
     }
 
     /// As [`PromptLibrary::insert`], from the bytes of an 8 kHz mono WAV.
@@ -50,9 +59,11 @@ impl PromptLibrary {
     pub fn find(&self, tenant: &TenantId, name: PromptName, language: &str) -> Option<&Prompt> {
         let asked = language.to_ascii_lowercase();
         let primary = asked.split('-').next().unwrap_or_default().to_owned();
+        let brought = self.brought.get(tenant);
         [asked, primary, "en".to_owned(), String::new()].into_iter().find_map(|language| {
-            self.prompts
-                .get(&(Some(tenant.clone()), name, language.clone()))
+            brought
+                .and_then(|own| own.get(&(name, language.clone())))
+                .or_else(|| self.prompts.get(&(Some(tenant.clone()), name, language.clone())))
                 .or_else(|| self.prompts.get(&(None, name, language)))
         })
     }
@@ -80,10 +91,16 @@ mod tests {
         library.insert(None, name, "en", prompt("common en"));
         library.insert(None, name, "es", prompt("common es"));
         library.insert(Some(tenant.clone()), name, "en", prompt("own en"));
-        let found = |language| library.find(&tenant, name, language).map(|prompt| prompt.version.as_str());
-        assert_eq!(found("en-US"), Some("own en"));
-        assert_eq!(found("es-MX"), Some("common es"));
-        assert_eq!(found("fr"), Some("own en"));
+        let found = |language| library.find(&tenant, name, language).map(|prompt| prompt.version.clone());
+        assert_eq!(found("en-US").as_deref(), Some("own en"));
+        assert_eq!(found("es-MX").as_deref(), Some("common es"));
+        assert_eq!(found("fr").as_deref(), Some("own en"));
         assert!(library.find(&tenant, PromptName::HoldMusic, "en").is_none());
+        library.set_brought(tenant.clone(), vec![(name, "es".to_owned(), prompt("brought es"))]);
+        let version =
+            |library: &PromptLibrary, language| library.find(&tenant, name, language).unwrap().version.clone();
+        assert_eq!((version(&library, "es"), version(&library, "en")), ("brought es".to_owned(), "own en".to_owned()));
+        library.set_brought(tenant.clone(), Vec::new());
+        assert_eq!(version(&library, "es"), "common es");
     }
 }

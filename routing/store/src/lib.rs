@@ -29,14 +29,17 @@ mod quality;
 mod recording;
 mod retention;
 mod settings;
+mod sound;
 mod sql;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
 mod transcript;
+mod trunk;
 mod turn;
 mod user;
 mod wait;
+mod webhook;
 mod writer;
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -47,7 +50,7 @@ pub use backup::BackupReport;
 pub use case::{CaseRecord, CaseState};
 pub use chat::{ChatMark, ChatMarks, ChatMessage, ChatSender, ChatSide, Kept, NewMessage};
 pub use contact::{ContactPage, ContactSearch, FactRow};
-pub use county::{ConnectedTrunk, FoundedTenant, Founding};
+pub use county::{FoundedTenant, Founding};
 pub use dialog::DialogRow;
 pub use directory::{CustomerRecord, CustomerSearch, KnownNumber};
 pub use error::{NumberInDialog, StoreError};
@@ -63,8 +66,10 @@ pub use retention::{Removal, Removed, RemovedFile, RetentionCut};
 pub use settings::ConfigVersion;
 pub use sql::Dialect;
 pub use transcript::{ChatPage, ChatSearch, FoundChat};
+pub use trunk::{ConnectedTrunk, TrunkChange, TrunkVersion};
 pub use turn::TurnWrite;
 pub use user::{Permission, Role, Session, User};
+pub use webhook::{Delivery, DeliveryEnd, DeliveryState, Webhook};
 
 use connect::{Connector, Readers};
 use ringback_routing::time::Timestamp;

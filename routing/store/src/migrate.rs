@@ -107,6 +107,27 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 13,
+        name: "trunk_versions",
+        common: include_str!("../migrations/0013_trunk_versions.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 14,
+        name: "webhooks",
+        common: include_str!("../migrations/0014_webhooks.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
+        version: 15,
+        name: "sounds",
+        common: include_str!("../migrations/0015_sounds.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

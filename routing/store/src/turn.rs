@@ -18,6 +18,7 @@ use crate::{
     journal::{self, JournalEntry},
     lease,
     sql::{Conn, sql},
+    webhook,
 };
 
 /// The layout of the JSON in `doc`; counted up when an older reader would misread it.
@@ -246,9 +247,9 @@ async fn append_fact(
     .int(at.as_millis())
     .text(kind)
     .id(&value)
-    .run(conn)
+    .run(&mut *conn)
     .await?;
-    Ok(())
+    webhook::tell_fact(conn, tenant, contact, at, fact).await
 }
 
 async fn append_presence(

@@ -267,6 +267,7 @@ impl Check<'_> {
             chat: self.chat_face(table),
             lending: self.lending(table),
             retention: table.retention,
+            own_prompts: Vec::new(),
         };
         Tenant { core, face }
     }

@@ -39,6 +39,13 @@ pub struct ServerTable {
     /// Who besides loopback may read /metrics.
     pub metrics_from: Vec<IpAddr>,
     pub data_dir: PathBuf,
+    /// 32 bytes in URL-safe base64 that seal what the ledger keeps for others, such as trunks' passwords; without it a file
+    /// in `data_dir`, made at the first need.
+    pub secrets_key_file: Option<PathBuf>,
+    /// Addresses that webhooks may be sent to although they are not public, also without TLS.
+    pub webhooks_may_reach: Vec<AddressRange>,
+    /// Roots (PEM) that may have signed receivers' certificates; without it those of the system.
+    pub webhooks_ca_file: Option<PathBuf>,
     pub certificate: Option<PathBuf>,
     pub private_key: Option<PathBuf>,
     /// Plain http answers with a redirect when https is configured.
@@ -63,6 +70,9 @@ impl Default for ServerTable {
             trusted_proxies: Vec::new(),
             metrics_from: Vec::new(),
             data_dir: "ringback-data".into(),
+            secrets_key_file: None,
+            webhooks_may_reach: Vec::new(),
+            webhooks_ca_file: None,
             certificate: None,
             private_key: None,
             redirect_to_https: true,
@@ -348,6 +358,11 @@ pub struct LimitsTable {
     /// How often records are looked for whose time is over, and how many contacts go in one transaction.
     pub retention_seconds: u32,
     pub retention_contacts: u32,
+    /// Largest file that is brought in as a prompt, in bytes, and its longest sound, in seconds.
+    pub prompt_bytes: usize,
+    pub prompt_seconds: u32,
+    /// After a try that failed, the next one comes so many seconds later: one number for each further try.
+    pub webhook_retry_seconds: Vec<u32>,
 }
 
 impl Default for LimitsTable {
@@ -392,6 +407,9 @@ impl Default for LimitsTable {
             why_agents: 200,
             retention_seconds: 600,
             retention_contacts: 100,
+            prompt_bytes: 24 * 1024 * 1024,
+            prompt_seconds: 120,
+            webhook_retry_seconds: vec![5, 60, 300, 1_800, 7_200, 18_000, 36_000],
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct Face {
     pub chat: ChatFace,
     pub lending: Lending,
     pub retention: tenant::Retention,
+    /// Brought in by administrators.
+    pub own_prompts: Vec<crate::settings::OwnPrompt>,
 }
 
 /// Numbers lent to visitors who want to call.

@@ -47,6 +47,7 @@ pub async fn declare(
     }
     settings::close(&app, caller.tenant()?, caller.id().as_str(), Some(closure)).await?;
     audit(&app, &caller, "closure_declared", caller.tenant()?, json!({ "until": ask.until })).await?;
+    tell(&app, &caller, "closure.declared", json!({ "until": ask.until })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -75,5 +76,13 @@ fn asked(app: &App, ask: &ClosureAsk) -> Result<Closure, ApiError> {
 pub async fn lift(State(app): State<App>, caller: Caller) -> Result<StatusCode, ApiError> {
     settings::close(&app, caller.tenant()?, caller.id().as_str(), None).await?;
     audit(&app, &caller, "closure_lifted", caller.tenant()?, json!({})).await?;
+    tell(&app, &caller, "closure.lifted", json!({})).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Programs of others hear of it; the message to customers is theirs to read on the page.
+async fn tell(app: &App, caller: &Caller, event: &str, detail: serde_json::Value) -> Result<(), ApiError> {
+    let now = app.now();
+    let message = format!("{event}.{}", now.as_millis());
+    Ok(app.store.tell_webhooks(caller.tenant()?, event, &message, now, detail).await?)
 }

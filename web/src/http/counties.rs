@@ -136,7 +136,7 @@ pub async fn connect(
 }
 
 /// A connection as it can be kept; of a tenant that is being founded it is that tenant's own.
-fn checked(ask: TrunkConnect, founded: Option<&String>) -> Result<(TrunkPlan, Option<String>), ApiError> {
+pub(super) fn checked(ask: TrunkConnect, founded: Option<&String>) -> Result<(TrunkPlan, Option<String>), ApiError> {
     let mut plan = ask.trunk;
     plan.tenant = founded.cloned().or(plan.tenant);
     if let Some(field) = plan.fault() {

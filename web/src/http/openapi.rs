@@ -13,9 +13,9 @@ use super::{
     audit, availability, body, callbacks, cases, chat, closure, colleagues, contacts, counties, customers, factor,
     gate,
     guard::Access,
-    history, holds, keys, ladder, login, numbers, operations, people, playback, quality, recordings,
+    history, holds, keys, ladder, lines, login, numbers, operations, people, playback, quality, recordings,
     routes::{Route, table},
-    schema, settings, sso, status, transcripts,
+    schema, settings, sounds, sso, status, transcripts, webhooks,
 };
 use crate::ws;
 
@@ -74,6 +74,9 @@ fn operation(route: &Route) -> Value {
     if let Some(name) = doc.request {
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": reference(name) } } });
+    }
+    if route.takes_sound {
+        operation["requestBody"] = json!({ "required": true, "content": { "audio/wav": { "schema": { "type": "string", "format": "binary" } } } });
     }
     if matches!(route.access, Access::Staff(_) | Access::StaffPage(_)) {
         operation["security"] = json!([{ "session": [] }]);
@@ -154,6 +157,13 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<colleagues::ColleagueList>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
     add::<ladder::LadderAnswer>(&mut found);
+    add::<webhooks::WebhookList>(&mut found);
+    add::<webhooks::WebhookAdd>(&mut found);
+    add::<webhooks::WebhookMade>(&mut found);
+    add::<sounds::SoundMade>(&mut found);
+    add::<lines::LineList>(&mut found);
+    add::<lines::LineChange>(&mut found);
+    add::<lines::LineBack>(&mut found);
     add::<holds::HoldList>(&mut found);
     add::<holds::HoldAsk>(&mut found);
     add::<quality::QualityAnswer>(&mut found);
@@ -218,7 +228,7 @@ mod tests {
         for route in table(false).iter().filter(|route| route.path.starts_with("/api/")) {
             assert!(!route.doc.summary.is_empty(), "{} {}", route.method, route.path);
             if route.method == axum::http::Method::POST {
-                assert!(route.doc.request.is_some(), "{}", route.path);
+                assert!(route.doc.request.is_some() || route.takes_sound, "{}", route.path);
             }
         }
     }

@@ -16,8 +16,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, holds, keys, ladder, login, numbers, openapi, operations, pages, people, playback, quality, recordings,
-    settings, sso, status, transcripts,
+    history, holds, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, quality,
+    recordings, settings, sounds, sso, status, transcripts, webhooks,
 };
 use crate::{demo, state::App, ws};
 
@@ -29,6 +29,8 @@ pub struct Route {
     pub rate: Rate,
     pub needs: Option<Permission>,
     pub by: By,
+    /// Takes a sound, up to `limits.prompt_bytes`, in place of a small JSON document.
+    pub takes_sound: bool,
     pub doc: Doc,
     handler: MethodRouter<App>,
 }
@@ -415,6 +417,43 @@ fn settings_routes() -> Vec<Route> {
             .takes("TrunkConnect")
             .says("Connects a carrier at once; audited", "")
             .with_status(201),
+        api(Method::GET, "/api/v1/lines", Staff(FOUNDING), get(lines::list))
+            .says("Carriers that were connected here, and every state they were in", "LineList"),
+        api(Method::PUT, "/api/v1/lines/{line}", Staff(FOUNDING), put(lines::change))
+            .takes("LineChange")
+            .says("Changes or retires a line at once, as a new version; audited", "LineItem"),
+        api(Method::POST, "/api/v1/lines/{line}/versions/{version}/restore", Staff(FOUNDING), post(lines::bring_back))
+            .takes("LineBack")
+            .says("Brings an earlier state of a line back, as a new version; audited", "LineItem"),
+        api(Method::GET, "/api/v1/webhooks", Staff(SETTINGS), get(webhooks::list))
+            .says("Programs that are told what happens, and messages that are not sent", "WebhookList"),
+        api(Method::POST, "/api/v1/webhooks", Staff(SETTINGS), post(webhooks::add))
+            .by(By::People)
+            .takes("WebhookAdd")
+            .says(
+                "Tells another program what happens from now on; the secret is shown this once; audited",
+                "WebhookMade",
+            )
+            .with_status(201),
+        api(Method::DELETE, "/api/v1/webhooks/{webhook}", Staff(SETTINGS), delete(webhooks::remove))
+            .by(By::People)
+            .says("Tells it no more; audited", "")
+            .with_status(204),
+        api(
+            Method::POST,
+            "/api/v1/webhooks/{webhook}/messages/{message}/resend",
+            Staff(SETTINGS),
+            post(webhooks::resend),
+        )
+        .takes("Nothing")
+        .says("Sends a message again that was given up; audited", "")
+        .with_status(204),
+        Route { takes_sound: true, ..api(Method::POST, "/api/v1/sounds", Staff(SETTINGS), post(sounds::add)) }
+            .says("Brings in a WAV for prompts; it is made 8 kHz mono; audited", "SoundMade")
+            .with_status(201),
+        api(Method::GET, "/api/v1/sounds/{sound}", Staff(SETTINGS), get(sounds::read))
+            .says("A sound as callers hear it", "")
+            .in_media("audio/wav"),
         api(Method::GET, "/api/v1/settings", Staff(SETTINGS), get(settings::read))
             .says("The settings in force", "SettingsAnswer"),
         api(Method::PUT, "/api/v1/settings", Staff(SETTINGS), put(settings::change))
@@ -448,6 +487,7 @@ fn page(path: &'static str, access: Access, summary: &'static str, handler: Meth
         rate: Rate::Pages,
         needs: None,
         by: By::Everybody,
+        takes_sound: false,
         doc: html(summary),
         handler,
     }
@@ -460,7 +500,7 @@ const fn html(summary: &'static str) -> Doc {
 fn api(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
     let rate = if matches!(access, Access::Staff(_)) { Rate::StaffApi } else { Rate::PublicApi };
     let doc = Doc { status: 200, ..Doc::default() };
-    Route { method, path, access, rate, needs: None, by: By::Everybody, doc, handler }
+    Route { method, path, access, rate, needs: None, by: By::Everybody, takes_sound: false, doc, handler }
 }
 
 impl Route {
@@ -501,9 +541,12 @@ pub fn router(app: &App) -> Router {
     let mut router = Router::new();
     for route in table(app.demo.is_some()) {
         let Route { access, rate, needs, by, .. } = route;
+        let handler = match route.takes_sound {
+            true => route.handler.layer(DefaultBodyLimit::max(app.limits().prompt_bytes)),
+            false => route.handler,
+        };
         let guard = Guard { app: app.clone(), access, rate, needs, by };
-        router =
-            router.route(route.path, route.handler.route_layer(middleware::from_fn_with_state(guard, guard::guard)));
+        router = router.route(route.path, handler.route_layer(middleware::from_fn_with_state(guard, guard::guard)));
     }
     router
         .fallback(|| async { ApiError::not_found() })

@@ -2,6 +2,7 @@
 //! before. Until the first change the configuration file speaks; from then on the ledger does, for these settings.
 
 mod lists;
+mod prompts;
 mod rules;
 mod versions;
 mod week;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 
 pub use self::{
     lists::{Canned, Code, Entry, LanguageSkill, NamedCode, Question, Queue, Step, Subject},
+    prompts::OwnPrompt,
     rules::{AfterMiss, CallRules, ChatRules, Look, OfferRules, Portal},
     versions::{SettingsError, Version, bring_back, change, check_alone, close, current, in_force, versions},
     week::{DayHours, DayOff},
@@ -68,6 +70,9 @@ pub struct Settings {
     pub offers: Option<OfferRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// In place of the prompts that come with the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<Vec<OwnPrompt>>,
     /// The emergency closure, if one is declared; it is changed by `/api/v1/closure` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<crate::http::schema::Closure>)]
@@ -90,6 +95,7 @@ pub struct Around<'a> {
     queues: BTreeSet<&'a str>,
     reasons: BTreeSet<&'a str>,
     trunks: BTreeSet<&'a str>,
+    languages: BTreeSet<&'a str>,
     has_portal: bool,
     has_dispositions: bool,
     offers_calls: bool,
@@ -106,6 +112,7 @@ impl<'a> Around<'a> {
             queues: queues.map(|queue| queue.id.as_str()).collect(),
             reasons: reasons.map(|code| code.id.as_str()).collect(),
             trunks: trunks.iter().map(TrunkId::as_str).collect(),
+            languages: settings.look.iter().flat_map(|look| &look.languages).map(String::as_str).collect(),
             has_portal: portal,
             has_dispositions: settings.dispositions.as_ref().is_some_and(|list| !list.is_empty()),
             offers_calls: settings.callback,
@@ -139,6 +146,7 @@ impl Settings {
             chats: Some(ChatRules::of(tenant)),
             offers: Some(OfferRules::of(tenant)),
             retention: Some(tenant.face.retention),
+            prompts: Some(tenant.face.own_prompts.clone()),
             closure: core.hours.closure.clone(),
         }
     }
@@ -165,7 +173,8 @@ impl Settings {
             calls,
             chats,
             offers,
-            retention
+            retention,
+            prompts
         )
     }
 
@@ -210,6 +219,9 @@ impl Settings {
         }
         if let Some(offers) = &self.offers {
             offers.apply(tenant);
+        }
+        if let Some(prompts) = &self.prompts {
+            tenant.face.own_prompts = prompts.clone();
         }
         if let Some(retention) = self.retention {
             tenant.face.retention = retention;
@@ -258,6 +270,7 @@ impl Settings {
             .or_else(|| part("calls", &self.calls, |calls| calls.fault(around)))
             .or_else(|| part("chats", &self.chats, ChatRules::fault))
             .or_else(|| part("offers", &self.offers, |offers| offers.fault(around)))
+            .or_else(|| entries("prompts", &self.prompts, around))
             .or_else(|| part("retention", &self.retention, Retention::fault))
             .or_else(|| part("portal", &self.portal, |portal| portal.fault(around)))
     }
@@ -305,6 +318,7 @@ impl Settings {
         entries(&mut by_name, "dispositions", &self.dispositions);
         entries(&mut by_name, "canned", &self.canned);
         entries(&mut by_name, "faq", &self.faq);
+        entries(&mut by_name, "prompts", &self.prompts);
         for (name, part) in [
             ("look", json(&self.look)),
             ("portal", json(&self.portal)),

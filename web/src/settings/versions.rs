@@ -11,6 +11,7 @@ use ringback_store::{ConfigVersion, Store, StoreError};
 use super::{Around, Settings, json};
 use crate::{
     config::{Face, LimitsTable, ServerConfig, Tenant},
+    prompts,
     state::App,
 };
 
@@ -132,6 +133,12 @@ async fn settle(
 async fn check(app: &App, tenant: &TenantId, before: &Settings, settings: &Settings) -> Result<(), SettingsError> {
     let face = app.faces.get(tenant).ok_or(SettingsError::NoSuchTenant)?;
     check_alone(settings, &face, app.limits())?;
+    for (at, prompt) in settings.prompts.iter().flatten().enumerate() {
+        let known = before.prompts.iter().flatten().any(|known| known.sound == prompt.sound);
+        if !known && app.store.sound(tenant, &prompt.sound).await?.is_none() {
+            return Err(SettingsError::Fault(format!("prompts.{at}.sound")));
+        }
+    }
     in_use(app, tenant, before, settings).await
 }
 
@@ -211,12 +218,15 @@ async fn put_into_force(app: &App, tenant: &TenantId, version: &Version) {
 
 async fn submit(app: &App, id: &TenantId, version: &Version) -> Result<(), SettingsError> {
     let mut tenant: Tenant = app.tenant(id).await.ok_or(SettingsError::NoSuchTenant)?;
-    let closed = tenant.core.hours.closure.is_some();
+    let (closed, before) = (tenant.core.hours.closure.is_some(), tenant.face.own_prompts.clone());
     version.settings.apply(version.version, &mut tenant);
     app.engine.submit(id, Event::TenantConfigured { config: Box::new(tenant.core.clone()) }).await?;
     // A configuration that names no closure lifts none.
     if closed && version.settings.closure.is_none() {
         app.engine.submit(id, Event::ClosureLifted).await?;
+    }
+    if before != tenant.face.own_prompts {
+        app.engine.set_prompts(id, prompts::brought(&app.store, id, &tenant.face.own_prompts).await?);
     }
     app.gate.set(&tenant);
     app.switchboard.set(&tenant);

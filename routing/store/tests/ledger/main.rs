@@ -13,3 +13,4 @@ mod schema;
 mod staff;
 mod support;
 mod turns;
+mod webhooks;

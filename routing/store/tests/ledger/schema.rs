@@ -1,5 +1,6 @@
 //! Opening: a fresh database, one of an earlier schema, one that this program must not touch.
 
+use ringback_routing::output::{Change, Fact};
 use ringback_store::{testing::Database, *};
 
 use crate::{
@@ -77,6 +78,21 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "66707794c0c6e10365d92c7ce98b1e273d7ea15b23ea349b21194a68a21336c3",
         "66707794c0c6e10365d92c7ce98b1e273d7ea15b23ea349b21194a68a21336c3",
     ),
+    (
+        13,
+        "abbcd754fdfa293c21c9af11c903bdcb6432f2a14089db77e881debcd0eb6fc4",
+        "abbcd754fdfa293c21c9af11c903bdcb6432f2a14089db77e881debcd0eb6fc4",
+    ),
+    (
+        14,
+        "0426146142864a84a50009ac584aa306d7b32ea7d0ec8b74283483aa1b4a78d6",
+        "0426146142864a84a50009ac584aa306d7b32ea7d0ec8b74283483aa1b4a78d6",
+    ),
+    (
+        15,
+        "1979dd4d3bae3cc8127363b49bf58228a46f83380499d91a9a4091446feaebcb",
+        "1979dd4d3bae3cc8127363b49bf58228a46f83380499d91a9a4091446feaebcb",
+    ),
 ];
 
 #[test]
@@ -102,7 +118,9 @@ async fn an_earlier_schema_is_brought_up_to_date(database: Database) {
     let a = tenant("a");
     let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
     let one = contact(1, "+19165550101");
-    let mut write = turn(&a, epoch, vec![saved(&one), requested(1, 5)]);
+    // Of what a later schema tells others of, schema 1 can keep nothing.
+    let fact = Change::ContactFact { contact: one.id, at: at(5), fact: Fact::NumberChanged };
+    let mut write = turn(&a, epoch, vec![saved(&one), fact]);
     write.journal.push(entry(1, 0));
     store.commit(write).await.expect("commit");
     store.save_recording(&a, &recording(5, &one, 10, None)).await.expect("recording");

@@ -141,3 +141,101 @@ async fn a_line_of_one_county_is_no_other_countys() {
     assert_eq!(shared.status, StatusCode::OK, "{}", shared.text());
     assert!(world.app.engine.trunk_usage().iter().any(|(id, channels, _)| id.as_str() == "common" && *channels == 2));
 }
+
+#[tokio::test]
+async fn a_line_is_changed_retired_and_brought_back_and_its_password_is_sealed() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    assert_eq!(world.post_as("/api/v1/tenants", plan("nevada", "ada"), &operator).await.status, StatusCode::CREATED);
+    let put = async |body: Value| {
+        let headers = [("cookie", operator.as_str()), ("origin", ORIGIN)];
+        world.send(request(Method::PUT, "/api/v1/lines/nevada-line", Some(body), &headers)).await
+    };
+    let listed = world.get_as("/api/v1/lines", &operator).await;
+    assert!(!listed.text().contains("known to few"));
+    let item = listed.json()["items"][0].clone();
+    assert_eq!((item["version"].as_u64(), item["password"].as_bool()), (Some(1), Some(true)));
+    let kept = world.app.store.connected_trunks().await.unwrap();
+    assert!(kept[0].password.as_ref().is_some_and(|kept| kept.starts_with("sealed:1:")), "not in the ledger either");
+
+    let mut trunk = item["trunk"].clone();
+    trunk["channels"] = json!(7);
+    let changed = put(json!({ "base": 1, "trunk": trunk, "retired": false, "password": "a newer one" })).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    let told = changed.json()["versions"][0]["differences"].clone();
+    assert_eq!(told, json!([{ "what": "channels", "before": 2, "after": 7 }]), "a password is no part of it");
+    let channels = |world: &World| {
+        world
+            .app
+            .engine
+            .trunk_usage()
+            .into_iter()
+            .find(|(id, ..)| id.as_str() == "nevada-line")
+            .map(|(_, many, _)| many)
+    };
+    assert_eq!(channels(&world), Some(7));
+    assert_eq!(put(json!({ "base": 1, "trunk": trunk })).await.code(), "settings_outdated");
+    trunk["host"] = json!("not a host");
+    assert_eq!(put(json!({ "base": 2, "trunk": trunk })).await.json()["field"], "trunk.host");
+    trunk["host"] = json!("127.0.0.1");
+    trunk["id"] = json!("another");
+    assert_eq!(put(json!({ "base": 2, "trunk": trunk })).await.json()["field"], "trunk.id");
+    trunk["id"] = json!("nevada-line");
+
+    let used = put(json!({ "base": 2, "trunk": trunk, "retired": true })).await;
+    assert_eq!((used.code().as_str(), used.json()["by"].clone()), ("in_use", json!(["Nevada County"])));
+    let away = put(json!({ "base": 2, "trunk": { "id": "nevada-line", "host": "127.0.0.1", "channels": 7,
+        "caller_id": "+15305550100", "tenant": OPEN } }));
+    assert_eq!(away.await.code(), "in_use", "nor is it taken from its county");
+    let free = json!({ "trunk": { "id": "spare", "host": "127.0.0.1", "port": 9, "channels": 1, "caller_id": "+15305550102" } });
+    assert_eq!(world.post_as("/api/v1/trunks", free, &operator).await.status, StatusCode::CREATED);
+    let spare = json!({ "id": "spare", "host": "127.0.0.1", "port": 9, "channels": 1, "caller_id": "+15305550102" });
+    let headers = [("cookie", operator.as_str()), ("origin", ORIGIN)];
+    let body = json!({ "base": 1, "trunk": spare, "retired": true });
+    let retired = world.send(request(Method::PUT, "/api/v1/lines/spare", Some(body), &headers)).await;
+    assert_eq!(
+        (retired.status, retired.json()["retired"].clone()),
+        (StatusCode::OK, json!(true)),
+        "{}",
+        retired.text()
+    );
+    let restarted = async || {
+        let config = ServerConfig { trunks: Vec::new(), tenants: Vec::new(), ..world.app.config.clone() };
+        let config = counties::in_force(&world.app.store, config).await.unwrap();
+        config
+            .trunks
+            .iter()
+            .map(|trunk| (trunk.table.id.get_ref().to_string(), trunk.table.channels))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(restarted().await, [("nevada-line".to_owned(), 7)]);
+    let back = world.post_as("/api/v1/lines/spare/versions/1/restore", json!({ "base": 2 }), &operator).await;
+    assert_eq!(
+        (back.json()["version"].as_u64(), back.json()["retired"].clone()),
+        (Some(3), json!(false)),
+        "{}",
+        back.text()
+    );
+    assert_eq!(restarted().await.len(), 2);
+    let nowhere = world.post_as("/api/v1/lines/spare/versions/9/restore", json!({ "base": 3 }), &operator).await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    let audit = world.get_as("/api/v1/audit?what=trunk_changed", &operator).await;
+    assert!(audit.json()["items"].as_array().is_some_and(|rows| rows.len() == 2) && !audit.text().contains("newer"));
+}
+
+#[tokio::test]
+async fn a_password_of_a_former_version_is_sealed_at_the_next_start() {
+    let world = World::new().await;
+    let operator = world.operator().await;
+    let line = json!({ "trunk": { "id": "old", "host": "127.0.0.1", "port": 9, "channels": 1, "username": "us",
+        "caller_id": "+15305550102" }, "password": "soon replaced" });
+    assert_eq!(world.post_as("/api/v1/trunks", line, &operator).await.status, StatusCode::CREATED);
+    world.app.store.reseal_trunk(&ringback_routing::ids::TrunkId::new("old"), "as it was kept").await.unwrap();
+    for _ in 0..2 {
+        let config = ServerConfig { trunks: Vec::new(), tenants: Vec::new(), ..world.app.config.clone() };
+        let config = counties::in_force(&world.app.store, config).await.unwrap();
+        assert_eq!(config.trunks[0].password.as_ref().map(crate::config::Secret::reveal), Some("as it was kept"));
+        let kept = world.app.store.connected_trunks().await.unwrap();
+        assert!(kept[0].password.as_ref().is_some_and(|kept| kept.starts_with("sealed:1:")));
+    }
+}

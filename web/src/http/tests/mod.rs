@@ -17,10 +17,12 @@ mod recordings;
 mod retention;
 mod settings;
 mod sockets;
+mod sounds;
 mod sso;
 mod staff;
 mod toll_fraud;
 mod views;
+mod webhooks;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 

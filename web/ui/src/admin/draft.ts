@@ -10,7 +10,7 @@ export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 export const dayName = (day: string): string => words().days[day] ?? day
 
 export function emptyDraft(): Draft {
-  const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [] }
+  const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [], prompts: [] }
   return { callback: false, chat: false, ...none, look: {}, portal: {}, calls: {}, chats: {}, offers: {}, retention: {} }
 }
 

@@ -6,9 +6,10 @@ const FORMAT = 1
 /** Longest file that is read, in letters. */
 const MOST = 1 << 20
 
-/** A county's settings as one file: without a closure, which is no matter of files. */
+/** A county's settings as one file: without a closure, which is no matter of files, and without prompts, whose sound stays here. */
 export function fileOf(settings: Settings): string {
-  return JSON.stringify({ ringback_settings: FORMAT, settings: draftOf(settings) }, null, 2) + '\n'
+  const { prompts: _, ...rest } = draftOf(settings)
+  return JSON.stringify({ ringback_settings: FORMAT, settings: rest }, null, 2) + '\n'
 }
 
 /** What is in such a file, over what is in force where it says nothing; null: it is none. What stands in it is checked by the

@@ -82,6 +82,7 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name:
     fresh: () => ({ question: '', answer: '', public: false, language: null }),
     fields: [{ key: 'question', kind: 'text', most: 300 }, { key: 'answer', kind: 'long' }, { key: 'public', kind: 'check' }, language],
   },
+  prompts: { name: 'id', fresh: () => ({ id: '', sound: '', file: '' }), fields: [{ key: 'file', kind: 'text', most: 100 }] },
 }
 
 /** What comes once. */

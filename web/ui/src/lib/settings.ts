@@ -29,7 +29,7 @@ export interface Step {
 export type Entry = Record<string, unknown>
 
 /** The lists, in the order in which the server looks at them. */
-export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq'] as const
+export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq', 'prompts'] as const
 export type ListName = (typeof LISTS)[number]
 
 /** What comes once. */
