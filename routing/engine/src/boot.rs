@@ -135,6 +135,7 @@ fn door(setup: TenantSetup, limits: &EngineLimits) -> (Door, Inside) {
 async fn open_tenant(plant: &Arc<Plant>, inside: Inside) -> Result<(), StartError> {
     let tenant = inside.setup.config.id.clone();
     let epoch = plant.store.acquire_lease(&tenant, &plant.node, plant.clock.now()).await?;
+    plant.store.outside_all_ended(&tenant, plant.clock.now()).await?;
     plant.chats.own(&tenant, epoch);
     let setup = OwnerSetup {
         config: inside.setup.config,

@@ -19,6 +19,7 @@ use crate::{
     legs::{DialogStage, Leg, LegKind},
     plant::Plant,
     quality, recordings, reroute,
+    thirds::{self, Moment},
 };
 
 pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<SignalingEvent>) {
@@ -136,7 +137,7 @@ fn early_media(plant: &Plant, leg: LegId, on: bool) {
     }
 }
 
-async fn answered(plant: &Plant, key: CallKey, sdp: String) {
+async fn answered(plant: &Arc<Plant>, key: CallKey, sdp: String) {
     let leg = LegId(key.0);
     let arrived = match plant.books.legs().get(leg).map(|leg| &leg.kind) {
         Some(LegKind::Customer { dialog: DialogStage::Arriving { offered }, .. }) => Some(*offered),
@@ -156,11 +157,15 @@ async fn answered(plant: &Plant, key: CallKey, sdp: String) {
         {
             plant.trunk_tally.answered(&trunk);
         }
+        let outside = matches!(plant.books.legs().get(leg), Some(Leg { kind: LegKind::Outside { .. }, .. }));
+        if outside {
+            thirds::count(plant, &tenant, leg, Moment::Answered);
+        }
         plant.tell(&tenant, Event::LegAnswered { leg }).await;
     }
 }
 
-async fn failed(plant: &Plant, key: CallKey, result: AttemptResult, sip_status: Option<u16>) {
+async fn failed(plant: &Arc<Plant>, key: CallKey, result: AttemptResult, sip_status: Option<u16>) {
     let leg = LegId(key.0);
     if let Some(gone) = close_books(plant, leg).await {
         plant.metrics.calls_failed.add(1);
@@ -168,7 +173,7 @@ async fn failed(plant: &Plant, key: CallKey, result: AttemptResult, sip_status: 
     }
 }
 
-async fn ended(plant: &Plant, key: CallKey) {
+async fn ended(plant: &Arc<Plant>, key: CallKey) {
     let leg = LegId(key.0);
     let gone = close_books(plant, leg).await.map(|gone| gone.tenant);
     if let Some(tenant) = gone.or_else(|| arrivals::gave_up(plant, leg)) {
@@ -185,14 +190,17 @@ fn trunk_of(plant: &Plant, leg: LegId) -> Option<TrunkId> {
 }
 
 /// The dialog is over: media, channel and stored dialog go with it.
-async fn close_books(plant: &Plant, leg: LegId) -> Option<Leg> {
+async fn close_books(plant: &Arc<Plant>, leg: LegId) -> Option<Leg> {
     let gone = plant.books.legs().depart(leg);
     plant.media.close(LegKey(leg.0));
     let gone = gone?;
     plant.dialogs.remove(gone.tenant.clone(), leg).await;
     match gone.kind {
         LegKind::Customer { owes_channel: true, .. } => plant.books.channels().release(&gone.tenant, gone.contact),
-        LegKind::Outside { .. } => plant.books.channels().depart(leg),
+        LegKind::Outside { .. } => {
+            plant.books.channels().depart(leg);
+            thirds::count(plant, &gone.tenant, leg, Moment::Ended);
+        }
         LegKind::Customer { .. } | LegKind::Agent { .. } => {}
     }
     Some(gone)

@@ -1,9 +1,11 @@
 //! Numbers outside that agents bring in, and conferences.
 
+use std::sync::Arc;
+
 use ringback_media::{RoomKey, Voice};
 use ringback_routing::{
     contact::AttemptResult,
-    ids::{ContactId, LegId, TrunkId},
+    ids::{ContactId, LegId, TenantId, TrunkId},
 };
 use ringback_signaling::UserToUser;
 
@@ -11,6 +13,7 @@ use crate::{
     gate::Verdict,
     hands::{Hands, Outgoing},
     legs::{DialogStage, LegKind},
+    plant::Plant,
 };
 
 impl Hands {
@@ -30,9 +33,16 @@ impl Hands {
                 return self.place_failed(leg, AttemptResult::Unreachable).await;
             }
         };
+        // It uses up the tenant's day, so it is counted before it leaves.
+        if let Err(error) = self.plant.store.outside_dialled(&self.tenant, leg, self.plant.clock.now()).await {
+            tracing::error!(%leg, %error, "a call to a number outside cannot be counted: it is not placed");
+            self.plant.books.channels().depart(leg);
+            return self.place_failed(leg, AttemptResult::Failed).await;
+        }
         let kind = LegKind::Outside { dialog: DialogStage::Calling, trunk: trunk.clone() };
         if !self.dial(call, trunk, kind, user_to_user(context)).await {
             self.plant.books.channels().depart(leg);
+            count(&self.plant, &self.tenant, leg, Moment::Ended);
         }
     }
 
@@ -59,6 +69,26 @@ impl Hands {
         });
         known.collect()
     }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    Answered,
+    Ended,
+}
+
+/// What a number outside uses up of its tenant's day, noted beside the call.
+pub(crate) fn count(plant: &Arc<Plant>, tenant: &TenantId, leg: LegId, moment: Moment) {
+    let (plant, tenant, at) = (plant.clone(), tenant.clone(), plant.clock.now());
+    tokio::spawn(async move {
+        let noted = match moment {
+            Moment::Answered => plant.store.outside_answered(&tenant, leg, at).await,
+            Moment::Ended => plant.store.outside_ended(&tenant, leg, at).await,
+        };
+        if let Err(error) = noted {
+            tracing::warn!(%leg, %error, "the minutes of a number outside are counted wrongly");
+        }
+    });
 }
 
 /// The header that carries the context (RFC 7433), cut to what it holds.

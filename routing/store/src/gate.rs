@@ -95,13 +95,17 @@ impl Store {
         Ok(rings)
     }
 
-    /// The tenant's calls dialled since `since`; those that still stand count up to `now`.
+    /// The tenant's calls dialled since `since`, and those to numbers that agents brought in; those that still stand count
+    /// up to `now`.
     pub async fn usage(&self, tenant: &TenantId, since: Timestamp, now: Timestamp) -> Result<Usage, StoreError> {
         let mut reader = self.reader().await?;
         let row = sql("SELECT COUNT(*) AS calls,
                 CAST(COALESCE(SUM(CASE WHEN answered_at IS NULL THEN 0
                     ELSE (COALESCE(ended_at, CAST($3 AS BIGINT)) - answered_at + 59999) / 60000 END), 0) AS BIGINT) AS minutes
-             FROM attempts WHERE tenant = $1 AND dialled_at >= $2 AND COALESCE(result, '') <> 'not_allowed'")
+             FROM (SELECT answered_at, ended_at FROM attempts
+                   WHERE tenant = $1 AND dialled_at >= $2 AND COALESCE(result, '') <> 'not_allowed'
+                   UNION ALL
+                   SELECT answered_at, ended_at FROM outside_legs WHERE tenant = $1 AND dialled_at >= $2) AS legs")
         .id(tenant)
         .int(since.as_millis())
         .int(now.as_millis())

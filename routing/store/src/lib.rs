@@ -24,6 +24,7 @@ mod lease;
 mod legal_hold;
 mod migrate;
 mod number_lease;
+mod outside;
 mod presence;
 mod quality;
 mod recording;

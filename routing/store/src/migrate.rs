@@ -128,6 +128,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 16,
+        name: "outside_legs",
+        common: include_str!("../migrations/0016_outside_legs.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

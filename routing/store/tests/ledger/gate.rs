@@ -8,6 +8,7 @@ use crate::{on_both, support::*};
 on_both! {
     rings_are_counted_over_all_tenants_but_not_those_that_disturbed_nobody
     a_tenants_calls_and_minutes_are_its_own
+    numbers_brought_in_use_up_the_same_day
     a_number_is_forbidden_to_one_or_to_all
 }
 
@@ -101,4 +102,27 @@ async fn a_number_is_forbidden_to_one_or_to_all(database: Database) {
     assert_eq!(store.allow_number(Some(&a), "k2").await, Ok(false), "a tenant cannot undo what holds for all");
     assert_eq!(store.allow_number(Some(&a), "k1").await, Ok(true));
     assert_eq!(store.is_forbidden(&a, "k1").await, Ok(false));
+}
+
+async fn numbers_brought_in_use_up_the_same_day(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let used = async |tenant: &TenantId, now: i64| {
+        let usage = store.usage(tenant, at(0), at(now)).await.expect("usage");
+        (usage.calls, usage.minutes)
+    };
+    for leg in 1..=2 {
+        store.outside_dialled(&a, LegId(leg), at(1000)).await.expect("dialled");
+    }
+    store.outside_dialled(&a, LegId(1), at(1000)).await.expect("said again");
+    assert_eq!(used(&a, 500_000).await, (2, 0), "nobody has answered");
+    store.outside_answered(&a, LegId(1), at(2000)).await.expect("answered");
+    assert_eq!(used(&a, 2000 + 60_001).await, (2, 2), "begun minutes, while it stands");
+    store.outside_ended(&a, LegId(1), at(2000 + 30_000)).await.expect("ended");
+    assert_eq!(used(&a, 900_000).await, (2, 1));
+    store.outside_answered(&a, LegId(2), at(3000)).await.expect("answered");
+    store.outside_all_ended(&a, at(3000 + 60_000)).await.expect("a restart");
+    assert_eq!(used(&a, 900_000).await, (2, 2), "a restart ended the other");
+    assert_eq!(used(&b, 900_000).await, (0, 0), "no other tenant's day");
+    assert_eq!(store.usage(&a, at(1001), at(900_000)).await, Ok(Usage::default()), "nor another day");
 }
