@@ -4,6 +4,7 @@ mod check;
 pub mod file;
 pub mod inbound;
 mod problem;
+mod retention;
 pub mod subject;
 pub mod tenant;
 pub mod trunk;

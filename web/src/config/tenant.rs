@@ -11,8 +11,8 @@ use ringback_routing::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
-use utoipa::ToSchema;
 
+pub use super::retention::Retention;
 use super::{
     file::Secret,
     inbound::{InboundTable, NumberTable},
@@ -248,34 +248,6 @@ pub struct DiallingTable {
 impl Default for DiallingTable {
     fn default() -> Self {
         Self { calls_per_day: 10_000, minutes_per_day: 60_000, cost_per_minute: 0.0, spend_per_day: 0.0 }
-    }
-}
-
-/// How many days after a contact was closed its records are removed; none: they stay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Retention {
-    /// The sound.
-    pub recordings_days: Option<u32>,
-    /// What was written in chats.
-    pub transcripts_days: Option<u32>,
-    /// Name, number, what the portal told, agents' notes, and the journal of those days.
-    pub personal_days: Option<u32>,
-}
-
-impl Retention {
-    /// A century: more is no limit.
-    const MOST_DAYS: u32 = 36_500;
-
-    /// The field that cannot be kept.
-    pub fn fault(&self) -> Option<&'static str> {
-        let days = [
-            ("recordings_days", self.recordings_days),
-            ("transcripts_days", self.transcripts_days),
-            ("personal_days", self.personal_days),
-        ];
-        let odd = |days: Option<u32>| days.is_some_and(|days| !(1..=Self::MOST_DAYS).contains(&days));
-        days.into_iter().find(|(_, days)| odd(*days)).map(|(name, _)| name)
     }
 }
 
