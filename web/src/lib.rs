@@ -41,3 +41,4 @@ pub mod users;
 pub mod webhooks;
 pub mod words;
 pub mod ws;
+mod zip;

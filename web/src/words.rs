@@ -505,6 +505,22 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ["Read it again, then make your change.", "Vuelva a leerlo y haga su cambio."],
     ),
     (
+        "person_live",
+        ["A contact is not over", "Un contacto no ha terminado"],
+        [
+            "Wait until the conversation is over, or take the waiting request back. Then try again.",
+            "Espere a que termine la conversación o anule la solicitud en espera. Después inténtelo de nuevo.",
+        ],
+    ),
+    (
+        "person_held",
+        ["A contact is on legal hold", "Un contacto está bajo retención legal"],
+        [
+            "Nothing of this person is erased as long as the hold stands.",
+            "No se borra nada de esta persona mientras dure la retención.",
+        ],
+    ),
+    (
         "customer_needed",
         ["A customer is needed", "Falta el cliente"],
         ["Choose whose case this is, or save it as a draft.", "Elija de quién es este caso o guárdelo como borrador."],

@@ -57,6 +57,8 @@ impl Connector {
                     .pragma("journal_size_limit", WAL_KEPT)
                     // What a savepoint keeps to undo a write stays in memory; written out, it doubled the cost of a turn.
                     .pragma("temp_store", "memory")
+                    // What is erased is overwritten, not only let go: no row that went can be read from the file.
+                    .pragma("secure_delete", "on")
                     .statement_cache_capacity(STATEMENT_CACHE)
                     .disable_statement_logging(),
             ))

@@ -31,6 +31,7 @@ pub mod operations;
 pub mod pages;
 pub mod people;
 pub mod playback;
+pub mod privacy;
 pub mod quality;
 pub mod recordings;
 pub mod routes;

@@ -13,7 +13,7 @@ use super::{
     audit, availability, body, callbacks, cases, chat, closure, colleagues, contacts, counties, customers, factor,
     gate,
     guard::Access,
-    history, holds, keys, ladder, lines, login, numbers, operations, people, playback, quality, recordings,
+    history, holds, keys, ladder, lines, login, numbers, operations, people, playback, privacy, quality, recordings,
     routes::{Route, table},
     schema, settings, sounds, sso, status, transcripts, webhooks,
 };
@@ -176,6 +176,9 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<counties::TrunkConnect>(&mut found);
     add::<closure::ClosureAsk>(&mut found);
     add::<closure::ClosureAnswer>(&mut found);
+    add::<privacy::PersonAsk>(&mut found);
+    add::<privacy::PersonAnswer>(&mut found);
+    add::<privacy::ErasedAnswer>(&mut found);
     add::<recordings::RecordingList>(&mut found);
     add::<transcripts::TranscriptList>(&mut found);
     add::<sso::LogoutNotice>(&mut found);

@@ -16,8 +16,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, holds, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, quality,
-    recordings, settings, sounds, sso, status, transcripts, webhooks,
+    history, holds, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, privacy,
+    quality, recordings, settings, sounds, sso, status, transcripts, webhooks,
 };
 use crate::{demo, state::App, ws};
 
@@ -454,6 +454,23 @@ fn settings_routes() -> Vec<Route> {
         api(Method::GET, "/api/v1/sounds/{sound}", Staff(SETTINGS), get(sounds::read))
             .says("A sound as callers hear it", "")
             .in_media("audio/wav"),
+        api(Method::POST, "/api/v1/privacy/find", Staff(SETTINGS), post(privacy::find))
+            .needs(Permission::Export)
+            .takes("PersonAsk")
+            .says("What is kept of one person, found by number or a portal's id; audited", "PersonAnswer"),
+        api(Method::POST, "/api/v1/privacy/export", Staff(SETTINGS), post(privacy::export))
+            .needs(Permission::Export)
+            .takes("PersonAsk")
+            .says("All of it as one ZIP archive: person.json and the sound; audited", "")
+            .in_media("application/zip"),
+        api(Method::POST, "/api/v1/privacy/erase", Staff(SETTINGS), post(privacy::erase))
+            .needs(Permission::Export)
+            .by(By::People)
+            .takes("PersonAsk")
+            .says(
+                "Erases it, as it was found; refused while a contact lives or is on legal hold; audited",
+                "ErasedAnswer",
+            ),
         api(Method::GET, "/api/v1/settings", Staff(SETTINGS), get(settings::read))
             .says("The settings in force", "SettingsAnswer"),
         api(Method::PUT, "/api/v1/settings", Staff(SETTINGS), put(settings::change))

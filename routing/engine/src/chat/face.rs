@@ -26,6 +26,11 @@ impl Engine {
         let room = opened.map_err(|_| EngineError::Unavailable { why: "the ledger cannot be read" })?;
         Ok(ChatRoom { plant: self.plant.clone(), room })
     }
+
+    /// What was written in a chat has been erased: nothing of it stays in memory.
+    pub fn forget_chat(&self, tenant: &TenantId, contact: ContactId) {
+        self.plant.chats.forget(tenant, contact);
+    }
 }
 
 impl ChatRoom {

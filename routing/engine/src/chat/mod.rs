@@ -68,6 +68,11 @@ impl Chats {
         Ok(self.rooms().entry((tenant.clone(), contact)).or_insert(fresh).clone())
     }
 
+    /// Lets go of what a room holds: its chat has been erased.
+    pub fn forget(&self, tenant: &TenantId, contact: ContactId) {
+        self.rooms().remove(&(tenant.clone(), contact));
+    }
+
     fn all(&self) -> Vec<Arc<Room>> {
         self.rooms().values().cloned().collect()
     }

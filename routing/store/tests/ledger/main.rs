@@ -8,6 +8,7 @@ mod evidence;
 mod gate;
 mod leases_of_numbers;
 mod load;
+mod person;
 mod retention;
 mod schema;
 mod staff;

@@ -13,6 +13,7 @@ mod isolation;
 mod number_conflict;
 mod pages;
 mod people;
+mod privacy;
 mod recordings;
 mod retention;
 mod settings;
