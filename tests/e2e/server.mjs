@@ -75,7 +75,7 @@ export class Server {
   /**
    * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `limits` change single keys of the
    * configuration's tables; `trunks` are further ones. `closing`: what becomes of those in line then. `ladder`: the
-   * subject's targets. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
+   * subject's targets; `overflow`: its number outside. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
    * keys changed, these `choices` in its menu and further `numbers`. `origins`: of pages that may show ours.
    * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
@@ -83,7 +83,7 @@ export class Server {
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
    * `port`: where it is served; `more`: tables besides.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, more = '' }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], overflow, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, more = '' }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
@@ -189,6 +189,7 @@ ${chat ? '[[tenant.queue]]\nid = "housing"\nname = "Housing"' : ''}
 id = "calfresh"
 name = "CalFresh"
 queue = "benefits"
+${overflow ? `overflow = ${inline(overflow)}` : ''}
 ${ladder.map((target) => `[[tenant.subject.target]]\n${table(target)}`).join('\n')}
 [[tenant.disposition]]
 id = "resolved"

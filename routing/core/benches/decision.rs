@@ -65,6 +65,7 @@ fn config() -> TenantConfig {
                 queue: "general".into(),
                 targets: ladder(index),
                 priorities: Priorities::default(),
+                overflow: None,
             })
             .collect(),
         policy: Policy {

@@ -142,7 +142,8 @@ impl Core {
         }
         let last = self.last_target(contact);
         assert!(contact.target <= last && (contact.target > 0 || contact.preferred.is_some()));
-        assert_eq!(widens, contact.target < last, "every stage but the last ends: {contact:?}");
+        let ends = contact.target < last || self.overflow_of(contact).is_some();
+        assert_eq!(widens, ends, "every stage but the last ends: {contact:?}");
         let bucket = &self.floor.buckets[entry.bucket];
         let (queue, medium) = (&bucket.queue, bucket.medium);
         assert_eq!((queue, medium), (&contact.queue, contact.channel.medium()), "in its own bucket");

@@ -292,6 +292,18 @@ pub struct SubjectConfig {
     /// Lower is sooner. Initial, Overflow, RONA (G8).
     #[serde(default)]
     pub priorities: Priorities,
+    /// Where those on the telephone go whom nobody took at the last target (G9); none: they wait on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<Overflow>,
+}
+
+/// A number outside, as the last step of a ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overflow {
+    /// E.164.
+    pub number: String,
+    /// In line at the last target for so long first, and again before each further try; at least a second.
+    pub timeout: Millis,
 }
 
 /// One step of a subject's ladder.

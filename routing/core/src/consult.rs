@@ -116,6 +116,18 @@ impl Core {
         self.deed(now, Deed::PresentOffer { offer, contact: id, agent: other, session, channel, until });
     }
 
+    /// Nobody took the customer, who is on the telephone: a number outside is asked, and has the customer when it answers.
+    pub(crate) fn overflow(&mut self, now: Timestamp, id: ContactId, number: String) {
+        self.leave_state(id);
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        entry.contact.widen_at = None;
+        entry.contact.state = ContactState::Active { since: now };
+        entry.contact.reason = Reason::Overflowed;
+        self.enter_state(now, id);
+        self.dial_outside(now, id, None, number);
+        self.deed(now, Deed::NotifyCustomer { contact: id });
+    }
+
     /// The gate, a channel and the call itself are the engine's; it says how it went.
     fn dial_outside(&mut self, now: Timestamp, id: ContactId, by: Option<SegmentId>, number: String) {
         let leg = LegId(self.ids.mint(now));
@@ -181,6 +193,11 @@ impl Core {
         }
         self.third_answers(now, id, leg);
         self.start_recording(now, id, leg, Party::Outside);
+        let alone = self.lead(id).is_none();
+        let running = self.contacts.get_mut(&id).and_then(|entry| entry.contact.running_attempt_mut());
+        if let Some(attempt) = running.filter(|_| alone) {
+            attempt.bridged_at.get_or_insert(now);
+        }
         let customer = self.contacts.get(&id).and_then(|entry| entry.contact.live_leg());
         match (self.lead(id), customer) {
             (Some((_, agent_leg)), _) => {
@@ -313,9 +330,9 @@ impl Core {
             (_, Some((segment, agent_leg))) => self.hold(now, id, Talk { segment, agent_leg, customer }, false),
             (_, None) => {
                 // Whoever passed it on knows the matter and is asked first.
-                if let Some(entry) = self.contacts.get_mut(&id) {
-                    entry.contact.target = u8::from(asker.is_none());
-                    (entry.contact.preferred, entry.contact.widen_at) = (asker, None);
+                if let (Some(entry), Some(asker)) = (self.contacts.get_mut(&id), asker) {
+                    entry.contact.target = 0;
+                    (entry.contact.preferred, entry.contact.widen_at) = (Some(asker), None);
                 }
                 self.requeue(now, id, Reason::NotReached);
                 self.deed(now, Deed::NotifyCustomer { contact: id });

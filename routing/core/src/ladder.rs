@@ -4,15 +4,18 @@
 //! widens: whoever met an earlier one still may. A contact stands in the bucket of its present target only.
 
 use crate::{
-    config::{SubjectConfig, Target},
+    config::{Overflow, SubjectConfig, Target},
     contact::{Contact, ContactState, Medium},
     core::{Core, Desk},
     floor::BucketId,
     ids::*,
     output::Fact,
-    time::Timestamp,
+    time::{Millis, Timestamp},
     timers::Timer,
 };
+
+/// No number outside is tried more often than that.
+const SHORTEST_OVERFLOW: Millis = Millis::from_secs(1);
 
 /// What an agent must be able to do, by skill and least level; sorted by skill.
 pub(crate) type Skills = Vec<(SkillId, u8)>;
@@ -63,6 +66,13 @@ impl Core {
     fn targets(&self, contact: &Contact) -> &[Target] {
         let own = |subject: &&SubjectConfig| subject.queue == contact.queue;
         self.config.subject(&contact.subject).filter(own).map_or(&[][..], |subject| &subject.targets[..])
+    }
+
+    /// Where a customer on the telephone goes after the last target. Like the targets it holds in the subject's own queue.
+    pub(crate) fn overflow_of(&self, contact: &Contact) -> Option<&Overflow> {
+        let own = |subject: &&SubjectConfig| subject.queue == contact.queue;
+        let overflow = self.config.subject(&contact.subject).filter(own)?.overflow.as_ref()?;
+        (contact.live_leg().is_some() && !self.config.callback.trunks.is_empty()).then_some(overflow)
     }
 
     /// How many targets there are after the customer's own agent; at least one.
@@ -123,7 +133,7 @@ impl Core {
         let timeout = match target {
             0 => Some(self.config.policy.sticky.timeout),
             at if at < last => self.targets(contact).get(usize::from(at) - 1).map(|target| target.timeout),
-            _ => None,
+            _ => self.overflow_of(contact).map(|overflow| overflow.timeout.max(SHORTEST_OVERFLOW)),
         };
         let Some(entry) = self.contacts.get_mut(&id) else { return };
         // A stage goes on where it was left: who was offered meanwhile, or waited through a restart, is not set back.
@@ -168,6 +178,9 @@ impl Core {
         let Some(entry) = self.contacts.get(&id) else { return };
         let ContactState::Queued { .. } = entry.contact.state else { return };
         if entry.contact.target >= self.last_target(&entry.contact) {
+            if let Some(number) = self.overflow_of(&entry.contact).map(|overflow| overflow.number.clone()) {
+                self.overflow(now, id, number);
+            }
             return;
         }
         let overflow = self.config.subject(&entry.contact.subject).map(|subject| subject.priorities.overflow);

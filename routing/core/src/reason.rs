@@ -47,6 +47,8 @@ pub enum Reason {
     Escalated {
         by: AgentId,
     },
+    /// Nobody took it at the last target: sent to a number outside.
+    Overflowed,
     /// Whom the customer was passed on to was not reached.
     NotReached,
     Interrupted,

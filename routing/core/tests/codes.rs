@@ -13,6 +13,7 @@ fn with_codes() -> TenantConfig {
         queue: "general".into(),
         targets: vec![],
         priorities: Priorities { initial: 2, overflow: 2, rona: 1 },
+        overflow: None,
     });
     config.inbound.numbers[0].code = Some(AccessCode { digits: 4, tries: 2, timeout: secs(10) });
     config

@@ -14,6 +14,7 @@ fn with_menu() -> TenantConfig {
         queue: "claims".into(),
         targets: vec![],
         priorities: Priorities { initial: 2, overflow: 2, rona: 1 },
+        overflow: None,
     });
     let choice = |digit, subject: Option<&str>, language: Option<&str>| Choice {
         digit,

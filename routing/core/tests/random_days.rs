@@ -47,6 +47,8 @@ impl Day {
         config.callback.max_attempts = self.roll(4) as u32;
         config.callback.enabled = self.roll(20) > 0;
         config.subjects[0].targets = self.some_targets();
+        let timeout = secs(self.roll(60) as i64);
+        config.subjects[0].overflow = (self.roll(3) == 0).then(|| Overflow { number: "+19165550400".into(), timeout });
         if self.roll(4) == 0 {
             let mut own = config.policy.of_queue();
             own.offer_timeout = secs(1 + self.roll(30) as i64);
@@ -95,6 +97,7 @@ impl Day {
                 queue: if self.roll(2) == 0 { "claims".into() } else { "general".into() },
                 targets,
                 priorities: Priorities { initial: 4, overflow: 3, rona: 1 },
+                overflow: None,
             });
         }
         if self.roll(4) == 0 {

@@ -14,6 +14,7 @@ fn two_queues() -> World {
         queue: "claims".into(),
         targets: vec![],
         priorities: Priorities { initial: 2, overflow: 2, rona: 1 },
+        overflow: None,
     });
     let ben = AgentConfig { queues: vec!["claims".into()], ..agent("ben") };
     let mut world = World::new(config, &[agent("anna"), ben]);

@@ -77,6 +77,11 @@ impl Exchange {
                 insist!(self.legs.insert(leg, placed).is_none(), "{leg}: placed twice");
                 ring(now, tenant, leg, ring_timeout, dice, agenda);
             }
+            Deed::PlaceThird { leg, contact, ring_timeout, .. } => {
+                let placed = Leg { tenant, contact, agent: None, talked: false };
+                insist!(self.legs.insert(leg, placed).is_none(), "{leg}: placed twice");
+                ring(now, tenant, leg, ring_timeout, dice, agenda);
+            }
             Deed::AnswerLeg { .. } | Deed::RefuseLeg { .. } => {
                 return Err(super::Fault("a call came in that nobody placed".to_owned()));
             }

@@ -5,6 +5,7 @@ use ringback_routing::{
     contact::*,
     ids::SkillId,
     reason::Reason,
+    third::ThirdStage,
     time::{Millis, Timestamp},
 };
 
@@ -75,7 +76,7 @@ pub fn check_shape(contact: &Contact) -> Checked {
     insist!(engaged <= 1 && running <= 1, "{id}: owned {engaged} times, dialled {running} times");
     insist!(wrapping <= 1 || contact.channel == Channel::Chat, "{id}: a call wrapped up {wrapping} times");
     match contact.state {
-        ContactState::Active { .. } => insist!(open > 0, "{id}: active with nobody"),
+        ContactState::Active { .. } => insist!(open > 0 || contact.third.is_some(), "{id}: active with nobody"),
         ContactState::Closed { .. } => {
             let unknown = matches!(contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. }));
             insist!(open == 0 && running == 0 && !unknown, "{id}: closed with something open");
@@ -99,6 +100,11 @@ pub fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Opt
         }
         ContactState::Closed { .. } => None,
         ContactState::Arriving { .. } => Some(now + STEP_LIMIT),
+        // A number outside, and nobody of the house.
+        ContactState::Active { .. } if contact.open_segment().is_none() => Some(match contact.third.as_ref()?.stage {
+            ThirdStage::Asked { until } => until,
+            _ => now + TALK_LIMIT,
+        }),
         ContactState::Active { .. } => Some(match contact.open_segment()?.state {
             SegmentState::Offered { until } | SegmentState::AgentLost { until } | SegmentState::WrapUp { until } => {
                 until

@@ -84,6 +84,7 @@ fn subject(dice: &mut Dice, name: &str, queues: &[&str]) -> serde_json::Value {
         "name": name,
         "queue": dice.pick(queues),
         "targets": ladder(dice),
+        "overflow": dice.one_in(4).then(|| json!({ "number": "+19165559000", "timeout": dice.seconds(2, 60) })),
         "priorities": { "initial": 3 + dice.roll(4), "overflow": 2 + dice.roll(3), "rona": 1 + dice.roll(3) },
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ringback_routing::{
-    config::{Priorities, QueueConfig, SubjectConfig, Target},
+    config::{Overflow, Priorities, QueueConfig, SubjectConfig, Target},
     ids::{QueueId, SkillId, SubjectId},
     time::Millis,
 };
@@ -14,6 +14,7 @@ use super::{
     check::{Check, secs},
     tenant::TenantTable,
 };
+use crate::phone::{Dialable, PhoneRules};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +37,23 @@ pub struct SubjectTable {
     /// [initial, overflow, rona]; lower is sooner (G8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priorities: Option<[u8; 3]>,
+    /// Where callers go whom nobody took at the last step (G9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<OverflowTable>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverflowTable {
+    /// E.164.
+    pub number: Spanned<String>,
+    /// In line at the last step for so long first, and between tries.
+    pub seconds: Spanned<u32>,
+}
+
+/// A number outside as it is kept: E.164, and of a subscriber. Whether the tenant may dial it, the gate says each time.
+pub fn is_outside(number: &str) -> bool {
+    Dialable::parse(number, &PhoneRules::everything()).is_ok_and(|parsed| parsed.e164() == number)
 }
 
 fn one() -> Spanned<u8> {
@@ -74,6 +92,7 @@ impl Check<'_> {
                 queue: queues.first().map_or_else(|| QueueId::new("general"), |queue| queue.id.clone()),
                 targets: Vec::new(),
                 priorities: Priorities::default(),
+                overflow: None,
             }];
         }
         table.subject.iter().map(|subject| self.subject(subject, queues, most_targets)).collect()
@@ -91,7 +110,19 @@ impl Check<'_> {
             queue: queue.clone(),
             targets: self.targets(subject, most_targets),
             priorities: priorities.unwrap_or_default(),
+            overflow: self.overflow(subject),
         }
+    }
+
+    fn overflow(&mut self, subject: &SubjectTable) -> Option<Overflow> {
+        let OverflowTable { number, seconds } = subject.overflow.as_ref()?;
+        if !is_outside(number.get_ref()) {
+            self.says(number.span(), "must be E.164 like +19165550000, of a subscriber");
+        }
+        if *seconds.get_ref() == 0 {
+            self.says(seconds.span(), "at least 1");
+        }
+        Some(Overflow { number: number.get_ref().clone(), timeout: secs(*seconds.get_ref()) })
     }
 
     fn targets(&mut self, subject: &SubjectTable, most: usize) -> Vec<Target> {

@@ -113,6 +113,7 @@ mirrored! {
         AttemptFailed { result: AttemptResult, attempts: u32 },
         Transferred { from: String },
         Escalated { by: String },
+        Overflowed,
         NotReached,
         Interrupted,
         OfferedTo { agent: String },

@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringback_routing::{
-    config::{Disposition, Priorities, QueueConfig, SubjectConfig, Target},
+    config::{Disposition, Overflow, Priorities, QueueConfig, SubjectConfig, Target},
     ids::{DispositionId, QueueId, ReasonCode, SkillId, SubjectId},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Around, is_name, seconds, secs};
-use crate::config::tenant::{CannedTable, FaqTable};
+use crate::config::{
+    subject::is_outside,
+    tenant::{CannedTable, FaqTable},
+};
 
 /// Entries of one list: more than anybody finds anything in.
 const MOST_ENTRIES: usize = 200;
@@ -55,6 +58,16 @@ pub struct Subject {
     pub initial: u8,
     pub overflow: u8,
     pub rona: u8,
+    /// E.164: where callers go whom nobody took at the last step (G9); none: they wait on.
+    #[serde(default)]
+    pub outside: Option<String>,
+    /// In line at the last step for so long first, and between tries.
+    #[serde(default = "a_minute")]
+    pub outside_seconds: u32,
+}
+
+fn a_minute() -> u32 {
+    60
 }
 
 /// One step of a ladder.
@@ -175,6 +188,12 @@ impl Entry for Subject {
         if !around.queues.contains(self.queue.as_str()) {
             return Some("queue");
         }
+        if self.outside.as_ref().is_some_and(|number| !is_outside(number)) {
+            return Some("outside");
+        }
+        if !(1..=MAX_STEP).contains(&self.outside_seconds) {
+            return Some("outside_seconds");
+        }
         let last = self.targets.len().saturating_sub(1);
         let odd = |(at, step): (usize, &Step)| {
             let skills = step.skills.iter();
@@ -278,6 +297,8 @@ impl From<&SubjectConfig> for Subject {
             initial: subject.priorities.initial,
             overflow: subject.priorities.overflow,
             rona: subject.priorities.rona,
+            outside: subject.overflow.as_ref().map(|overflow| overflow.number.clone()),
+            outside_seconds: subject.overflow.as_ref().map_or_else(a_minute, |overflow| seconds(overflow.timeout)),
         }
     }
 }
@@ -295,6 +316,10 @@ impl From<&Subject> for SubjectConfig {
             queue: QueueId::new(&subject.queue),
             targets: subject.targets.iter().map(target).collect(),
             priorities: Priorities { initial, overflow, rona },
+            overflow: subject
+                .outside
+                .clone()
+                .map(|number| Overflow { number, timeout: secs(subject.outside_seconds) }),
         }
     }
 }
@@ -375,6 +400,7 @@ mod tests {
                 Target::default(),
             ],
             priorities: Priorities { initial: 9, overflow: 8, rona: 1 },
+            overflow: Some(Overflow { number: "+19165550400".into(), timeout: Millis::from_secs(45) }),
         };
         assert_eq!(SubjectConfig::from(&Subject::from(&subject)), subject);
     }

@@ -78,6 +78,7 @@ pub fn config() -> TenantConfig {
             queue: "general".into(),
             targets: vec![],
             priorities: Priorities::default(),
+            overflow: None,
         }],
         policy: Policy {
             offer_timeout: secs(20),

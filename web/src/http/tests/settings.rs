@@ -135,7 +135,7 @@ async fn every_part_is_in_force_at_once_for_staff_and_customers() {
     let changed = with(&world, &admin, |settings| {
         settings["queues"] = json!([{ "id": "general", "name": "General" }, { "id": "food", "name": "Food help" }]);
         settings["subjects"] = json!([{ "id": "calfresh", "name": "CalFresh", "queue": "food", "initial": 4, "overflow": 3,
-            "rona": 2, "targets": [{ "skills": { "calfresh": 5 }, "seconds": 20 }, { "skills": {}, "seconds": 0 }] }]);
+            "rona": 2, "outside": "+19165550400", "outside_seconds": 90, "targets": [{ "skills": { "calfresh": 5 }, "seconds": 20 }, { "skills": {}, "seconds": 0 }] }]);
         settings["reason_codes"].as_array_mut().unwrap().push(json!({ "id": "fire_drill" }));
         settings["dispositions"] = json!([{ "id": "sent", "name": "Papers sent" }]);
         settings["canned"] = json!([{ "word": "hi", "text": "Hi {name}" }]);
@@ -152,6 +152,8 @@ async fn every_part_is_in_force_at_once_for_staff_and_customers() {
     let core = world.app.engine.config(&TenantId::new(OPEN)).await.unwrap();
     assert_eq!((core.callback.max_attempts, core.callback.press_one, core.policy.offer_timeout.0), (7, true, 33_000));
     assert_eq!((core.subjects[0].targets.len(), core.subjects[0].priorities.rona), (2, 2));
+    let outside = core.subjects[0].overflow.as_ref().map(|overflow| (overflow.number.as_str(), overflow.timeout.0));
+    assert_eq!(outside, Some(("+19165550400", 90_000)));
     assert_eq!(core.dispositions.len(), 1);
     let me = world.get_as("/api/v1/me", &admin).await.json();
     let tenant = &me["tenant"];

@@ -46,6 +46,7 @@ fn reasons() -> Vec<Reason> {
         Reason::Interrupted,
         Reason::OfferedTo { agent: agent.clone() },
         Reason::AskedBy { agent: agent.clone() },
+        Reason::Overflowed,
         Reason::NotReached,
         Reason::Transferred { from: agent.clone() },
         Reason::Escalated { by: agent },

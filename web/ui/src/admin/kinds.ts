@@ -51,7 +51,7 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name:
   subjects: {
     name: 'name',
     id: 'name',
-    fresh: () => ({ id: '', name: '', queue: '', targets: [], initial: 5, overflow: 4, rona: 3 }),
+    fresh: () => ({ id: '', name: '', queue: '', targets: [], initial: 5, overflow: 4, rona: 3, outside: null, outside_seconds: 60 }),
     fields: [
       { key: 'name', kind: 'text', most: 100 },
       { key: 'queue', kind: 'choice', options: (draft) => named(draft.queues) },
@@ -59,6 +59,8 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name:
       { key: 'initial', kind: 'number', min: 0, max: 255 },
       { key: 'overflow', kind: 'number', min: 0, max: 255 },
       { key: 'rona', kind: 'number', min: 0, max: 255 },
+      { key: 'outside', kind: 'text', optional: true, first: true, most: 16 },
+      seconds('outside_seconds', 1),
     ],
   },
   language_skills: {

@@ -352,6 +352,7 @@ export type Reason =
   | { why: 'attempt_failed'; result: AttemptResult; attempts: number }
   | { why: 'transferred'; from: string }
   | { why: 'escalated'; by: string }
+  | { why: 'overflowed' }
   | { why: 'not_reached' }
   | { why: 'asked_by'; agent: string }
   | { why: 'interrupted' }

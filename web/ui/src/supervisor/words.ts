@@ -53,6 +53,8 @@ export function reason(why: Reason, told: Told): string {
       return `${name(why.from)} passed it on; place kept`
     case 'escalated':
       return `${name(why.by)} calls the customer of the chat`
+    case 'overflowed':
+      return 'nobody took it; sent to the number outside'
     case 'not_reached':
       return 'whom it was passed on to was not reached; place kept'
     case 'asked_by':

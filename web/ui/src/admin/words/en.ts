@@ -63,6 +63,8 @@ export const en = {
       initial: ['Priority at first', 'Lower is sooner.'],
       overflow: ['Priority after the first step'],
       rona: ['Priority after a missed offer'],
+      outside: ['Number outside', 'Like +19165550000. Callers whom nobody took at the last step are sent there; empty: they wait on.'],
+      outside_seconds: ['Seconds before that', 'At the last step, and again before each further try.'],
     },
     language_skills: { language: ['Language'], skill: ['Skill'], level: ['Least level', '1 to 10'] },
     reason_codes: { id: ['Reason', 'Kept as one word: Fire drill becomes fire_drill.'] },

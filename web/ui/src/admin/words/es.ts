@@ -59,6 +59,8 @@ export const es: AdminWords = {
       initial: ['Prioridad al principio', 'Menor es antes.'],
       overflow: ['Prioridad tras el primer paso'],
       rona: ['Prioridad tras una oferta perdida'],
+      outside: ['Número externo', 'Como +19165550000. Allí pasan las llamadas que nadie tomó en el último paso; vacío: siguen esperando.'],
+      outside_seconds: ['Segundos antes', 'En el último paso, y otra vez antes de cada nuevo intento.'],
     },
     language_skills: { language: ['Idioma'], skill: ['Habilidad'], level: ['Nivel mínimo', '1 a 10'] },
     reason_codes: { id: ['Motivo', 'Se guarda como una palabra: Simulacro general pasa a ser simulacro_general.'] },
