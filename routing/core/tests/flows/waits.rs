@@ -1,10 +1,8 @@
 //! How true the foretold waits are: whole days of a centre simulated over the core, every forecast held against what came.
 //!
-//! `cargo test --release -p ringback-routing --test waits -- --nocapture` prints the table of `docs/expected-wait.md`.
+//! `cargo test --release -p ringback-routing --test flows waits -- --nocapture` prints the table of `docs/expected-wait.md`.
 
 #![allow(clippy::print_stdout, reason = "the table is printed for whoever asks for it")]
-
-mod world;
 
 use std::{
     cmp::Reverse,
@@ -12,6 +10,7 @@ use std::{
     f64::consts::TAU,
 };
 
+use crate::world::{MORNING, WELL, agent, config, requested, secs, session};
 use ringback_routing::{
     Core,
     agent::*,
@@ -24,7 +23,6 @@ use ringback_routing::{
     time::{Millis, Timestamp},
     wait::{Forecast, ForecastKind},
 };
-use world::{MORNING, WELL, agent, config, requested, secs, session};
 
 const AGENTS: usize = 12;
 /// Seconds, on average: what a contact takes up of an agent, from the offer to the end of wrap-up.

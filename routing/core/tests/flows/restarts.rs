@@ -1,9 +1,7 @@
 //! What a crash leaves, at each stage of a callback's life.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, contact::*, event::*, output::*, reason::Reason};
-use world::*;
 
 #[test]
 fn waiting_contacts_wait_on() {

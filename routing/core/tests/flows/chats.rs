@@ -1,9 +1,7 @@
 //! Chats through the same line, offers and wrap-up as calls; slots across both media; the customer who may vanish.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, contact::*, event::*, output::*, reason::Reason, time::Millis};
-use world::*;
 
 fn world(agents: &[&str]) -> World {
     let mut config = config();

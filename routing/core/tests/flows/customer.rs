@@ -1,9 +1,7 @@
 //! What the customer may do, and when: ask, ask again, change the number, cancel at every moment.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::*, reason::*, wait::*};
-use world::*;
 
 #[test]
 fn switched_off_full_or_unknown_is_refused() {

@@ -2,13 +2,11 @@
 //! configuration. After each event every invariant holds inside and outside the core; at the end of each day a world
 //! that behaves well brings every contact to its end. `RINGBACK_SEEDS` sets how many days each test lives through.
 
-mod world;
-
 use std::collections::BTreeMap;
 
+use crate::world::{engine::Engine, *};
 use chrono::NaiveTime;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::*, time::*};
-use world::{engine::Engine, *};
 
 const EVENTS: u32 = 1000;
 const AGENTS: [&str; 5] = ["anna", "ben", "chris", "dora", "emil"];

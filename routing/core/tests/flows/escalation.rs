@@ -1,9 +1,7 @@
 //! From the chat to the telephone: the same contact, the same place, dialled only through the same channel and gate.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, contact::*, event::*, ids::ContactId, output::*, reason::Reason};
-use world::*;
 
 fn world(agents: &[&str]) -> World {
     let mut config = config();

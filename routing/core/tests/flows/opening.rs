@@ -1,8 +1,7 @@
 //! Opening hours against the zone database: several intervals, past midnight, holidays, closures, and every change
 //! of the clocks of every zone in twenty years.
 
-mod world;
-
+use crate::world::{MORNING, World, config, requested, secs};
 use chrono::{Datelike, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::{OffsetComponents, TZ_VARIANTS, Tz};
 use ringback_routing::{
@@ -12,7 +11,6 @@ use ringback_routing::{
     reason::ClosedReason,
     time::*,
 };
-use world::{MORNING, World, config, requested, secs};
 
 fn time(text: &str) -> NaiveTime {
     NaiveTime::parse_from_str(text, "%H:%M").unwrap()

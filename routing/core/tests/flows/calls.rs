@@ -1,9 +1,7 @@
 //! From the dialled number to the last word: failures and retries, hold, lost agents, wrap-up.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, output::*, reason::Reason, time::Millis};
-use world::*;
 
 fn fail(world: &mut World, number: u32, result: AttemptResult) -> ringback_routing::ids::ContactId {
     let contact = world.dialling(number);

@@ -1,9 +1,7 @@
 //! Calls that come in: answered, greeted, in line on the telephone, bridged without being dialled.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::LegId, output::*, reason::*};
-use world::*;
 
 #[test]
 fn a_caller_is_greeted_put_in_line_and_bridged_on_accept() {

@@ -1,9 +1,7 @@
 //! One callback from the request to the end of wrap-up.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, contact::*, event::*, output::*, view::Stage};
-use world::*;
 
 #[test]
 fn a_callback_becomes_a_conversation_and_ends() {

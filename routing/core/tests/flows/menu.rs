@@ -1,9 +1,7 @@
 //! What callers press: the menu before the line, and the key that turns the call into a callback.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{config::*, contact::*, event::*, ids::ContactId, output::*, time::Millis};
-use world::*;
 
 fn with_menu() -> TenantConfig {
     let mut config = config();

@@ -1,9 +1,7 @@
 //! A third party beside customer and agent: a colleague or a number outside; asked, joined, handed the call, lost.
 
-mod world;
-
+use crate::world::{engine::Engine, *};
 use ringback_routing::{agent::*, contact::*, event::*, ids::*, output::*, third::*};
-use world::{engine::Engine, *};
 
 const OUTSIDE: &str = "+19165550300";
 

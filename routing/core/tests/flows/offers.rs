@@ -1,9 +1,7 @@
 //! Offers: who gets them, and what becomes of those that are not accepted.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, config::Target, contact::*, event::*, output::*, reason::Reason, time::Millis};
-use world::*;
 
 #[test]
 fn the_longest_idle_agent_of_the_moment_of_the_grant_is_chosen() {

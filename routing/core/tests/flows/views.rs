@@ -1,9 +1,7 @@
 //! What the pages are shown.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, contact::*, event::*, reason::Reason, view::Stage};
-use world::*;
 
 #[test]
 fn availability_tells_whether_and_until_when() {

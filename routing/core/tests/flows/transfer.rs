@@ -1,9 +1,7 @@
 //! A call passed on without asking: to another queue, another subject, one agent; and what may come in between.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, ids::*, output::*, reason::Reason};
-use world::*;
 
 fn two_queues() -> World {
     let mut config = config();

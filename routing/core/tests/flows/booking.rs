@@ -1,9 +1,7 @@
 //! The gate before a long line, times customers choose, the callback window, and what closing does to those who wait.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{agent::*, config::*, contact::*, event::*, output::*, reason::*, time::*};
-use world::*;
 
 const MINUTE: i64 = 60;
 

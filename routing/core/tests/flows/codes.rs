@@ -1,9 +1,7 @@
 //! A call is matched with the visit of a web page: by the number that was lent for it, or by an access code.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{config::*, contact::*, event::*, ids::*, output::*, reason::Reason};
-use world::*;
 
 fn with_codes() -> TenantConfig {
     let mut config = config();

@@ -1,7 +1,5 @@
 //! A small world around one core: virtual time, the ledger's rows as the outputs build them, the deeds asked for.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file is a crate and uses a part of it")]
-
 pub mod engine;
 
 use std::collections::{BTreeMap, BTreeSet};

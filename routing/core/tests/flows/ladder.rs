@@ -1,11 +1,9 @@
 //! The ladder of targets, the customer's own agent, ageing, and the answers to "why".
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{
     agent::*, config::*, contact::*, event::*, ids::*, output::*, reason::Reason, time::Millis, view::*,
 };
-use world::*;
 
 fn step(skill: &str, level: u8, seconds: i64) -> Target {
     Target { timeout: secs(seconds), ..Target::skill(skill, level) }

@@ -1,9 +1,7 @@
 //! A number outside as the last step of a subject's ladder (G9): who is on the telephone and is taken by nobody goes there.
 
-mod world;
-
+use crate::world::*;
 use ringback_routing::{config::*, contact::*, event::*, output::*, reason::Reason, third::*};
-use world::*;
 
 const OUTSIDE: &str = "+19165550400";
 
