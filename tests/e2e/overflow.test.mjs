@@ -58,7 +58,7 @@ test('an administrator sets the number; one that is none is shown where it stand
   const page = await person.signIn(stage.server, 'ada', '/admin');
   const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name, exact: true }).click();
   await go('Subjects');
-  const subject = page.getByRole('listitem').filter({ has: page.getByLabel('Priority at first') }).first();
+  const subject = page.getByRole('listitem').filter({ has: page.getByLabel('Priority at first') }).last();
   await subject.getByLabel('Number outside').fill('911');
   await subject.getByLabel('Seconds before that').fill('3');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
