@@ -316,10 +316,7 @@ impl From<&Subject> for SubjectConfig {
             queue: QueueId::new(&subject.queue),
             targets: subject.targets.iter().map(target).collect(),
             priorities: Priorities { initial, overflow, rona },
-            overflow: subject
-                .outside
-                .clone()
-                .map(|number| Overflow { number, timeout: secs(subject.outside_seconds) }),
+            overflow: subject.outside.clone().map(|number| Overflow { number, timeout: secs(subject.outside_seconds) }),
         }
     }
 }
