@@ -467,6 +467,17 @@ mod tests {
     }
 
     #[test]
+    fn a_quantile_lies_between_the_values_and_never_beyond_them() {
+        let mut latest = Latest::<4>::default();
+        for value in [10.0, 20.0, 40.0] {
+            latest.push(value);
+        }
+        let at = |level| latest.quantile(level);
+        assert!((at(0.375) - 15.0).abs() < 1e-9 && (at(0.625) - 30.0).abs() < 1e-9, "half way");
+        assert_eq!((at(0.1), at(0.25), at(0.5), at(0.75), at(0.99)), (10.0, 10.0, 20.0, 40.0, 40.0));
+    }
+
+    #[test]
     fn the_gamma_quantiles_are_those_of_the_tables() {
         for (shape, half, ninety) in [(1.0, 0.693, 2.303), (4.0, 3.672, 6.681), (25.0, 24.668, 31.584)] {
             assert!((gamma_quantile(shape, 0.0) / half - 1.0).abs() < 0.02, "{shape}");
