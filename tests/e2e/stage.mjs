@@ -97,8 +97,11 @@ export class Stage {
     return (await this.server.api('/api/v1/recordings', { cookie: this.supervisorCookie })).json.items;
   }
 
+  /** The file is closed a moment after the call is over; until then the answer is 409. */
   async wav(contact, query = '') {
-    const response = await fetch(`${this.server.direct}/api/v1/recordings/${contact}/audio${query}`, { headers: { cookie: this.supervisorCookie } });
+    const ask = () => fetch(`${this.server.direct}/api/v1/recordings/${contact}/audio${query}`, { headers: { cookie: this.supervisorCookie } });
+    let response;
+    await until(async () => (response = await ask()).status !== 409, 'the recording to be closed', { within: 8000 });
     assert.equal(response.status, 200);
     return new Uint8Array(await response.arrayBuffer());
   }
