@@ -58,3 +58,31 @@ export interface DraftItem {
   customer_name: string
   changed_at: number
 }
+
+/** What is kept of one person. */
+export interface PersonAnswer {
+  names: string[]
+  customers: number
+  contacts: number
+  chats: number
+  recordings: number
+  cases: number
+  first_at: number | null
+  last_at: number | null
+  /** Contacts that are not over, and contacts on legal hold: nothing is erased meanwhile. */
+  live: string[]
+  held: string[]
+  more: boolean
+  /** Stands for all that was found. */
+  found: string
+}
+
+export interface ErasedAnswer {
+  contacts: number
+  chats: number
+  recordings: number
+  cases: number
+  customers: number
+  journal: number
+  complete: boolean
+}
