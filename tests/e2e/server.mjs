@@ -81,9 +81,9 @@ export class Server {
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
    * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
-   * `port`: where it is served; `more`: tables besides.
+   * `dialling`: what the day's calls may use up, and whether agents call out. `port`: where it is served; `more`: tables besides.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], overflow, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, more = '' }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], overflow, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, dialling, more = '' }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
@@ -180,7 +180,7 @@ ${trunks.map((more) => `[[trunk]]\n${table({ host: '127.0.0.1', channels: 30, ca
 ${tenant(TENANT, 'Sacramento', `auth = "none"\nprompts = "${self.folder}/prompts"\norigins = ${JSON.stringify([self.url, ...origins])}\n${callbacks(callback)}${chat ? chats(chat) : ''}${inbound ? calls(inbound) : ''}
 [tenant.policy]
 ${table({ offer_seconds: 15, wrap_up_seconds: 60, reconnect_grace_seconds: 4, on_no_answer: { not_ready: 'rona', cool_off_seconds: 5 }, on_reject: { not_ready: 'on_break', auto_return_seconds: 2, cool_off_seconds: 2 }, on_media_error: { not_ready: 'media', cool_off_seconds: 2 }, ...policy })}
-${ALL_DAY}${closing ? `[tenant.at_closing]\n${table(closing)}` : ''}
+${dialling ? `[tenant.dialling]\n${table(dialling)}\n` : ''}${ALL_DAY}${closing ? `[tenant.at_closing]\n${table(closing)}` : ''}
 [[tenant.queue]]
 id = "benefits"
 name = "Benefits"

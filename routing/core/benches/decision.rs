@@ -48,6 +48,7 @@ fn config() -> TenantConfig {
             window: vec![],
         },
         chat: ChatConfig::default(),
+        outbound: false,
         inbound: InboundConfig::default(),
         hours: Hours {
             week: [Mon, Tue, Wed, Thu, Fri, Sat, Sun]

@@ -130,8 +130,9 @@ impl Core {
         let Some(entry) = self.contacts.get(&id) else { return };
         let Some(attempt) = entry.contact.running_attempt() else { return };
         let leg = attempt.leg;
-        // Who called needs no proof of being a person.
-        let asks = self.config.callback.press_one && !attempt.is_inbound();
+        // Who called needs no proof of being a person, and an agent who calls hears for themselves.
+        let dialled = !attempt.is_inbound() && entry.contact.channel != Channel::Outbound;
+        let asks = self.config.callback.press_one && dialled;
         let confirm = asks && !entry.confirmed && attempt.bridged_at.is_none();
         if attempt.announcement.is_none() {
             self.timers.set(Timer::AnnouncementGuard(id), now + ANNOUNCEMENT_LIMIT);

@@ -26,10 +26,11 @@ impl Core {
         self.check_matches();
     }
 
-    /// The agent kept free while a channel for this contact is asked for.
+    /// The agent kept free while a channel for this contact is asked for; whoever calls of their own accord is kept for nobody.
     pub fn kept_for(&self, contact: ContactId) -> Option<&AgentId> {
-        match &self.contacts.get(&contact)?.channel {
-            ChannelHold::Asked { agent, .. } => Some(agent),
+        let entry = self.contacts.get(&contact)?;
+        match &entry.channel {
+            ChannelHold::Asked { agent, .. } if !entry.contact.is_unreached_outbound() => Some(agent),
             _ => None,
         }
     }
@@ -118,6 +119,7 @@ impl Core {
                 open.for_each(|segment| self.check_segment(contact, segment));
             }
         }
+        self.check_outbound(contact);
         self.check_chat(contact);
         self.check_third(contact);
         self.check_target(entry);
@@ -148,6 +150,20 @@ impl Core {
         let (queue, medium) = (&bucket.queue, bucket.medium);
         assert_eq!((queue, medium), (&contact.queue, contact.channel.medium()), "in its own bucket");
         assert_eq!(bucket.need, self.need_of(contact), "in the bucket of its target");
+    }
+
+    /// Nobody calls in the place of an agent who called of their own accord: it is tried once, by that agent, and only whom
+    /// it reached is ever in line.
+    fn check_outbound(&self, contact: &Contact) {
+        if contact.channel != Channel::Outbound {
+            return;
+        }
+        let waits = !matches!(contact.state, ContactState::Active { .. });
+        let in_line = matches!(contact.state, ContactState::Queued { .. }) && contact.live_leg().is_some();
+        assert!(!waits || in_line, "planned, or in line without its customer: {contact:?}");
+        assert!(contact.attempts.len() <= 1, "tried once: {contact:?}");
+        let first = contact.segments.first().map(|segment| &segment.why);
+        assert!(matches!(first, Some(crate::reason::Reason::CalledOut { .. })), "an agent called: {contact:?}");
     }
 
     /// A chat waits for a bounded time, for its customer, for an agent and for words.
@@ -224,6 +240,11 @@ impl Core {
         let queued = matches!(contact.state, ContactState::Queued { .. });
         match channel {
             ChannelHold::None => assert!(!running, "a leg has a channel: {contact:?}"),
+            ChannelHold::Asked { .. } if contact.is_unreached_outbound() => {
+                let engaged = matches!(contact.open_segment().map(|s| &s.state), Some(SegmentState::Connecting { .. }));
+                assert!(engaged && contact.attempts.is_empty(), "the caller waits for the channel: {contact:?}");
+                assert!(self.timers.get(&Timer::ChannelReply(id)).is_some(), "and not for ever");
+            }
             ChannelHold::Asked { agent, .. } => {
                 assert!(queued && !running && self.timers.get(&Timer::ChannelReply(id)).is_some());
                 if let Some(desk) = self.agents.get(agent) {
@@ -251,7 +272,8 @@ impl Core {
                 assert_eq!(self.timers.get(&lapse), Some(until), "an offer lapses");
             }
             SegmentState::Connecting { .. } => {
-                let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id)];
+                let guarded =
+                    [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::PressOne(id), Timer::ChannelReply(id)];
                 assert!(guarded.into_iter().any(has), "connecting comes to an end: {contact:?}");
             }
             SegmentState::Connected { .. } => {
@@ -366,7 +388,7 @@ impl Core {
         let mut live = BTreeSet::new();
         for entry in self.contacts.any_order() {
             let contact = &entry.contact;
-            if contact.channel != Channel::Callback {
+            if matches!(contact.channel, Channel::Call | Channel::Chat) {
                 assert!(!self.may_be_dialled(contact), "a chat and a call that came in hold no number");
                 let wraps =
                     contact.segments.iter().any(|segment| !segment.is_done()) && contact.open_segment().is_some();

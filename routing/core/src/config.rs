@@ -30,6 +30,9 @@ pub struct TenantConfig {
     pub chat: ChatConfig,
     #[serde(default)]
     pub inbound: InboundConfig,
+    /// Agents may call numbers of their own accord.
+    #[serde(default)]
+    pub outbound: bool,
     pub hours: Hours,
     pub queues: Vec<QueueConfig>,
     pub subjects: Vec<SubjectConfig>,

@@ -123,6 +123,8 @@ pub enum Channel {
     Callback,
     /// The customer called us.
     Call,
+    /// An agent called the customer, of the agent's own accord.
+    Outbound,
     Chat,
 }
 
@@ -137,7 +139,7 @@ pub enum Medium {
 impl Channel {
     pub fn medium(self) -> Medium {
         match self {
-            Self::Callback | Self::Call => Medium::Voice,
+            Self::Callback | Self::Call | Self::Outbound => Medium::Voice,
             Self::Chat => Medium::Text,
         }
     }
@@ -334,6 +336,11 @@ impl Contact {
     pub fn open_segment(&self) -> Option<&Segment> {
         let active = matches!(self.state, ContactState::Active { .. });
         self.segments.iter().rev().find(|segment| active && !segment.is_done() && !self.is_third(segment.id))
+    }
+
+    /// An agent's own call that has not reached anybody, or no longer stands: nobody else calls in the agent's place.
+    pub(crate) fn is_unreached_outbound(&self) -> bool {
+        self.channel == Channel::Outbound && self.live_leg().is_none()
     }
 
     /// The customer is there while waiting: on the telephone or in the chat. Such contacts need no trunk channel and

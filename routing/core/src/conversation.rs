@@ -107,6 +107,9 @@ impl Core {
             }
             SegmentState::Connected { .. } => self.end_conversation(now, id, segment),
             SegmentState::AgentLost { .. } if talked => self.end_conversation(now, id, segment),
+            SegmentState::Connecting { .. } if self.is_outbound(id) => {
+                self.outbound_broken_off(now, id, segment, agent)
+            }
             SegmentState::Connecting { .. } => {
                 if !self.agents.get(agent).is_some_and(|desk| desk.config.can_reject) {
                     return Err(Rejection::MayNotReject);
@@ -120,6 +123,10 @@ impl Core {
             _ => return Err(Rejection::WrongState),
         }
         Ok(Receipt::Done)
+    }
+
+    fn is_outbound(&self, id: ContactId) -> bool {
+        self.contacts.get(&id).is_some_and(|entry| entry.contact.channel == Channel::Outbound)
     }
 
     /// Customer and agent are done talking: both legs end, the agent wraps up.
@@ -199,7 +206,7 @@ impl Core {
         let Some(customer) = entry.contact.live_leg() else { return };
         // Only those we called are called back.
         let words = match entry.contact.channel {
-            Channel::Call => PromptName::StayOnLine,
+            Channel::Call | Channel::Outbound => PromptName::StayOnLine,
             Channel::Callback | Channel::Chat => PromptName::AgentLost,
         };
         let Some(found) = entry.contact.segment_mut(segment) else { return };

@@ -229,6 +229,7 @@ impl Core {
             Event::ChatCallRequested { agent, contact, number, number_key } => {
                 self.chat_call_requested(now, &agent, contact, number, number_key)
             }
+            Event::OutboundRequested { agent, request } => self.outbound_requested(now, &agent, request),
             Event::ChatEnded { contact, by } => self.chat_ended(now, contact, by),
             Event::ChatTransferRequested { agent, contact, to } => self.transfer_chat(now, &agent, contact, to),
             Event::CallTransferRequested { agent, contact, to, note } => {

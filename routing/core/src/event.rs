@@ -82,6 +82,11 @@ pub enum Event {
         number: String,
         number_key: String,
     },
+    /// The agent calls a number of the agent's own accord.
+    OutboundRequested {
+        agent: AgentId,
+        request: OutboundRequest,
+    },
     /// The customer, or the agent who is in the chat, ended it.
     ChatEnded {
         contact: ContactId,
@@ -233,6 +238,7 @@ impl Event {
             Self::AgentRemoved { agent }
             | Self::ChatTransferRequested { agent, .. }
             | Self::ChatCallRequested { agent, .. }
+            | Self::OutboundRequested { agent, .. }
             | Self::CallTransferRequested { agent, .. }
             | Self::ConsultationRequested { agent, .. }
             | Self::ConsultationStepped { agent, .. }
@@ -268,6 +274,15 @@ pub struct CallbackRequest {
     /// The customer's own agent (O7); of no effect where the tenant has it off.
     #[serde(default)]
     pub preferred: Option<AgentId>,
+}
+
+/// Whom an agent calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutboundRequest {
+    /// Nothing need be known but the number.
+    pub customer: Customer,
+    /// What it is about; none: the first subject the agent serves.
+    pub subject: Option<SubjectId>,
 }
 
 /// A call that rings at one of the tenant's numbers.
@@ -389,6 +404,10 @@ pub enum Receipt {
         contact: ContactId,
         position: u32,
         ewt: Option<Millis>,
+    },
+    /// The agent's own call is under way.
+    CallPlaced {
+        contact: ContactId,
     },
     /// The same number is waiting already; this is that request.
     CallbackExists {

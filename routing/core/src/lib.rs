@@ -24,6 +24,7 @@ pub mod event;
 pub mod explain;
 pub mod hours;
 pub mod ids;
+mod outbound;
 pub mod output;
 pub mod reason;
 pub mod third;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The engine answers a reservation at once; silence for this long is taken for a refusal.
-const CHANNEL_REPLY_LIMIT: Millis = Millis::from_secs(10);
+pub(crate) const CHANNEL_REPLY_LIMIT: Millis = Millis::from_secs(10);
 const CHANNEL_RETRY_AFTER_SILENCE: Millis = Millis::from_secs(1);
 /// Bounds of what a refusal may ask for.
 const SHORTEST_RETRY: Millis = Millis(100);
@@ -194,7 +194,10 @@ impl Core {
             }
             ChannelHold::Asked { agent, .. } => {
                 self.timers.cancel(&Timer::ChannelReply(id));
-                self.earmark(&agent, None);
+                // Who calls of their own accord is not kept, but engaged.
+                if self.agents.get(&agent).is_some_and(|desk| desk.earmark == Some(id)) {
+                    self.earmark(&agent, None);
+                }
             }
             ChannelHold::Held { .. } => {}
         }
@@ -225,6 +228,10 @@ impl Core {
             }
         };
         self.timers.cancel(&Timer::ChannelReply(id));
+        if self.contacts.get(&id).is_some_and(|entry| entry.contact.is_unreached_outbound()) {
+            self.outbound_granted(now, id, trunk);
+            return Ok(Receipt::Done);
+        }
         let chosen = self.choose_at_grant(now, id, &asked);
         match self.agents.get_mut(&asked) {
             // The offer takes it out of all lists at once; on the way there it need not enter those of calls.
@@ -296,6 +303,10 @@ impl Core {
         }
         let retry = now + retry_after.clamp(SHORTEST_RETRY, LONGEST_RETRY);
         self.timers.cancel(&Timer::ChannelReply(id));
+        if entry.contact.is_unreached_outbound() {
+            self.outbound_denied(now, id, why);
+            return Ok(Receipt::Done);
+        }
         match why {
             DenialReason::NumberInCall => {
                 entry.channel = ChannelHold::Refused;

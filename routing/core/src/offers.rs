@@ -199,6 +199,10 @@ impl Core {
 
     /// The contact's agent is out of it: back in line, the channel given back unless the customer is on the line.
     pub(crate) fn take_back(&mut self, now: Timestamp, id: ContactId, reason: Reason) {
+        if self.contacts.get(&id).is_some_and(|entry| entry.contact.is_unreached_outbound()) {
+            self.conclude(now, id, Outcome::Unsuccessful, reason);
+            return;
+        }
         if self.contacts.get(&id).is_some_and(|entry| entry.contact.live_leg().is_none()) {
             self.drop_channel(now, id);
         }

@@ -133,6 +133,11 @@ pub enum Fact {
         from: AgentId,
         to: crate::event::TransferTarget,
     },
+    /// The agent calls the number of this contact of the agent's own accord.
+    CalledOut {
+        segment: SegmentId,
+        agent: AgentId,
+    },
     /// Somebody was brought in; none: a number outside.
     ThirdAsked {
         segment: Option<SegmentId>,

@@ -49,6 +49,10 @@ pub enum Reason {
     },
     /// Nobody took it at the last target: sent to a number outside.
     Overflowed,
+    /// The agent called of the agent's own accord.
+    CalledOut {
+        by: AgentId,
+    },
     /// Whom the customer was passed on to was not reached.
     NotReached,
     Interrupted,

@@ -88,7 +88,7 @@ impl Core {
         let active = matches!(contact.state, ContactState::Active { .. });
         self.settle_third(now, &mut contact);
         let (spoken, cut) = (self.settle_segments(now, &mut contact, None), contact.live_leg().is_some());
-        if contact.channel == Channel::Call {
+        if matches!(contact.channel, Channel::Call | Channel::Outbound) {
             return self.settle_call(now, contact, spoken);
         }
         let guard = self.settle_attempts(now, &mut contact);
@@ -135,7 +135,8 @@ impl Core {
         self.fact(contact.id, now, Fact::ThirdLeft { segment: third.by, end: ThirdEnd::Interrupted });
     }
 
-    /// Who called was cut off with the server and is the only one who can call again: the contact is over.
+    /// Who called was cut off with the server and is the only one who can call again, be it customer or agent: the contact
+    /// is over.
     fn settle_call(&mut self, now: Timestamp, mut contact: Contact, spoken: bool) {
         let id = contact.id;
         let cut = contact.live_leg().is_some();

@@ -175,13 +175,13 @@ impl Core {
     /// After a failed attempt: another one after the spacing of its result and within hours, or the end.
     pub(crate) fn retry_or_close(&mut self, now: Timestamp, id: ContactId, result: AttemptResult) {
         let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
-        let (attempts, called_us) = (contact.failed_attempts(), contact.channel == Channel::Call);
+        let (attempts, once) = (contact.failed_attempts(), contact.channel != Channel::Callback);
         if result == AttemptResult::NotAllowed {
             self.close(now, id, Outcome::Unsuccessful, Reason::NumberNotAllowed);
             return;
         }
         let callback = &self.config.callback;
-        if called_us || attempts >= callback.max_attempts.max(1) {
+        if once || attempts >= callback.max_attempts.max(1) {
             self.close(now, id, Outcome::Unsuccessful, Reason::AttemptsExhausted { result });
             return;
         }

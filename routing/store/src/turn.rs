@@ -295,6 +295,7 @@ pub(crate) fn channel_word(channel: Channel) -> &'static str {
     match channel {
         Channel::Callback => "callback",
         Channel::Call => "call",
+        Channel::Outbound => "outbound",
         Channel::Chat => "chat",
     }
 }

@@ -75,7 +75,7 @@ impl Store {
 }
 
 fn channel(word: &str) -> Option<Channel> {
-    [Channel::Callback, Channel::Call, Channel::Chat]
+    [Channel::Callback, Channel::Call, Channel::Outbound, Channel::Chat]
         .into_iter()
         .find(|known| crate::turn::channel_word(*known) == word)
 }

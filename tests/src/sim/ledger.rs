@@ -329,8 +329,9 @@ impl Ledger {
             Some(row) => {
                 row.contact = contact;
                 row.turn = turn;
-                // Only a contact in line can wait for, or be refused, a channel.
-                if !matches!(row.contact.state, ContactState::Queued { .. }) {
+                // Only a contact in line can wait for, or be refused, a channel, and an agent's own call before it is dialled.
+                let asks = row.contact.channel == Channel::Outbound && row.contact.attempts.is_empty();
+                if !asks && !matches!(row.contact.state, ContactState::Queued { .. }) {
                     row.hold = Hold::Free;
                 }
             }
@@ -358,7 +359,8 @@ impl Ledger {
                 self.counts.unsuccessful += 1;
                 // Told at closing time that nobody will call, or tried in vain.
                 let told = matches!(contact.reason, Reason::Closed { .. });
-                let tried = contact.failed_attempts() > 0 || contact.chat.is_some() || told;
+                let one_of_a_kind = contact.chat.is_some() || contact.channel == Channel::Outbound;
+                let tried = contact.failed_attempts() > 0 || one_of_a_kind || told;
                 insist!(tried, "{}: given up without an attempt", contact.id);
             }
             Outcome::Cancelled => self.counts.cancelled += 1,

@@ -345,6 +345,20 @@ impl Site {
         Ok(())
     }
 
+    /// Calls somebody of the agent's own accord, and may break it off.
+    fn call_out(&mut self, index: usize, agent: AgentId) -> Checked {
+        let (number, number_key) = self.number();
+        let customer = Customer { number, number_key, ..self.request.customer.clone() };
+        let request = OutboundRequest { customer, subject: None };
+        let answer = self.take(index, Event::OutboundRequested { agent: agent.clone(), request })?;
+        if let Some(Receipt::CallPlaced { contact }) = answer
+            && self.dice.one_in(4)
+        {
+            self.agenda.push(self.now + self.dice.seconds(0, 30), index, Plan::Cancel(contact));
+        }
+        Ok(())
+    }
+
     fn some_health(&mut self) -> Health {
         Health { tab: self.dice.one_in(2), microphone: self.dice.one_in(2), media: self.dice.one_in(2) }
     }
@@ -367,6 +381,7 @@ impl Site {
                 self.take(index, Event::AgentConnected { agent: agent.clone(), session: session.clone() })?;
                 Event::AgentHealth { agent, session, health: WELL }
             }
+            12 => return self.call_out(index, agent),
             _ => Event::AgentStateRequested { agent, state: RequestedState::Ready },
         };
         self.take(index, event)?;

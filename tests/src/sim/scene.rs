@@ -62,6 +62,7 @@ pub fn tenant(dice: &mut Dice, index: usize, calm: bool) -> TenantConfig {
         "language": "en",
         "callback": callback(dice, calm),
         "chat": chat(dice),
+        "outbound": !dice.one_in(3),
         "hours": hours(dice, calm),
         "queues": queues.iter().map(|name| queue(name)).collect::<Vec<_>>(),
         "subjects": subjects,

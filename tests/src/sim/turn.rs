@@ -54,7 +54,8 @@ impl Site {
             Ok(
                 Receipt::CallbackQueued { contact, .. }
                 | Receipt::CallbackScheduled { contact, .. }
-                | Receipt::ChatQueued { contact, .. },
+                | Receipt::ChatQueued { contact, .. }
+                | Receipt::CallPlaced { contact },
             ) => Some(*contact),
             _ => None,
         };

@@ -292,6 +292,7 @@ impl Check<'_> {
             callback: self.callback(table, trunks),
             chat: self.chat(table),
             inbound: self.inbound(table, &subjects),
+            outbound: table.dialling.agents_call_out,
             hours: hours(table),
             queues,
             subjects,

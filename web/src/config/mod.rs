@@ -1,6 +1,7 @@
 //! The configuration file, checked: what is wrong is told by line and key.
 
 mod check;
+pub mod dialling;
 pub mod file;
 pub mod inbound;
 mod problem;

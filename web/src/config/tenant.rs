@@ -12,7 +12,7 @@ use ringback_routing::{
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
-pub use super::retention::Retention;
+pub use super::{dialling::DiallingTable, retention::Retention};
 use super::{
     file::Secret,
     inbound::{InboundTable, NumberTable},
@@ -229,25 +229,6 @@ impl Default for CallbackTable {
             slots: None,
             hours: Vec::new(),
         }
-    }
-}
-
-/// What the tenant's calls may use up in one day of its own zone.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DiallingTable {
-    pub calls_per_day: u32,
-    /// Begun minutes of answered calls.
-    pub minutes_per_day: u32,
-    /// What one minute costs on the trunk, in the tenant's currency.
-    pub cost_per_minute: f64,
-    /// In the same currency; 0 = not limited by money.
-    pub spend_per_day: f64,
-}
-
-impl Default for DiallingTable {
-    fn default() -> Self {
-        Self { calls_per_day: 10_000, minutes_per_day: 60_000, cost_per_minute: 0.0, spend_per_day: 0.0 }
     }
 }
 

@@ -401,7 +401,7 @@ async fn answer(
                 give_link(&mut answer, tenant, link);
             }
         }
-        Receipt::Done | Receipt::ChatQueued { .. } => return Err(ApiError::unavailable()),
+        Receipt::Done | Receipt::ChatQueued { .. } | Receipt::CallPlaced { .. } => return Err(ApiError::unavailable()),
     }
     Ok(answer)
 }

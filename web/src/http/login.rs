@@ -108,6 +108,8 @@ pub struct StaffTenant {
     pub subjects: Vec<NamedSubject>,
     pub queues: Vec<Named>,
     pub limits: DeskLimits,
+    /// Agents may call numbers of their own accord.
+    pub outbound: bool,
     /// Null where the tenant has no chat.
     pub chat: Option<DeskChat>,
 }
@@ -380,6 +382,7 @@ pub fn staff_tenant(tenant: &Tenant) -> StaffTenant {
             .collect(),
         queues: config.queues.iter().map(|q| Named { id: q.id.to_string(), name: q.name.clone() }).collect(),
         limits: DeskLimits { note_chars: MAX_NOTE },
+        outbound: config.outbound,
         chat: desk_chat(tenant),
     }
 }

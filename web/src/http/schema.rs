@@ -114,6 +114,7 @@ mirrored! {
         Transferred { from: String },
         Escalated { by: String },
         Overflowed,
+        CalledOut { by: String },
         NotReached,
         Interrupted,
         OfferedTo { agent: String },
@@ -134,7 +135,7 @@ mirrored! {
     }
 
     #[serde(rename_all = "snake_case")]
-    enum Channel { Callback, Call, Chat }
+    enum Channel { Callback, Call, Outbound, Chat }
 
     #[serde(tag = "state", rename_all = "snake_case")]
     enum ContactState {

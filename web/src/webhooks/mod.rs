@@ -161,6 +161,7 @@ async fn message(app: &App, delivery: &Delivery, webhook: &Webhook) -> Result<Va
             data["channel"] = json!(match contact.channel {
                 Channel::Callback => "callback",
                 Channel::Call => "call",
+                Channel::Outbound => "outbound",
                 Channel::Chat => "chat",
             });
             data["queue"] = json!(contact.queue.to_string());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ringback_routing::{
     agent::Presence,
     ids::{AgentId, ContactId, DispositionId, OfferId, QueueId, ReasonCode, SegmentId, SubjectId},
+    reason::Reason,
     time::Timestamp,
     view::AgentView,
 };
@@ -103,6 +104,16 @@ pub enum ClientMessage {
         #[schema(value_type = String)]
         contact: ContactId,
         step: StepWord,
+    },
+    /// Calls a number of the agent's own accord: dialled at once if the gate lets it be.
+    CallOut {
+        /// As typed.
+        phone: String,
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        subject: Option<SubjectId>,
     },
     /// Answered by `colleagues`.
     Colleagues,
@@ -247,6 +258,13 @@ pub enum ServerMessage {
     /// Who else is signed in.
     Colleagues {
         agents: Vec<Colleague>,
+    },
+    /// The agent's own call came to nothing.
+    CallOver {
+        #[schema(value_type = String)]
+        contact: ContactId,
+        #[schema(value_type = schema::Reason)]
+        why: Reason,
     },
     /// The phone moved to or from this tab.
     Owner {

@@ -171,6 +171,10 @@ impl Tab {
             ClientMessage::Colleagues => {
                 return Ok(vec![calls::colleagues(&self.app, &self.agent, &self.tenant).await?]);
             }
+            ClientMessage::CallOut { phone, name, subject } => {
+                calls::call_out(&self.app, &self.tenant, agent, (&phone, name), subject).await?;
+                return Ok(Vec::new());
+            }
             ClientMessage::WrapUp { segment, dispositions, note } => {
                 if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
                     return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "too_long").with("field", "note"));
@@ -266,6 +270,9 @@ impl Tab {
         if self.last.as_ref() == Some(&shown) {
             answers.extend(self.chat_news().await);
             return answers;
+        }
+        if let Some((before, ..)) = &self.last {
+            answers.extend(calls::over(&self.app, &self.tenant, before, &shown.0).await);
         }
         self.seq = version.max(self.seq + 1);
         answers.push(ServerMessage::Snapshot {

@@ -17,6 +17,7 @@ mod main_path;
 mod menu;
 mod offers;
 mod opening;
+mod outbound;
 mod overflow;
 mod random_days;
 mod restarts;

@@ -71,6 +71,7 @@ impl Day {
             config.policy.on_no_answer.not_ready = None;
             config.policy.on_reject.not_ready = None;
         }
+        config.outbound = self.roll(6) > 0;
         config.inbound.announce_every = secs(self.roll(3) as i64 * 20);
         config.inbound.offer_callback = self.roll(2) == 0;
         if self.roll(2) == 0 {
@@ -300,7 +301,12 @@ impl Day {
     fn agents_event(&mut self) -> Event {
         let agent = self.agent();
         let session = self.session(&agent);
-        match self.roll(16) {
+        match self.roll(17) {
+            16 => {
+                let customer = customer(self.roll(12) as u32);
+                let subject = self.pick(&[None, Some("benefits".into()), Some("claim".into())]).flatten();
+                Event::OutboundRequested { agent, request: OutboundRequest { customer, subject } }
+            }
             0..=2 => Event::AgentConnected { agent, session },
             3 => Event::AgentDisconnected { agent, session },
             4..=6 => Event::AgentHealth { agent, session, health: WELL },

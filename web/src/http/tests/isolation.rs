@@ -178,6 +178,7 @@ fn messages(theirs: &Belongings, offer: &str, segment: &str) -> Vec<Value> {
         json!({ "type": "chat_typing", "contact": contact }),
         json!({ "type": "chat_end", "contact": contact }),
         json!({ "type": "chat_transfer", "contact": contact, "queue": "general" }),
+        json!({ "type": "call_out", "phone": "916 555 0190" }),
         json!({ "type": "chat_call", "contact": contact, "phone": "916 555 0190" }),
     ];
     let mut kinds: Vec<_> = all.iter().map(|message| kind(&serde_json::from_value(message.clone()).unwrap())).collect();
@@ -211,6 +212,7 @@ fn kind(message: &ClientMessage) -> usize {
         ClientMessage::Consult { .. } => 20,
         ClientMessage::ConsultStep { .. } => 21,
         ClientMessage::Colleagues => 22,
+        ClientMessage::CallOut { .. } => 23,
     }
 }
 

@@ -10,7 +10,7 @@ import { chime, fall, ring, silence } from './ring'
 import { Socket, type CallTo, type Colleague, type Incoming, type Link, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
 import { PhoneLock, tabSession } from './tab'
-import { isChat, mine, offerOver, thirdOver } from './words'
+import { callOver, isChat, mine, offerOver, thirdOver } from './words'
 
 export interface Item {
   contact: Contact
@@ -167,6 +167,27 @@ export class Desk {
     }
   }
 
+  /** Calls a number; what stands against it, in words, or null. */
+  async callOut(phone: string, name: string, subject: string): Promise<string | null> {
+    if (this.busy.call_out) return null
+    this.busy.call_out = 'call_out'
+    try {
+      if (!this.phone.on) await this.#pickUp()
+      await this.#send({ type: 'call_out', phone, name: name.trim() || null, subject: subject || null })
+      return null
+    } catch (error) {
+      return this.#refusal(error, OUT_REFUSED)
+    } finally {
+      delete this.busy.call_out
+    }
+  }
+
+  /** Whether this tab can call now. */
+  get mayCall(): boolean {
+    const there = this.view?.presence === 'ready' || this.view?.presence === 'not_ready'
+    return Boolean(this.boot.tenant?.outbound) && there && this.owner && !this.starting
+  }
+
   nameOf(agent: string): string {
     return this.colleagues.find(({ id }) => id === agent)?.name ?? words(agent)
   }
@@ -236,6 +257,11 @@ export class Desk {
       case 'colleagues':
         this.colleagues = message.agents
         break
+      case 'call_over': {
+        const text = callOver(message.why)
+        if (text) this.say('info', text)
+        break
+      }
       case 'chat_messages':
       case 'chat_standing':
       case 'chat_typing':
@@ -412,6 +438,21 @@ const CALL_REFUSED: Record<string, string> = {
   wrong_state: 'You cannot call now. Finish your other contacts, check your headset, or wait until a line is free.',
   closed: 'Customers are not called at this hour.',
   not_enabled: 'This office does not call customers.',
+}
+
+const OUT_REFUSED: Record<string, string> = {
+  emergency_number: 'Please dial the emergency number from another telephone, and say where help is needed: the call would come from this office.',
+  offline: 'No answer from the server. Please try again in a moment.',
+  phone_invalid: 'This is not a telephone number that exists. Please check it.',
+  phone_not_allowed: 'This kind of number is not called from here.',
+  agent_not_free: 'You cannot call now. Finish your other contacts and check your headset.',
+  number_waits: 'Somebody waits to be called at this number, or is being called. It comes to an agent by itself.',
+  wrong_state: 'This number may still be in a call. Try again in a few minutes.',
+  opted_out: 'This number wants no calls.',
+  number_rested: 'This number has been called often enough today.',
+  calling_hours: 'Nobody is called at this hour.',
+  calls_used_up: 'The calls of the day are used up.',
+  not_enabled: 'Calls of your own are switched off here.',
 }
 
 const REFUSED: Record<string, string> = {

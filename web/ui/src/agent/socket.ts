@@ -1,4 +1,4 @@
-import type { AgentView, Presence, Problem, Timestamp } from '../lib/api'
+import type { AgentView, Presence, Problem, Reason, Timestamp } from '../lib/api'
 import { Backoff } from '../lib/backoff'
 import { get, Refused, refused, toLogin } from '../lib/http'
 import type { ChatIncoming } from './chats.svelte'
@@ -19,6 +19,8 @@ export type Incoming =
   | { type: 'revoked'; why: string } // the session ended; the socket closes with 4001
   | { type: 'owner'; owner: boolean; session: string | null }
   | { type: 'colleagues'; agents: Colleague[] }
+  /** The agent's own call came to nothing. */
+  | { type: 'call_over'; contact: string; why: Reason }
   | ChatIncoming
 
 /** An agent who is signed in. */
@@ -44,6 +46,7 @@ export type Outgoing =
   | { type: 'call_transfer' | 'consult'; contact: string; to: CallTo; note: string | null }
   | { type: 'consult_step'; contact: string; step: 'back' | 'join' | 'complete' }
   | { type: 'colleagues' }
+  | { type: 'call_out'; phone: string; name: string | null; subject: string | null }
   | { type: 'hang_up'; contact: string }
   | { type: 'wrap_up'; segment: string; dispositions: string[]; note: string | null }
   | { type: 'wrap_up_more'; segment: string }

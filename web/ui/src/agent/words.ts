@@ -68,6 +68,9 @@ export function mine(contact: Contact, agent: AgentView): Segment | null {
 /** The customer called us. */
 export const calledUs = ({ contact }: { contact: Contact }): boolean => contact.channel === 'call'
 
+/** The agent called of their own accord. */
+export const calledOut = ({ contact }: { contact: Contact }): boolean => contact.channel === 'outbound'
+
 export const isChat = ({ contact }: { contact: Contact }): boolean => contact.channel === 'chat'
 
 /** The dialling for this engagement, or the call that was on the line already. */
@@ -92,6 +95,28 @@ export function thirdOver(third: Third, end: ThirdEnd | undefined, nameOf: (agen
       return `The connection to ${who} is lost. You are back with the customer.`
     case 'failed':
       return `${who} was not reached (${RESULTS[end.result].toLowerCase()}). You are back with the customer.`
+    default:
+      return null
+  }
+}
+
+/** Why a call of the agent's own came to nothing; null: the agent ended it. */
+export function callOver(why: Reason): string | null {
+  switch (why.why) {
+    case 'attempts_exhausted':
+      return `Your call was not answered: ${RESULTS[why.result].toLowerCase()}.`
+    case 'number_not_allowed':
+      return 'Your call was not made: this number may not be called, or not again today.'
+    case 'calls_held_back':
+      return 'Your call was not made: no calls at this hour, or the calls of the day are used up.'
+    case 'number_in_call':
+      return 'Your call was not made: this number is in a call already.'
+    case 'no_free_channel':
+      return 'Your call was not made: no line is free. Try again in a moment.'
+    case 'agent_lost':
+      return 'Your call ended because your sound was lost.'
+    case 'administrator_cancelled':
+      return 'Your call was ended by a supervisor.'
     default:
       return null
   }

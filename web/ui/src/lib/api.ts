@@ -26,6 +26,8 @@ export interface StaffTenant extends Tenant {
   subjects: { id: string; name: string; queue: string }[]
   queues: { id: string; name: string }[]
   limits: { note_chars: number }
+  /** Agents may call numbers of their own accord. */
+  outbound: boolean
   /** Null where the tenant has no chat. */
   chat: StaffChat | null
 }
@@ -221,7 +223,7 @@ export interface StatusPage {
 
 // ── The core's records ──────────────────────────────────────────────────────────────────────────────────────────────
 
-export type Channel = 'callback' | 'call' | 'chat'
+export type Channel = 'callback' | 'call' | 'outbound' | 'chat'
 export type Outcome = 'successful' | 'unsuccessful' | 'cancelled' | 'abandoned'
 
 export type ContactState =
@@ -353,6 +355,7 @@ export type Reason =
   | { why: 'transferred'; from: string }
   | { why: 'escalated'; by: string }
   | { why: 'overflowed' }
+  | { why: 'called_out'; by: string }
   | { why: 'not_reached' }
   | { why: 'asked_by'; agent: string }
   | { why: 'interrupted' }

@@ -55,6 +55,8 @@ export function reason(why: Reason, told: Told): string {
       return `${name(why.by)} calls the customer of the chat`
     case 'overflowed':
       return 'nobody took it; sent to the number outside'
+    case 'called_out':
+      return `${name(why.by)} called of their own accord`
     case 'not_reached':
       return 'whom it was passed on to was not reached; place kept'
     case 'asked_by':

@@ -1,0 +1,30 @@
+//! What a tenant's calls may use up, and whether agents call of their own accord.
+
+use serde::{Deserialize, Serialize};
+
+/// What the tenant's calls may use up in one day of its own zone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiallingTable {
+    pub calls_per_day: u32,
+    /// Begun minutes of answered calls.
+    pub minutes_per_day: u32,
+    /// What one minute costs on the trunk, in the tenant's currency.
+    pub cost_per_minute: f64,
+    /// In the same currency; 0 = not limited by money.
+    pub spend_per_day: f64,
+    /// Agents may call numbers that nobody asked to be called.
+    pub agents_call_out: bool,
+}
+
+impl Default for DiallingTable {
+    fn default() -> Self {
+        Self {
+            calls_per_day: 10_000,
+            minutes_per_day: 60_000,
+            cost_per_minute: 0.0,
+            spend_per_day: 0.0,
+            agents_call_out: false,
+        }
+    }
+}
