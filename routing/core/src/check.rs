@@ -8,11 +8,15 @@ use crate::{
     core::{ChannelHold, Core, Desk, Entry, Side},
     floor::Bucket,
     ids::*,
+    line::Place,
     matcher::is_listed,
     third::{ThirdParty, ThirdStage},
     time::Timestamp,
     timers::Timer,
 };
+
+/// So many at the head of every line are looked at after every event.
+const LOOKED_AT: usize = 50;
 
 impl Core {
     /// The invariants of these contacts and of the agents who have them, and that nobody waits for an agent who is free:
@@ -82,7 +86,7 @@ impl Core {
         assert_eq!(contact.id, id, "a contact is filed under its own id");
         let queue = self.floor.queues.get(&contact.queue).expect("a contact's queue exists");
         let place = self.floor.place_of(contact);
-        let in_line = queue.line.rank(&place).is_some();
+        let in_line = queue.line.contains(&place);
         let bucket = &self.floor.buckets[entry.bucket];
         let listed = (bucket.waiting.contains(&place), bucket.on_line.contains(&place));
         let queued = matches!(contact.state, ContactState::Queued { .. });
@@ -485,13 +489,21 @@ impl Core {
     fn check_matches(&self) {
         let open = !self.floor.shut && self.floor.blocked.is_none();
         for bucket in self.floor.buckets.iter().filter(|bucket| !bucket.free.is_empty()) {
-            for place in bucket.on_line.iter().take(50).chain(bucket.waiting.iter().take(if open { 50 } else { 0 })) {
-                let contact = &self.contacts[&place.contact].contact;
-                // A cool-off that ran out this instant wakes the contact by its timer.
-                let free = self.free_for(bucket, place, |agent| contact.cool_off.contains_key(agent));
-                let free = free.unwrap_or(None);
-                assert!(free.is_none(), "{:?} waits although {free:?} is free", place.contact);
-            }
+            self.check_passed_over(bucket, bucket.on_line.iter().take(LOOKED_AT));
+            self.check_passed_over(bucket, bucket.waiting.iter().take(if open { LOOKED_AT } else { 0 }));
+        }
+    }
+
+    /// None of these, who stand in order, could have one of the bucket's free agents.
+    fn check_passed_over<'a>(&self, bucket: &Bucket, places: impl Iterator<Item = &'a Place>) {
+        for place in places {
+            let contact = &self.contacts[&place.contact].contact;
+            // A cool-off that ran out this instant wakes the contact by its timer.
+            let Ok(free) = self.free_for(bucket, place, |agent| contact.cool_off.contains_key(agent)) else {
+                // Who is held back for a call that has waited longer is so for everybody after this one too.
+                return;
+            };
+            assert!(free.is_none(), "{:?} waits although {free:?} is free", place.contact);
         }
     }
 }

@@ -93,6 +93,10 @@ impl Line {
         removed
     }
 
+    pub(crate) fn contains(&self, place: &Place) -> bool {
+        self.by_priority.get(&place.priority()).is_some_and(|runs| runs.contains(&self.asked(place)))
+    }
+
     /// How many stand before it; None if it is not in line.
     pub(crate) fn rank(&self, place: &Place) -> Option<usize> {
         let own = self.by_priority.get(&place.priority())?.rank(&self.asked(place))?;
