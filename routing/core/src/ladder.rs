@@ -9,6 +9,7 @@ use crate::{
     core::{Core, Desk},
     floor::BucketId,
     ids::*,
+    matcher::cooling,
     output::Fact,
     time::{Millis, Timestamp},
     timers::Timer,
@@ -201,7 +202,6 @@ impl Core {
     /// The customer's own agent is there, free or busy: worth waiting for.
     fn waits_for_preferred(&self, now: Timestamp, contact: &Contact) -> bool {
         let Some(agent) = &contact.preferred else { return false };
-        let cooling = contact.cool_off.get(agent).is_some_and(|until| *until > now);
         let medium = contact.channel.medium();
         let here = |desk: &Desk| {
             desk.takes_contacts()
@@ -209,7 +209,7 @@ impl Core {
                 && desk.slots(medium) > 0
                 && desk.config.queues.contains(&contact.queue)
         };
-        !cooling && self.agents.get(agent).is_some_and(here)
+        !cooling(contact, agent, now) && self.agents.get(agent).is_some_and(here)
     }
 
     /// Those who wait for this agent alone must hear if that is in vain.

@@ -484,3 +484,24 @@ fn a_call_that_goes_over_another_trunk_remembers_which_until_it_rings() {
     assert!(refused.is_err(), "what rings stays where it is");
     assert_eq!(world.row(contact).attempts[0].trunk, other);
 }
+
+/// Who is on the telephone and who waits to be called back stand in one line, by the time they asked.
+#[test]
+fn a_caller_and_a_callback_are_served_in_the_order_they_asked() {
+    let mut world = World::new(config(), &[agent("anna")]);
+    let caller = world.called(1);
+    world.pass(secs(1));
+    let callback = world.request(2);
+    world.ready("anna");
+    assert_eq!(world.segment(caller).agent, "anna".into());
+    assert!(world.is_queued(callback) && !world.did(|deed| matches!(deed, Deed::ReserveChannel { .. })));
+
+    let mut world = World::new(config(), &[agent("anna")]);
+    let callback = world.request(1);
+    world.pass(secs(1));
+    let caller = world.called(2);
+    world.ready("anna");
+    assert!(world.is_queued(caller), "the callback asked first");
+    world.grant(callback);
+    assert_eq!(world.segment(callback).agent, "anna".into());
+}

@@ -197,6 +197,31 @@ fn a_busy_own_agent_is_waited_for_and_no_longer() {
     assert_eq!(world.row(contact).priority, 5, "the first target is no overflow");
 }
 
+/// Refused by ben, taken by anna, and passed on to ben by name after so long.
+fn passed_on_after(span: Millis) -> (World, ContactId) {
+    let mut config = with_sticky(config(), 60);
+    config.chat.enabled = true;
+    let mut world = World::new(config, &[agent("anna"), agent("ben")]);
+    world.ready("ben");
+    let contact = world.chat(1);
+    let offer = world.segment(contact).offer;
+    world.ok(Event::OfferDeclined { agent: "ben".into(), offer });
+    world.ready("anna");
+    world.accept(contact);
+    world.pass(span);
+    let to = TransferTarget::Agent { agent: "ben".into() };
+    world.ok(Event::ChatTransferRequested { agent: "anna".into(), contact, to });
+    (world, contact)
+}
+
+#[test]
+fn who_refused_a_chat_may_have_it_again_from_the_very_moment_the_cool_off_ends() {
+    let (world, contact) = passed_on_after(Millis(29_999));
+    assert!(world.is_queued(contact), "ben, who has just refused it, is left alone");
+    let (world, contact) = passed_on_after(secs(30));
+    assert_eq!((world.segment(contact).agent, world.segment(contact).why), ("ben".into(), Reason::Preferred));
+}
+
 #[test]
 fn an_absent_own_agent_is_skipped_also_when_leaving_meanwhile() {
     let mut world = World::new(with_sticky(config(), 60), &[agent("anna"), agent("ben")]);
