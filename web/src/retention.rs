@@ -46,6 +46,7 @@ pub fn cut(retention: &Retention, now: Timestamp) -> RetentionCut {
         recordings: before(retention.recordings_days),
         transcripts: before(retention.transcripts_days),
         personal: before(retention.personal_days),
+        directory: before(retention.directory_days),
     }
 }
 
@@ -62,6 +63,8 @@ pub async fn of_tenant(app: &App, tenant: &TenantId, now: Timestamp) -> Result<R
         all.recordings += removed.recordings;
         all.transcripts += removed.transcripts;
         all.personal += removed.personal;
+        all.cases += removed.cases;
+        all.people += removed.people;
         all.journal += removed.journal;
         all.more = removed.more;
         if !removed.more {

@@ -72,12 +72,12 @@ impl Store {
         rows.iter().map(case_of).collect()
     }
 
-    /// The drafts that somebody left to be finished, the latest first.
+    /// The drafts that somebody wrote last and left to be finished, the latest first.
     pub async fn drafts_of(&self, tenant: &TenantId, who: &str, limit: u32) -> Result<Vec<CaseRecord>, StoreError> {
         let mut reader = self.reader().await?;
         let rows =
             sql("SELECT contact, customer, state, title, body, version, opened_by, opened_at, changed_by, changed_at
-             FROM cases WHERE tenant = $1 AND opened_by = $2 AND state = 'draft'
+             FROM cases WHERE tenant = $1 AND changed_by = $2 AND state = 'draft'
              ORDER BY changed_at DESC, contact DESC LIMIT $3")
             .id(tenant)
             .text(who)

@@ -109,6 +109,36 @@ impl Store {
         }
     }
 
+    /// Notes that the person was met at `now`, unless that stands there for after `since` already.
+    pub async fn customer_seen(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut reader = self.reader().await?;
+        let row = sql("SELECT seen_at FROM customers WHERE tenant = $1 AND id = $2")
+            .id(tenant)
+            .text(id)
+            .first(&mut reader)
+            .await?;
+        drop(reader);
+        match row {
+            Some(row) if row.int("seen_at")? < since.as_millis() => {}
+            _ => return Ok(()),
+        }
+        let (tenant, id) = (tenant.clone(), id.to_owned());
+        self.write(move |conn| {
+            Box::pin(async move {
+                let seen = sql("UPDATE customers SET seen_at = $3 WHERE tenant = $1 AND id = $2 AND seen_at < $3");
+                seen.id(&tenant).text(&id).int(now.as_millis()).run(conn).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// The people who match, by name.
     pub async fn search_customers(
         &self,

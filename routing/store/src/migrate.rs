@@ -135,6 +135,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 17,
+        name: "people_leave",
+        common: include_str!("../migrations/0017_people_leave.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

@@ -11,6 +11,7 @@ use crate::{
     CaseRecord, CustomerRecord, Store,
     contact::contact_of,
     error::StoreError,
+    retention::remove_person,
     sql::{Dialect, Row, sql},
 };
 
@@ -203,14 +204,7 @@ impl Store {
                 for customer in customers {
                     let gone = sql("DELETE FROM cases WHERE tenant = $1 AND customer = $2").id(&tenant).text(&customer);
                     cases += gone.run(&mut *conn).await?;
-                    for statement in [
-                        "DELETE FROM customer_numbers WHERE tenant = $1 AND customer = $2",
-                        "DELETE FROM customer_external_ids WHERE tenant = $1 AND customer = $2",
-                    ] {
-                        sql(statement).id(&tenant).text(&customer).run(&mut *conn).await?;
-                    }
-                    let gone = sql("DELETE FROM customers WHERE tenant = $1 AND id = $2").id(&tenant).text(&customer);
-                    people += gone.run(&mut *conn).await?;
+                    people += remove_person(conn, &tenant, &customer).await?;
                 }
                 Ok((cases, people))
             })

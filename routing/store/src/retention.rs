@@ -1,5 +1,7 @@
 //! Records that are removed: because their time is over, or because somebody has them erased. What is on legal hold stays.
 //!
+//! What is filed of a contact goes with its customer's data; people of the directory go when nothing of them is left.
+//!
 //! Rows, and the audit row that tells of it, go in one transaction. A sound file is then taken from the disk by what
 //! `removed_files` says, so that neither a crash nor a full disk leaves a file behind that nobody knows of.
 
@@ -26,6 +28,8 @@ pub struct RetentionCut {
     pub transcripts: Option<Timestamp>,
     /// Also of the journal.
     pub personal: Option<Timestamp>,
+    /// People of the directory, by when they were last seen or changed.
+    pub directory: Option<Timestamp>,
 }
 
 /// What was removed.
@@ -35,6 +39,10 @@ pub struct Removed {
     pub transcripts: u64,
     /// Contacts whose customer is forgotten.
     pub personal: u64,
+    /// What was filed of those.
+    pub cases: u64,
+    /// People of the directory.
+    pub people: u64,
     pub journal: u64,
     /// A limit was reached: there may be more.
     pub more: bool,
@@ -86,6 +94,11 @@ impl Store {
                 if let Some(before) = cut.personal {
                     removed.journal = purge_journal(conn, &tenant, before, limit).await?;
                     removed.more |= removed.journal >= u64::from(limit);
+                }
+                if let Some(before) = cut.directory {
+                    told.people = remove_people(conn, &tenant, before, limit).await?;
+                    removed.people = told.people.len() as u64;
+                    removed.more |= removed.people >= u64::from(limit);
                 }
                 told.write(conn, &tenant, "system", "records_removed", now, &removed).await?;
                 Ok(removed)
@@ -162,6 +175,7 @@ struct Told {
     recordings: Vec<serde_json::Value>,
     transcripts: Vec<String>,
     personal: Vec<String>,
+    people: Vec<String>,
 }
 
 impl Told {
@@ -181,7 +195,7 @@ impl Told {
         let held: Vec<String> = removed.held.iter().map(ToString::to_string).collect();
         let detail = json!({
             "recordings": self.recordings, "transcripts": self.transcripts, "contacts": self.personal,
-            "journal": removed.journal, "held": held,
+            "cases": removed.cases, "customers": self.people, "journal": removed.journal, "held": held,
         });
         let (who, what) = (who.to_owned(), what.to_owned());
         let entry = AuditEntry { at, who, what, target: tenant.to_string(), detail };
@@ -247,11 +261,12 @@ async fn remove(
             }
         }
         Removal::Personal => match forget_customer(conn, tenant, contact, now).await {
-            Ok(true) => {
+            Ok(Some(cases)) => {
                 removed.personal += 1;
+                removed.cases += cases;
                 told.personal.push(contact.to_string());
             }
-            Ok(false) => {}
+            Ok(None) => {}
             // One record that cannot be read must not keep all the others.
             Err(error @ StoreError::Corrupt { .. }) => {
                 tracing::error!(%tenant, %contact, %error, "a contact's personal data could not be removed");
@@ -311,20 +326,20 @@ async fn remove_transcript(
     Ok(texts > 0)
 }
 
-/// Says whether there was somebody to forget.
+/// Says how many cases went with it; None when there was nobody to forget.
 async fn forget_customer(
     conn: &mut Conn,
     tenant: &TenantId,
     contact: ContactId,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<u64>, StoreError> {
     let row = sql("SELECT id, doc_version, doc FROM contacts
          WHERE tenant = $1 AND id = $2 AND state = 'closed' AND personal_removed_at IS NULL")
     .id(tenant)
     .id(contact)
     .first(&mut *conn)
     .await?;
-    let Some(row) = row else { return Ok(false) };
+    let Some(row) = row else { return Ok(None) };
     let mut kept = contact_of(&row)?;
     kept.forget_customer();
     sql("UPDATE contacts SET doc = $3, number_key = '', number_last4 = '', customer_search = '',
@@ -342,7 +357,52 @@ async fn forget_customer(
     ] {
         sql(text).id(tenant).id(contact).run(&mut *conn).await?;
     }
-    Ok(true)
+    let filed = sql("DELETE FROM cases WHERE tenant = $1 AND contact = $2").id(tenant).id(contact);
+    Ok(Some(filed.run(conn).await?))
+}
+
+/// People who were neither seen nor changed since, with no case left, no contact that is younger or on hold: their ids.
+async fn remove_people(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<String>, StoreError> {
+    let due = sql("SELECT u.id FROM customers u
+         WHERE u.tenant = $1 AND u.seen_at < $2 AND u.changed_at < $2
+           AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.tenant = $1 AND k.customer = u.id)
+           AND NOT EXISTS (SELECT 1 FROM customer_numbers n
+                JOIN contacts c ON c.tenant = $1 AND c.number_key = n.number_key
+                WHERE n.tenant = $1 AND n.customer = u.id AND (c.state <> 'closed' OR c.closed_at >= $2
+                    OR EXISTS (SELECT 1 FROM legal_holds h
+                        WHERE h.tenant = $1 AND h.contact = c.id AND h.lifted_at IS NULL)))
+           AND NOT EXISTS (SELECT 1 FROM customer_external_ids x
+                JOIN legal_holds h ON h.tenant = $1 AND h.lifted_at IS NULL
+                JOIN contacts c ON c.tenant = $1 AND c.id = h.contact
+                WHERE x.tenant = $1 AND x.customer = u.id
+                  AND c.doc LIKE '%\"customer_id\":\"' || x.external_id || '\"%')
+         ORDER BY u.seen_at LIMIT $3")
+    .id(tenant)
+    .int(before.as_millis())
+    .int(i64::from(limit))
+    .all(&mut *conn)
+    .await?;
+    let people: Vec<String> = due.iter().map(|row| row.text("id")).collect::<Result<_, _>>()?;
+    for id in &people {
+        remove_person(conn, tenant, id).await?;
+    }
+    Ok(people)
+}
+
+/// The directory's entry with its numbers and ids. Says how many went: one or none.
+pub(crate) async fn remove_person(conn: &mut Conn, tenant: &TenantId, id: &str) -> Result<u64, StoreError> {
+    for text in [
+        "DELETE FROM customer_numbers WHERE tenant = $1 AND customer = $2",
+        "DELETE FROM customer_external_ids WHERE tenant = $1 AND customer = $2",
+    ] {
+        sql(text).id(tenant).text(id).run(&mut *conn).await?;
+    }
+    Ok(sql("DELETE FROM customers WHERE tenant = $1 AND id = $2").id(tenant).text(id).run(conn).await?)
 }
 
 /// Entries hold what customers asked for: those as old as what is forgotten go as a whole.

@@ -10,7 +10,7 @@ use axum::{
 use ringback_routing::{
     contact::Contact,
     ids::{ContactId, TenantId},
-    time::Timestamp,
+    time::{Millis, Timestamp},
 };
 use ringback_store::{CaseRecord, CaseState, CustomerRecord, Role};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ const MAX_TITLE: usize = 120;
 const MAX_BODY: usize = 5000;
 /// Drafts shown to their author.
 const DRAFTS_SHOWN: u32 = 50;
+/// That a person was met is noted once in this time: it is counted in days.
+const MET_EVERY: Millis = Millis::from_secs(86_400);
 
 /// Whom the directory knows the customer of a contact as, and what is filed of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -110,8 +112,14 @@ pub async fn read(
     caller: Caller,
     Path(contact): Path<String>,
 ) -> Result<Json<ContactCustomer>, ApiError> {
+    let tenant = caller.tenant()?;
     let contact = opened(&app, &caller, &contact).await?;
-    Ok(Json(told(&app, caller.tenant()?, &contact).await?))
+    let told = told(&app, tenant, &contact).await?;
+    if let Some(customer) = &told.customer {
+        let now = app.now();
+        app.store.customer_seen(tenant, &customer.id, now - MET_EVERY, now).await?;
+    }
+    Ok(Json(told))
 }
 
 /// Opens the case: of a customer who is known it is there from now on, linked; of anybody else there is nothing to link.

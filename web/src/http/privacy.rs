@@ -210,7 +210,9 @@ pub async fn erase(
     for contact in contacts {
         app.engine.forget_chat(tenant, contact);
     }
-    let (cases, customers) = app.store.erase_from_directory(tenant, &person).await?;
+    // Of the person's contacts they went with them; these were filed of somebody else's.
+    let (others, customers) = app.store.erase_from_directory(tenant, &person).await?;
+    let cases = removed.cases + others;
     retention::take_files(&app).await;
     if let Err(error) = app.store.settle().await {
         tracing::warn!(%error, "what was erased leaves the write-ahead log with the next checkpoint");

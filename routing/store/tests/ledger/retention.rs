@@ -13,9 +13,11 @@ on_both! {
     a_hold_keeps_everything_until_it_is_lifted
     an_erasure_takes_all_but_what_is_held
     a_batch_is_bounded
+    what_was_filed_leaves_with_the_customer_and_people_with_their_last_case
+    a_hold_keeps_whoever_it_is_about
 }
 
-const ALL: RetentionCut = RetentionCut { recordings: None, transcripts: None, personal: None };
+const ALL: RetentionCut = RetentionCut { recordings: None, transcripts: None, personal: None, directory: None };
 
 /// A closed contact with a recording, a message and a note.
 async fn closed(store: &Store, tenant: &TenantId, epoch: i64, id: u128, closed_at: i64) -> Contact {
@@ -61,7 +63,8 @@ async fn what_is_due_is_removed_and_told(database: Database) {
 
     let nothing = store.retain(&a, ALL, 10, at(1000)).await.expect("retained");
     assert_eq!(nothing, Removed::default());
-    let cut = RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)) };
+    let cut =
+        RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)), ..ALL };
     let removed = store.retain(&a, cut, 10, at(1000)).await.expect("retained");
     assert_eq!(removed, Removed { recordings: 1, transcripts: 1, personal: 1, journal: 1, ..Removed::default() });
     assert_eq!(store.retain(&a, cut, 10, at(1000)).await, Ok(Removed::default()), "once");
@@ -112,7 +115,8 @@ async fn a_hold_keeps_everything_until_it_is_lifted(database: Database) {
     assert_eq!(store.legal_holds_on(&a, &[held.id, ContactId(9)]).await, Ok(vec![hold.clone()]));
     assert_eq!(store.legal_holds(&tenant("b")).await, Ok(Vec::new()));
 
-    let cut = RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)) };
+    let cut =
+        RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)), ..ALL };
     assert_eq!(store.retain(&a, cut, 10, at(1000)).await, Ok(Removed::default()));
     assert_eq!(store.contact(&a, held.id).await.expect("read"), Some(held.clone()));
     assert_eq!(store.recordings_of(&a, held.id).await.expect("read").len(), 1);
@@ -159,4 +163,94 @@ async fn a_batch_is_bounded(database: Database) {
         assert_eq!((removed.personal, removed.more), (gone, more));
         assert_eq!(removed.recordings, 0);
     }
+}
+
+/// Somebody in the directory, changed at 10, with a number of their own and an id of a portal's.
+async fn person(store: &Store, tenant: &TenantId, id: &str, number_key: &str, external_id: &str) {
+    let record = CustomerRecord {
+        id: id.into(),
+        name: "Rosa Diaz".into(),
+        numbers: vec![KnownNumber { number: format!("+1{number_key}"), number_key: number_key.into() }],
+        external_ids: vec![external_id.into()],
+        notes: String::new(),
+        version: 0,
+        created_at: at(10),
+        changed_by: "maria".into(),
+        changed_at: at(10),
+    };
+    store.save_customer(tenant, &record).await.expect("kept");
+}
+
+async fn filed(store: &Store, tenant: &TenantId, contact: ContactId, customer: &str) {
+    let case = CaseRecord {
+        contact,
+        customer: Some(customer.into()),
+        state: CaseState::Saved,
+        title: "Papers".into(),
+        body: "She sent them.".into(),
+        version: 0,
+        opened_by: "maria".into(),
+        opened_at: at(20),
+        changed_by: "maria".into(),
+        changed_at: at(20),
+    };
+    store.save_case(tenant, &case).await.expect("filed");
+}
+
+async fn what_was_filed_leaves_with_the_customer_and_people_with_their_last_case(database: Database) {
+    let store = database.open().await.expect("opened");
+    let (a, b) = (tenant("a"), tenant("b"));
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("a lease");
+    let old = closed(&store, &a, epoch, 1, 100).await;
+    let young = closed(&store, &a, epoch, 2, 900).await;
+    person(&store, &a, "cu_old", "key-old", "C-1").await;
+    person(&store, &a, "cu_young", "key-young", "C-2").await;
+    person(&store, &a, "cu_called", &young.customer.number_key, "C-3").await;
+    person(&store, &a, "cu_met", "key-met", "C-4").await;
+    person(&store, &b, "cu_theirs", "key-old", "C-1").await;
+    filed(&store, &a, old.id, "cu_old").await;
+    filed(&store, &a, young.id, "cu_young").await;
+    store.customer_seen(&a, "cu_met", at(590), at(600)).await.expect("noted");
+    store.customer_seen(&a, "cu_met", at(590), at(700)).await.expect("once in the time");
+
+    let people = RetentionCut { directory: Some(at(500)), ..ALL };
+    assert_eq!(store.retain(&a, people, 10, at(1000)).await, Ok(Removed::default()), "whoever has a case stays");
+    let both = RetentionCut { personal: Some(at(500)), ..people };
+    let removed = store.retain(&a, both, 10, at(1000)).await.expect("retained");
+    assert_eq!(removed, Removed { personal: 1, cases: 1, people: 1, ..Removed::default() });
+    assert_eq!(store.case(&a, old.id).await, Ok(None));
+    assert!(store.case(&a, young.id).await.expect("read").is_some());
+    assert_eq!(store.customer(&a, "cu_old").await, Ok(None));
+    assert_eq!(store.customer_of(&a, Some("C-1"), "key-old").await, Ok(None), "nor by number or id");
+    for id in ["cu_young", "cu_called", "cu_met"] {
+        assert!(store.customer(&a, id).await.expect("read").is_some(), "{id}");
+    }
+    assert!(store.customer(&b, "cu_theirs").await.expect("read").is_some());
+    let told = store.audit_rows(Some(&a), &AuditSearch::default(), 10).await.expect("audit");
+    assert_eq!(told[0].entry.detail["customers"][0], "cu_old");
+    assert_eq!(told[0].entry.detail["cases"], 1);
+    let later = RetentionCut { directory: Some(at(650)), ..ALL };
+    let removed = store.retain(&a, later, 10, at(1100)).await.expect("retained");
+    assert_eq!(removed.people, 1, "met at 600, and the second time was not noted");
+    assert_eq!(store.customer(&a, "cu_met").await, Ok(None));
+}
+
+async fn a_hold_keeps_whoever_it_is_about(database: Database) {
+    let store = database.open().await.expect("opened");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("a lease");
+    let mut named = closed(&store, &a, epoch, 1, 100).await;
+    std::sync::Arc::make_mut(&mut named.customer).customer_id = Some("C-9".into());
+    store.commit(turn(&a, epoch, vec![saved(&named)])).await.expect("committed");
+    person(&store, &a, "cu_called", &named.customer.number_key, "C-1").await;
+    person(&store, &a, "cu_named", "key-other", "C-9").await;
+    filed(&store, &a, named.id, "cu_called").await;
+    let hold = LegalHold { contact: named.id, reason: "a hearing".into(), who: "sam".into(), at: at(200) };
+    store.set_legal_hold(&a, hold).await.expect("held");
+    let cut = RetentionCut { personal: Some(at(500)), directory: Some(at(500)), ..ALL };
+    assert_eq!(store.retain(&a, cut, 10, at(1000)).await, Ok(Removed::default()));
+    assert!(store.case(&a, named.id).await.expect("read").is_some());
+    store.lift_legal_hold(&a, named.id, "ada", at(1001)).await.expect("lifted");
+    let removed = store.retain(&a, cut, 10, at(1002)).await.expect("retained");
+    assert_eq!((removed.personal, removed.cases, removed.people), (1, 1, 2));
 }

@@ -41,7 +41,7 @@ async fn what_is_due_leaves_with_its_file_and_a_hold_keeps_it() {
         set_days(&world, &admin, json!({ "recordings_days": 0 })).await.json()["field"],
         "retention.recordings_days"
     );
-    let days = json!({ "recordings_days": 2, "transcripts_days": null, "personal_days": 4 });
+    let days = json!({ "recordings_days": 2, "transcripts_days": null, "personal_days": 4, "directory_days": null });
     assert_eq!(set_days(&world, &admin, days).await.status, StatusCode::OK);
     let told = world.get_as("/api/v1/settings/versions", &admin).await.json();
     assert_eq!(told["items"][0]["differences"][0]["what"], "retention.personal_days", "{told}");

@@ -141,7 +141,7 @@ export const sheets: Record<SheetName, Spec[]> = {
     ...after('reject'),
     ...after('media_error'),
   ],
-  retention: ['recordings_days', 'transcripts_days', 'personal_days'].map((key) => ({ key, kind: 'number', min: 1, max: 36_500, optional: true })),
+  retention: ['recordings_days', 'transcripts_days', 'personal_days', 'directory_days'].map((key) => ({ key, kind: 'number', min: 1, max: 36_500, optional: true })),
 }
 
 /** The value at a key like `no_answer.reason`. */

@@ -134,7 +134,8 @@ export const en = {
     retention: {
       recordings_days: ['Recordings, in days', 'The sound of calls.'],
       transcripts_days: ['What was written in chats, in days'],
-      personal_days: ['Customers’ data, in days', 'Name, number, what the portal told, and agents’ notes. Times and results stay for reports.'],
+      personal_days: ['Customers’ data, in days', 'Name, number, what the portal told, agents’ notes and what was filed. Times and results stay for reports.'],
+      directory_days: ['People in the directory, in days', 'Counted from when they were last met or changed. Whoever has a case stays as long as it.'],
     },
   } satisfies Record<string, Fields>,
 

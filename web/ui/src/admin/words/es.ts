@@ -130,7 +130,8 @@ export const es: AdminWords = {
     retention: {
       recordings_days: ['Grabaciones, en días', 'El sonido de las llamadas.'],
       transcripts_days: ['Lo escrito en los chats, en días'],
-      personal_days: ['Datos de los clientes, en días', 'Nombre, número, lo que dijo el portal y las notas de los agentes. Horas y resultados quedan para los informes.'],
+      personal_days: ['Datos de los clientes, en días', 'Nombre, número, lo que dijo el portal, las notas de los agentes y los casos. Horas y resultados quedan para los informes.'],
+      directory_days: ['Personas del directorio, en días', 'Desde la última vez que se las atendió o se cambió su ficha. Quien tiene un caso se queda mientras lo tenga.'],
     },
   },
 
