@@ -170,6 +170,9 @@ pub async fn save(
     if customer.is_none() && state == CaseState::Saved {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "customer_needed").with("field", "customer"));
     }
+    // What is kept while it is being written is told once, not with every line.
+    let goes_on = state == CaseState::Draft
+        && before.as_ref().is_some_and(|case| case.state == state && case.changed_by == caller.id().as_str());
     let case = CaseRecord {
         customer,
         state,
@@ -182,7 +185,9 @@ pub async fn save(
     app.store.save_case(tenant, &case).await.map_err(taken)?;
     let detail =
         json!({ "customer": case.customer, "state": state_word(state), "text": crate::token::digest(&case.body) });
-    audit(&app, &caller, "case_saved", contact.id, detail).await?;
+    if !goes_on {
+        audit(&app, &caller, "case_saved", contact.id, detail).await?;
+    }
     Ok(Json(told(&app, tenant, &contact).await?))
 }
 
@@ -211,7 +216,7 @@ async fn opened(app: &App, caller: &Caller, word: &str) -> Result<Contact, ApiEr
     let tenant = caller.tenant()?;
     let id: ContactId = word.parse().map_err(|_| ApiError::not_found())?;
     let case = app.store.case(tenant, id).await?;
-    let own = case.is_some_and(|case| case.state == CaseState::Draft && case.opened_by == caller.id().as_str());
+    let own = case.is_some_and(|case| case.state == CaseState::Draft && case.changed_by == caller.id().as_str());
     match own && caller.user.role == Role::Agent {
         true => app.store.contact(tenant, id).await?.ok_or(refused),
         false => Err(refused),

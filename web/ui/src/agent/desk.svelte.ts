@@ -341,7 +341,9 @@ export class Desk {
   #watchOffer(view: AgentView): void {
     const before = this.offers
     const talked = this.chats
+    const wrapped = this.wrapUps
     this.view = view
+    this.#sayDrafts(wrapped)
     for (const { segment } of before) {
       const going = this.items.some((item) => item.segment.offer === segment.offer)
       if (!going && this.owner && this.#answered !== segment.offer) this.say('info', offerOver(view))
@@ -353,6 +355,15 @@ export class Desk {
     if (left && this.owner) {
       fall()
       this.say('info', `${left.contact.customer.name} has left the chat.`)
+    }
+  }
+
+  /** The time for wrap-up is over before the log was filed. */
+  #sayDrafts(wrapped: Item[]): void {
+    for (const { contact, segment } of wrapped) {
+      const gone = this.items.every((item) => item.segment.id !== segment.id)
+      if (gone && this.files.known(contact.id)?.known?.case?.state === 'draft')
+        this.say('info', `The log of ${contact.customer.name} is kept as a draft. You find it under Customer.`)
     }
   }
 

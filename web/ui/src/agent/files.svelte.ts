@@ -16,7 +16,8 @@ export interface CaseDraft {
 export class File {
   known = $state.raw<ContactCustomer | null>(null)
   wrong = $state('')
-  busy = $state(false)
+  /** The server's word for what stood against the last request. */
+  refusal = ''
 
   constructor(readonly contact: string) {
     void this.load()
@@ -27,22 +28,35 @@ export class File {
   /** Of a customer who is known the case is there from now on. */
   open = (): Promise<boolean> => this.#take(post<ContactCustomer>(`/api/v1/contacts/${this.contact}/case`), 'The log could not be opened.')
 
-  save(draft: CaseDraft): Promise<boolean> {
-    const body = { ...draft, version: this.known?.case?.version ?? 0 }
-    return this.#take(call<ContactCustomer>('PUT', `/api/v1/contacts/${this.contact}/case`, { body }), 'The log could not be saved.')
+  /** One after the other: each is written over the version the last one made. */
+  save(draft: CaseDraft, keepalive = false): Promise<boolean> {
+    const write = () => {
+      const body = { ...draft, version: this.known?.case?.version ?? 0 }
+      return this.#take(call<ContactCustomer>('PUT', `/api/v1/contacts/${this.contact}/case`, { body, keepalive }), 'The log could not be saved.')
+    }
+    this.#last = this.#last.then(write).then((kept) => kept || this.#catchUp())
+    return this.#last
+  }
+  #last: Promise<boolean> = Promise.resolve(true)
+
+  /** What somebody else wrote meanwhile is what the next save is laid over, if the agent wants it so. */
+  async #catchUp(): Promise<boolean> {
+    if (this.refusal !== 'changed_meanwhile') return false
+    const [wrong, refusal] = [this.wrong, this.refusal]
+    if (await this.load()) [this.wrong, this.refusal] = [`${wrong} Save again to put yours in its place.`, refusal]
+    return false
   }
 
   async #take(asked: Promise<ContactCustomer>, failed: string): Promise<boolean> {
-    this.busy = true
-    this.wrong = ''
+    this.wrong = this.refusal = ''
     try {
       this.known = await asked
       return true
     } catch (error) {
-      this.wrong = refused(error).problem.detail ?? failed
+      const { problem, code } = refused(error)
+      this.wrong = problem.detail ?? failed
+      this.refusal = code
       return false
-    } finally {
-      this.busy = false
     }
   }
 }
@@ -53,5 +67,10 @@ export class Files {
 
   of(contact: string): File {
     return (this.#files[contact] ??= new File(contact))
+  }
+
+  /** Without asking for it. */
+  known(contact: string): File | null {
+    return this.#files[contact] ?? null
   }
 }

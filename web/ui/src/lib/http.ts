@@ -22,6 +22,8 @@ interface Options {
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** The request outlives the page; of a body at most 64 kB. */
+  keepalive?: boolean
 }
 
 /** One JSON request to our own origin. Rejects with `Refused` only, or with the signal's AbortError. */
@@ -32,7 +34,7 @@ export async function call<T>(method: string, path: string, options: Options = {
   let response: Response
   try {
     const body = options.body === undefined ? undefined : JSON.stringify(options.body)
-    response = await fetch(path, { method, headers, body, signal: options.signal, credentials: 'same-origin' })
+    response = await fetch(path, { method, headers, body, signal: options.signal, keepalive: options.keepalive, credentials: 'same-origin' })
   } catch (error) {
     if (options.signal?.aborted) throw error
     throw new Refused({ status: 0, code: 'offline' })
