@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
 import { Baresip } from './peers/baresip.mjs';
-import { until } from './peers/process.mjs';
+import { pause, until } from './peers/process.mjs';
 import { CUSTOMER, CUSTOMER_E164, LOUD, PHONE_TONE, Stage, shot } from './stage.mjs';
+import { readWav, stretchOf } from './tone.mjs';
 
 let stage, phone, maria, jon, rosa, tom;
 
@@ -121,10 +122,38 @@ test('an agent calls the customer who writes: dialled at once, the same contact'
   assert.deepEqual(await findings(tom), []);
   await shot(maria.page, 'ccp-chat-became-call');
   await shot(tom, 'chat-called');
+  await pause(2000);
   await maria.button('End call').click();
   await maria.finish('Resolved');
   const calls = (await stage.recordings()).filter(({ customer_name }) => customer_name === 'Tom Third');
   assert.equal(calls.length, 1, 'recorded like every call');
+});
+
+test('the supervisor has chat and call on one timeline, and listens from an event in it', async () => {
+  const person = await stage.person({ viewport: { width: 1280, height: 900 } });
+  const page = await person.signIn(stage.server, 'sam', '/supervisor');
+  await page.getByRole('tab', { name: 'Chats' }).click();
+  await page.getByRole('region', { name: 'Chats found' }).getByRole('row', { name: /Tom Third.*went on as a call/ }).getByRole('button').click();
+  const timeline = page.getByRole('list', { name: 'Transcript' });
+  const heard = timeline.getByRole('listitem').filter({ hasText: 'The customer and Maria Vega hear each other' });
+  await heard.waitFor();
+  const told = await timeline.getByRole('listitem').allInnerTexts();
+  const places = ['May I ask something?', 'from here on by telephone', 'Dialled', 'The customer answered', 'hear each other', 'The call ended', 'Wrap-up ended'].map((text) => told.findIndex((line) => line.includes(text)));
+  assert.ok(places.every((at, index) => at >= 0 && (index === 0 || at > places[index - 1])), `in order: ${JSON.stringify(told)}`);
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'supervisor-timeline');
+  const listen = heard.getByRole('button', { name: /Listen from/ });
+  const [minutes, seconds] = (await listen.innerText()).split(':').map(Number);
+  await listen.click();
+  const at = () => page.locator('audio').evaluate((audio) => audio.currentTime);
+  await until(async () => (await at()) > minutes * 60 + seconds + 0.3, 'the recording to play from there', { within: 10_000 });
+  const { contact } = (await stage.recordings()).find(({ customer_name }) => customer_name === 'Tom Third');
+  const wav = await stage.wav(contact);
+  const { rate, channels } = readWav(wav);
+  const voice = channels.map((samples) => stretchOf(samples, PHONE_TONE, { rate })).sort((a, b) => b.seconds - a.seconds)[0];
+  const events = (await stage.server.api(`/api/v1/transcripts/${contact}`, { cookie: stage.supervisorCookie })).json.events;
+  const answered = events.find(({ what }) => what === 'answered').sound_ms / 1000;
+  assert.ok(Math.abs(voice.from - answered) < 0.7, `her voice begins where the timeline says: ${voice.from} s, ${answered} s`);
 });
 
 test('passed on to a colleague by name; who does not take it leaves it at its old place', async () => {

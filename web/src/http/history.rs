@@ -21,6 +21,7 @@ use super::{
     error::ApiError,
     guard::Caller,
     schema,
+    timeline::{self, TimelineEvent},
 };
 use crate::state::App;
 
@@ -57,6 +58,8 @@ pub struct HistoryItem {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TranscriptAnswer {
     pub messages: Vec<ChatLine>,
+    /// What happened between the lines, in order; of a chat that became a call, with the places in the recording.
+    pub events: Vec<TimelineEvent>,
 }
 
 pub async fn list(
@@ -90,7 +93,13 @@ pub async fn transcript(
     }
     // Written down before the first line leaves, as with listening.
     audit(&app, &caller, "transcript_read", wanted, json!({ "beside": present.id.to_string() })).await?;
-    Ok(Json(TranscriptAnswer { messages: lines_of(&app, tenant, wanted).await? }))
+    Ok(Json(whole(&app, tenant, wanted).await?))
+}
+
+/// Lines and events.
+pub(super) async fn whole(app: &App, tenant: &TenantId, contact: ContactId) -> Result<TranscriptAnswer, ApiError> {
+    let messages = lines_of(app, tenant, contact).await?;
+    Ok(TranscriptAnswer { messages, events: timeline::of(app, tenant, contact).await? })
 }
 
 /// All that was written in a contact, with the names of who wrote it.

@@ -43,5 +43,6 @@ pub mod status;
 pub mod stream;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 pub mod transcripts;
 pub mod webhooks;

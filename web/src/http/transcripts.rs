@@ -20,7 +20,7 @@ use super::{
     chat::Names,
     error::ApiError,
     guard::Caller,
-    history::{TranscriptAnswer, lines_of},
+    history::{TranscriptAnswer, whole},
     recordings::{self, RecordingQuery},
     schema,
 };
@@ -82,7 +82,7 @@ pub async fn search(
     Ok(Json(TranscriptList { items, next: page.next }))
 }
 
-/// What was written, to the end. Notes between agents stand in it too.
+/// What was written and what happened, to the end. Notes between agents stand in it too.
 pub async fn read(
     State(app): State<App>,
     caller: Caller,
@@ -95,7 +95,7 @@ pub async fn read(
     }
     // Written down before the first line leaves, as with listening.
     audit(&app, &caller, "transcript_read", contact, json!({})).await?;
-    Ok(Json(TranscriptAnswer { messages: lines_of(&app, tenant, contact).await? }))
+    Ok(Json(whole(&app, tenant, contact).await?))
 }
 
 async fn item(app: &App, face: &Face, tenant: &TenantId, found: FoundChat, names: &mut Names) -> ChatFound {

@@ -42,6 +42,16 @@ export interface ChatLine {
   body: string
 }
 
+/** Something that happened in a contact between the lines. */
+export interface TimelineEvent {
+  at: Timestamp
+  what: string
+  /** Name of the agent it is about. */
+  who: string | null
+  /** Where it is in the recording, in milliseconds. */
+  sound_ms: number | null
+}
+
 /** An earlier contact of the same customer. */
 export interface HistoryItem {
   contact: string
