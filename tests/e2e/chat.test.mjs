@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
 import { until } from './peers/process.mjs';
+import { portalToken } from './server.mjs';
 import { Stage, shot } from './stage.mjs';
 
 let stage, maria, jon, rosa, luis;
@@ -83,6 +84,33 @@ async function texts(log, wanted) {
   const all = await log.locator('.bubble > p:first-of-type').allInnerTexts();
   return all.filter((text) => wanted.includes(text));
 }
+
+test('the page for customers offers what the administrator chose, in both languages, without JavaScript', async () => {
+  const person = await stage.person({ viewport: { width: 320, height: 640 }, javaScriptEnabled: false });
+  const page = await person.page(`${stage.server.url}/t/sacramento`);
+  await page.getByRole('heading', { name: 'How can we help?' }).waitFor();
+  await page.getByRole('link', { name: 'Get a call from us' }).waitFor();
+  await page.getByText('Where is the office?').click();
+  await page.getByText('At 2007 Scenario Street.').waitFor();
+  await shot(page, 'welcome');
+  await page.getByRole('link', { name: 'Español' }).click();
+  await page.getByRole('heading', { name: '¿En qué podemos ayudarle?' }).waitFor();
+  await page.getByRole('link', { name: 'Chatee con nosotros' }).click();
+  await page.waitForURL(/\/t\/sacramento\/chat\?lang=es/);
+  await page.goto(`${stage.server.url}/t/alpine`);
+  await page.getByText('(916) 874-3100').waitFor();
+  assert.equal(await page.getByRole('link', { name: /Chat|call from us/ }).count(), 0, 'what is off is not shown');
+  await page.goto(`${stage.server.url}/t/placer`);
+  await page.getByText('Please sign in on your county’s website').waitFor();
+  assert.equal(await page.getByRole('link', { name: /call from us/ }).count(), 0, 'not before the customer is signed in');
+  await page.goto(`${stage.server.url}/t/placer?token=${portalToken()}`);
+  await page.getByRole('link', { name: 'Get a call from us' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'Chat with us' }).count(), 0);
+  const seen = await (await stage.person({ viewport: { width: 320, height: 640 }, colorScheme: 'dark' })).page(`${stage.server.url}/t/sacramento?lang=es`);
+  assert.deepEqual(await findings(seen), []);
+  assert.ok((await seen.evaluate(() => document.documentElement.scrollWidth)) <= 320);
+  await shot(seen, 'welcome-es-dark');
+});
 
 test('a county without chat: a kind page with hours and telephone number, and nothing to be had by asking', async () => {
   const page = await (await stage.person()).page(`${stage.server.url}/t/alpine/chat`);

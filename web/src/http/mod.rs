@@ -46,3 +46,4 @@ mod tests;
 pub mod timeline;
 pub mod transcripts;
 pub mod webhooks;
+pub mod welcome;

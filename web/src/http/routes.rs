@@ -17,7 +17,7 @@ use super::{
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
     history, holds, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, privacy,
-    quality, recordings, settings, sounds, sso, status, transcripts, webhooks,
+    quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
 };
 use crate::{demo, state::App, ws};
 
@@ -80,6 +80,7 @@ pub fn table(demo: bool) -> Vec<Route> {
 fn customer_routes() -> Vec<Route> {
     use Access::{Public, StatusLink};
     vec![
+        page("/t/{tenant}", Public, "The tenant's page for customers", get(welcome::page)),
         page("/t/{tenant}/call-me", Public, "The Call-Me page", get(callme::page)),
         Route {
             method: Method::POST,

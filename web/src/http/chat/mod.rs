@@ -18,6 +18,7 @@ pub use self::{
     socket::{CustomerMessage, CustomerNews, PROTOCOL, open},
     words::{ChatLine, ChatStage, ChatStatus, Writer},
 };
+pub(super) use self::page::{Question, public_faq};
 pub(crate) use self::{
     callback::call_from_chat,
     words::{body_within, is_client_id},

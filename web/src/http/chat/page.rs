@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     response::{Html, IntoResponse, Response},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
@@ -84,11 +84,18 @@ pub async fn page(
     Ok(response)
 }
 
+/// A question that many ask.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Question {
+    pub(in crate::http) question: String,
+    pub(in crate::http) answer: String,
+}
+
 /// What the administrator shows customers before they ask, in their language.
-fn public_faq(tenant: &Tenant, lang: Lang) -> Vec<serde_json::Value> {
+pub(in crate::http) fn public_faq(tenant: &Tenant, lang: Lang) -> Vec<Question> {
     let all = tenant.face.chat.faq.iter();
     all.filter(|faq| faq.public && faq.language.as_deref().is_none_or(|tag| tag == lang.tag()))
-        .map(|faq| json!({ "question": faq.question, "answer": faq.answer }))
+        .map(|faq| Question { question: faq.question.clone(), answer: faq.answer.clone() })
         .collect()
 }
 

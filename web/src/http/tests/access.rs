@@ -92,7 +92,7 @@ async fn what_is_not_in_the_table_is_not_there() {
         "/demo/portal",
         "/.env",
         "/assets/../../Cargo.toml",
-        "/t/open",
+        "/t/open/nothing",
     ] {
         let answer = world.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

@@ -191,7 +191,14 @@ export const en = {
     read: 'The file is read. Look through the sections, then save.',
     none: 'That file holds no settings of a county.',
   },
-  entryPoints: { callback: 'Call-Me', callbackHint: 'Customers leave a number and are called.', chat: 'Chat', chatHint: 'Customers write with an agent.', page: 'The page:' },
+  entryPoints: {
+    callback: 'Call-Me',
+    callbackHint: 'Customers leave a number and are called.',
+    chat: 'Chat',
+    chatHint: 'Customers write with an agent.',
+    page: 'The page:',
+    both: 'Both, and the questions you show customers, stand on one page:',
+  },
 
   prompts: {
     names: { announcement: 'Announcement of a callback', press_one: 'Press 1 to be connected', please_hold: 'Please hold', agent_lost: 'The agent was lost', goodbye: 'Goodbye', greeting: 'Greeting of callers', closed: 'We are closed', closure: 'Emergency closure', stay_on_line: 'Stay on the line', menu: 'Menu', menu_wrong: 'That was no key of the menu', position: 'Your place in line is …', next_in_line: 'You are next', expected_wait: 'The expected wait is …', callback_offer: 'Press 1 to be called back', callback_kept: 'You will be called back', enter_code: 'Enter your code', code_wrong: 'The code is wrong', code_failed: 'No right code was entered', hold_music: 'Music' } as Record<string, string>,

@@ -187,7 +187,14 @@ export const es: AdminWords = {
     read: 'El archivo está leído. Revise las secciones y guarde después.',
     none: 'Ese archivo no contiene ajustes de un condado.',
   },
-  entryPoints: { callback: 'Llámeme', callbackHint: 'Los clientes dejan un número y se les llama.', chat: 'Chat', chatHint: 'Los clientes escriben con un agente.', page: 'La página:' },
+  entryPoints: {
+    callback: 'Llámeme',
+    callbackHint: 'Los clientes dejan un número y se les llama.',
+    chat: 'Chat',
+    chatHint: 'Los clientes escriben con un agente.',
+    page: 'La página:',
+    both: 'Las dos cosas, y las preguntas que muestra a los clientes, están en una página:',
+  },
 
   prompts: {
     names: { announcement: 'Anuncio de una llamada devuelta', press_one: 'Pulse 1 para conectar', please_hold: 'Espere, por favor', agent_lost: 'Se perdió al agente', goodbye: 'Despedida', greeting: 'Saludo a quien llama', closed: 'Está cerrado', closure: 'Cierre de emergencia', stay_on_line: 'No cuelgue', menu: 'Menú', menu_wrong: 'Esa tecla no está en el menú', position: 'Su lugar en la fila es …', next_in_line: 'Usted es el siguiente', expected_wait: 'La espera prevista es …', callback_offer: 'Pulse 1 para que le llamemos', callback_kept: 'Le llamaremos', enter_code: 'Marque su código', code_wrong: 'El código no es correcto', code_failed: 'No se marcó ningún código correcto', hold_music: 'Música' },
