@@ -33,7 +33,7 @@ const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRol
 const SECTIONS = [
   'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'People', 'Queues', 'Subjects', 'Languages as skills',
   'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Chats',
-  'Offers to agents', 'What callers hear', 'How long records are kept', 'Telling other programs', 'As one file', 'Changes',
+  'Offers to agents', 'What callers hear', 'How long records are kept', 'Telling other programs', 'One person’s data', 'As one file', 'Changes',
 ];
 
 test('from the board to the settings; every section is accessible and fits a narrow window', async () => {
