@@ -72,7 +72,7 @@ pub async fn list(
     let earlier = earlier(&app, tenant, &present).await?;
     let mut names = Names::default();
     let mut items = Vec::new();
-    for contact in earlier.into_iter().take(SHOWN as usize) {
+    for contact in up_to_chats(earlier, |contact| contact.chat.is_some()) {
         items.push(item(&app, tenant, &contact, &mut names).await?);
     }
     Ok(Json(HistoryAnswer { items }))
@@ -94,6 +94,16 @@ pub async fn transcript(
     // Written down before the first line leaves, as with listening.
     audit(&app, &caller, "transcript_read", wanted, json!({ "beside": present.id.to_string() })).await?;
     Ok(Json(whole(&app, tenant, wanted).await?))
+}
+
+/// The first of them until [`SHOWN`] are chats; what stands between does not count.
+fn up_to_chats<T>(items: Vec<T>, is_chat: impl Fn(&T) -> bool) -> Vec<T> {
+    let mut chats = 0;
+    let fits = |item: &T| {
+        chats += u32::from(is_chat(item));
+        chats <= SHOWN
+    };
+    items.into_iter().take_while(fits).collect()
 }
 
 /// Lines and events.
@@ -167,4 +177,18 @@ async fn item(app: &App, tenant: &TenantId, contact: &Contact, names: &mut Names
         dispositions: served.clone().flat_map(|segment| segment.dispositions.iter().map(ToString::to_string)).collect(),
         notes: served.filter_map(|segment| segment.note.clone()).filter(|note| !note.trim().is_empty()).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_chats_are_shown_however_many_calls_stand_between_them() {
+        let chats = |all: &[bool]| up_to_chats(all.to_vec(), |chat| *chat).len();
+        assert_eq!(chats(&[true; 30]), 20);
+        assert_eq!(chats(&[false; 30]), 30);
+        let mixed: Vec<bool> = (0..60).map(|at| at % 2 == 1).collect();
+        assert_eq!(chats(&mixed), 41, "twenty chats, and the call after the last of them");
+    }
 }

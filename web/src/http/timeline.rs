@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 use super::{chat::Names, error::ApiError};
 use crate::state::App;
 
+/// What happens so shortly before the sound begins belongs to its beginning: an answer is what a recording is begun by.
+const JUST_BEFORE: Millis = Millis(1_000);
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TimelineEvent {
@@ -47,7 +50,8 @@ pub(super) async fn of(app: &App, tenant: &TenantId, contact: ContactId) -> Resu
 
 /// Milliseconds from the beginning of the sound, while there was any.
 fn place(at: Timestamp, sound: Option<(Timestamp, Timestamp)>) -> Option<i64> {
-    sound.filter(|(began, ended)| (*began..=*ended).contains(&at)).map(|(began, _)| at.since(began).0)
+    let heard = sound.filter(|(began, ended)| (*began - JUST_BEFORE..=*ended).contains(&at));
+    heard.map(|(began, _)| at.since(began).0)
 }
 
 /// The word, and the agent it is about.
@@ -84,8 +88,9 @@ mod tests {
     #[test]
     fn an_event_has_its_place_only_while_there_is_sound() {
         let at = Timestamp::from_millis;
-        let sound = Some((at(1000), at(5000)));
-        assert_eq!([at(999), at(1000), at(3500), at(5000), at(5001)].map(|now| place(now, sound)), [None, Some(0), Some(2500), Some(4000), None]);
+        let sound = Some((at(2000), at(5000)));
+        let places = [999, 1000, 2000, 3500, 5000, 5001].map(|now| place(at(now), sound));
+        assert_eq!(places, [None, Some(0), Some(0), Some(1500), Some(3000), None]);
         assert_eq!(place(at(3500), None), None);
     }
 }

@@ -116,9 +116,11 @@ fn body(tenant: &Tenant, lang: Lang, open: bool, ways: &Ways, handed_on: &str) -
             )
         ),
         Ways::Links(links) => {
-            let link = |(url, text): &(String, &str)| format!("<a class=\"button\" href=\"{}\">{text}</a>", escape(url));
+            let link =
+                |(url, text): &(String, &str)| format!("<a class=\"button\" href=\"{}\">{text}</a>", escape(url));
             let closed = lang.pick("We are closed now.", "Ahora estamos cerrados.");
-            let notice = if open || links.is_empty() { String::new() } else { format!("<p class=\"notice\">{closed}</p>") };
+            let notice =
+                if open || links.is_empty() { String::new() } else { format!("<p class=\"notice\">{closed}</p>") };
             notice + &links.iter().map(link).collect::<String>()
         }
     };
@@ -127,7 +129,10 @@ fn body(tenant: &Tenant, lang: Lang, open: bool, ways: &Ways, handed_on: &str) -
     html += &callme::hours_table(&tenant.hours(), lang);
     let other = lang.pick("es", "en");
     let called = lang.pick("Español", "English");
-    html + &format!("<p><a href=\"?lang={other}{}\" lang=\"{other}\" hreflang=\"{other}\">{called}</a></p>", escape(handed_on))
+    html + &format!(
+        "<p><a href=\"?lang={other}{}\" lang=\"{other}\" hreflang=\"{other}\">{called}</a></p>",
+        escape(handed_on)
+    )
 }
 
 fn questions(faq: &[Question], lang: Lang) -> String {

@@ -63,8 +63,7 @@ async fn what_is_due_is_removed_and_told(database: Database) {
 
     let nothing = store.retain(&a, ALL, 10, at(1000)).await.expect("retained");
     assert_eq!(nothing, Removed::default());
-    let cut =
-        RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)), ..ALL };
+    let cut = RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)), ..ALL };
     let removed = store.retain(&a, cut, 10, at(1000)).await.expect("retained");
     assert_eq!(removed, Removed { recordings: 1, transcripts: 1, personal: 1, journal: 1, ..Removed::default() });
     assert_eq!(store.retain(&a, cut, 10, at(1000)).await, Ok(Removed::default()), "once");
@@ -115,8 +114,7 @@ async fn a_hold_keeps_everything_until_it_is_lifted(database: Database) {
     assert_eq!(store.legal_holds_on(&a, &[held.id, ContactId(9)]).await, Ok(vec![hold.clone()]));
     assert_eq!(store.legal_holds(&tenant("b")).await, Ok(Vec::new()));
 
-    let cut =
-        RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)), ..ALL };
+    let cut = RetentionCut { recordings: Some(at(500)), transcripts: Some(at(500)), personal: Some(at(500)), ..ALL };
     assert_eq!(store.retain(&a, cut, 10, at(1000)).await, Ok(Removed::default()));
     assert_eq!(store.contact(&a, held.id).await.expect("read"), Some(held.clone()));
     assert_eq!(store.recordings_of(&a, held.id).await.expect("read").len(), 1);

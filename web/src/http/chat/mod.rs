@@ -9,6 +9,7 @@ mod page;
 mod socket;
 mod words;
 
+pub(super) use self::page::{Question, public_faq};
 pub use self::{
     ask::{ChatAnswer, ChatAsk, create},
     callback::{CallInstead, CallOffer, call_instead},
@@ -18,7 +19,6 @@ pub use self::{
     socket::{CustomerMessage, CustomerNews, PROTOCOL, open},
     words::{ChatLine, ChatStage, ChatStatus, Writer},
 };
-pub(super) use self::page::{Question, public_faq};
 pub(crate) use self::{
     callback::call_from_chat,
     words::{body_within, is_client_id},
