@@ -41,7 +41,7 @@ impl Core {
         };
         let open = openness(&self.config, now);
         let reason = match open.closed {
-            Some(closed) => Reason::Closed { closed, next_open: open.next_open },
+            Some(closed) => Reason::Closed { closed: Box::new(closed), next_open: open.next_open },
             None => Reason::JustRequested,
         };
         let (id, attempt) = (ContactId(self.ids.mint(now)), AttemptId(self.ids.mint(now)));
@@ -83,7 +83,8 @@ impl Core {
                 entered: String::new(),
                 failed: 0,
             });
-            entry.arrival = Some(Arrival { menu: number.menu, told: 0, code, callable: call.callable });
+            let arrival = Arrival { menu: number.menu, told: 0, code, callable: call.callable };
+            entry.arrival = Some(Box::new(arrival));
         }
         self.timers.set(Timer::RingGuard(id), now + ANSWER_LIMIT);
         let (position, _) = self.capture_place(id);
@@ -102,8 +103,10 @@ impl Core {
         let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
         let Some(leg) = contact.live_leg() else { return };
         let words = match &contact.reason {
-            Reason::Closed { closed: ClosedReason::Closure { .. }, .. } => PromptName::Closure,
-            Reason::Closed { .. } => PromptName::Closed,
+            Reason::Closed { closed, .. } => match **closed {
+                ClosedReason::Closure { .. } => PromptName::Closure,
+                ClosedReason::Hours | ClosedReason::Holiday { .. } => PromptName::Closed,
+            },
             _ => PromptName::Greeting,
         };
         self.timers.set(Timer::AnnouncementGuard(id), now + GREETING_LIMIT);

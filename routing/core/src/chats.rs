@@ -52,7 +52,7 @@ impl Core {
             widen_at: None,
             preferred,
             requested_at: now,
-            status_token_digest: request.status_token_digest,
+            status_token_digest: request.status_token_digest.map(Into::into),
             segments: Vec::new(),
             attempts: Vec::new(),
             cool_off: Default::default(),

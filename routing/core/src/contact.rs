@@ -47,7 +47,7 @@ pub struct Contact {
     /// When the customer first asked; kept through every requeue and retry.
     pub requested_at: Timestamp,
     /// Digest of the unguessable token of the customer's status page.
-    pub status_token_digest: Option<String>,
+    pub status_token_digest: Option<Box<str>>,
     pub segments: Vec<Segment>,
     pub attempts: Vec<Attempt>,
     /// Agents who must not be offered this contact again before the given time.

@@ -32,7 +32,7 @@ impl Core {
         let open = callable(&self.config, now);
         let due = match (open.closed, open.next_open) {
             (None, _) => self.number_guard(now, &number_key).map(|due| (due, Reason::NumberInCall)),
-            (Some(closed), Some(due)) => Some((due, Reason::Closed { closed, next_open: Some(due) })),
+            (Some(closed), Some(due)) => Some((due, Reason::Closed { closed: Box::new(closed), next_open: Some(due) })),
             (Some(closed), None) => return Err(Rejection::Closed { closed, next_open: None }),
         };
         match engaged {

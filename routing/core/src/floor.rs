@@ -1,7 +1,10 @@
 //! The floor: who waits where and who is free for it. Every index over contacts and agents lives here and is changed
 //! only by moving a contact to another state or relisting an agent, so that no index can disagree with the records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::{Index, IndexMut},
+};
 
 use crate::{
     config::{AgentConfig, TenantConfig},
@@ -21,14 +24,19 @@ use crate::{
     wait::WaitStats,
 };
 
-pub(crate) type BucketId = usize;
+/// Half as wide as a place in memory: every waiting contact carries one.
+pub(crate) type BucketId = u32;
+
+/// All buckets there ever were, by their ids.
+#[derive(Default)]
+pub(crate) struct Buckets(Vec<Bucket>);
 
 /// A free agent: fewest in hand first, then longest idle.
 pub(crate) type Free = (u8, Timestamp, AgentId);
 
 pub(crate) struct Floor {
     pub(crate) queues: BTreeMap<QueueId, QueueLine>,
-    pub(crate) buckets: Vec<Bucket>,
+    pub(crate) buckets: Buckets,
     /// Those of chats.
     pub(crate) text_buckets: Vec<BucketId>,
     bucket_ids: BTreeMap<(QueueId, Medium, Need), BucketId>,
@@ -60,7 +68,7 @@ impl Default for Floor {
     fn default() -> Self {
         Self {
             queues: BTreeMap::new(),
-            buckets: Vec::new(),
+            buckets: Buckets::default(),
             text_buckets: Vec::new(),
             bucket_ids: BTreeMap::new(),
             standings: Filing::default(),
@@ -107,6 +115,42 @@ pub(crate) struct Bucket {
     pub(crate) waiting: Runs<Place>,
     /// In line with the customer there already, on the telephone or in a chat.
     pub(crate) on_line: BTreeSet<Place>,
+}
+
+impl Buckets {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bucket> {
+        self.0.iter()
+    }
+
+    pub(crate) fn ids(&self) -> std::ops::Range<BucketId> {
+        0..self.next_id()
+    }
+
+    fn ids_of(&self, wanted: impl Fn(&Bucket) -> bool) -> Vec<BucketId> {
+        self.ids().filter(|&id| wanted(&self[id])).collect()
+    }
+
+    fn next_id(&self) -> BucketId {
+        self.0.len() as BucketId
+    }
+
+    fn push(&mut self, bucket: Bucket) {
+        self.0.push(bucket);
+    }
+}
+
+impl Index<BucketId> for Buckets {
+    type Output = Bucket;
+
+    fn index(&self, id: BucketId) -> &Bucket {
+        &self.0[id as usize]
+    }
+}
+
+impl IndexMut<BucketId> for Buckets {
+    fn index_mut(&mut self, id: BucketId) -> &mut Bucket {
+        &mut self.0[id as usize]
+    }
 }
 
 impl Bucket {
@@ -297,7 +341,7 @@ impl Core {
         if let Some(&known) = self.floor.bucket_ids.get(&key) {
             return known;
         }
-        let id = self.floor.buckets.len();
+        let id = self.floor.buckets.next_id();
         let (queue, medium, need) = key.clone();
         let mut bucket = Bucket::new(queue, medium, need);
         for agent in self.perhaps_able(&bucket.need) {
@@ -427,11 +471,9 @@ impl Core {
     /// Which buckets an agent serves; call before relisting.
     pub(crate) fn find_buckets(&mut self, id: &AgentId) {
         if let Some(desk) = self.agents.get_mut(id) {
-            let served = |(_, bucket): &(usize, &Bucket)| bucket.is_served_by(&desk.config);
             let buckets = &self.floor.buckets;
-            desk.buckets = buckets.iter().enumerate().filter(served).map(|(id, _)| id).collect();
-            let own = |(_, bucket): &(usize, &Bucket)| matches!(&bucket.need, Need::Only(only) if only == id);
-            desk.own = buckets.iter().enumerate().filter(own).map(|(id, _)| id).collect();
+            desk.buckets = buckets.ids_of(|bucket| bucket.is_served_by(&desk.config));
+            desk.own = buckets.ids_of(|bucket| matches!(&bucket.need, Need::Only(only) if only == id));
         }
     }
 

@@ -355,7 +355,7 @@ impl Core {
     }
 
     pub(crate) fn touch_all_buckets(&mut self) {
-        self.floor.touched_buckets.extend(0..self.floor.buckets.len());
+        self.floor.touched_buckets.extend(self.floor.buckets.ids());
     }
 
     /// Wakes the contact when the first cool-off that still runs is over.

@@ -24,7 +24,7 @@ pub enum Reason {
     /// No calls at this hour, or a cap of the day is reached.
     CallsHeldBack,
     Closed {
-        closed: ClosedReason,
+        closed: Box<ClosedReason>,
         next_open: Option<Timestamp>,
     },
     AgentDeclined {

@@ -49,7 +49,7 @@ impl Core {
             widen_at: None,
             preferred,
             requested_at: now,
-            status_token_digest: request.status_token_digest,
+            status_token_digest: request.status_token_digest.map(Into::into),
             segments: Vec::new(),
             attempts: Vec::new(),
             cool_off: Default::default(),
@@ -96,7 +96,7 @@ impl Core {
                 })
             }
             (Some(closed), Some(due)) if request.when_open => {
-                Ok((ContactState::Scheduled { due }, Reason::Closed { closed, next_open: Some(due) }))
+                Ok((ContactState::Scheduled { due }, Reason::Closed { closed: Box::new(closed), next_open: Some(due) }))
             }
             (Some(closed), next_open) => Err(Rejection::Closed { closed, next_open }),
         }

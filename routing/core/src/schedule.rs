@@ -90,7 +90,7 @@ impl Core {
             Waiting::Tell => {
                 let open = callable(&self.config, now);
                 let closed = open.closed.unwrap_or(ClosedReason::Hours);
-                let reason = Reason::Closed { closed, next_open: open.next_open };
+                let reason = Reason::Closed { closed: Box::new(closed), next_open: open.next_open };
                 self.close(now, id, Outcome::Unsuccessful, reason);
             }
         }
@@ -124,7 +124,7 @@ impl Core {
             (Some(_), None) => now + CLOSED_RECHECK,
         };
         let closed = open.closed.unwrap_or(ClosedReason::Hours);
-        let reason = Reason::Closed { closed, next_open: open.next_open };
+        let reason = Reason::Closed { closed: Box::new(closed), next_open: open.next_open };
         self.schedule(now, id, due, reason);
     }
 

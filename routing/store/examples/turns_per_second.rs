@@ -91,7 +91,7 @@ fn turn(tenant: &TenantId, epoch: i64, seq: u64, id: u128) -> TurnWrite {
         widen_at: None,
         preferred: None,
         requested_at: now,
-        status_token_digest: Some(format!("{id:064x}")),
+        status_token_digest: Some(format!("{id:064x}").into()),
         segments: Vec::new(),
         attempts: Vec::new(),
         cool_off: BTreeMap::new(),

@@ -63,7 +63,7 @@ impl PersonFound {
             marks.insert(contact.id.to_string());
             marks.extend(contact.segments.iter().map(|segment| segment.id.to_string()));
             marks.extend(contact.attempts.iter().map(|attempt| attempt.leg.to_string()));
-            marks.extend(contact.status_token_digest.clone());
+            marks.extend(contact.status_token_digest.as_deref().map(str::to_owned));
             marks.extend([contact.customer.number.clone(), contact.customer.number_key.clone()]);
             marks.insert(quoted(&contact.customer.name));
         }

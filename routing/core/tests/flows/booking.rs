@@ -172,7 +172,8 @@ fn closing_keeps_reschedules_or_tells() {
             Waiting::Reschedule => assert_eq!(world.due(waiting), Some(at(120))),
             Waiting::Tell => {
                 assert_eq!(world.outcome(waiting), Some(Outcome::Unsuccessful));
-                let told = |reason: &Reason| matches!(reason, Reason::Closed { closed: ClosedReason::Closure { message }, .. } if message == "Flood");
+                let flood = ClosedReason::Closure { message: "Flood".into() };
+                let told = |reason: &Reason| matches!(reason, Reason::Closed { closed, .. } if **closed == flood);
                 assert!(told(&world.row(waiting).reason), "the page can say why");
                 assert!(world.did(|deed| matches!(deed, Deed::NotifyCustomer { .. })));
             }

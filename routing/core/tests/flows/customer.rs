@@ -40,7 +40,7 @@ fn closed_is_an_answer_and_can_be_waited_for() {
     request.when_open = true;
     let Receipt::CallbackScheduled { contact, due } = world.ok(Event::CallbackRequested { request }) else { panic!() };
     assert_eq!(Some(due), next_open);
-    assert_eq!(world.row(contact).reason, Reason::Closed { closed, next_open });
+    assert_eq!(world.row(contact).reason, Reason::Closed { closed: Box::new(closed), next_open });
     world.pass(secs(15 * 3600));
     assert!(world.is_queued(contact));
 }

@@ -65,7 +65,7 @@ pub fn contact(id: u128, number: &str) -> Contact {
         widen_at: None,
         preferred: None,
         requested_at: at(id as i64),
-        status_token_digest: Some(format!("digest-{id}")),
+        status_token_digest: Some(format!("digest-{id}").into()),
         segments: Vec::new(),
         attempts: Vec::new(),
         cool_off: BTreeMap::new(),

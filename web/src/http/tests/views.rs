@@ -38,7 +38,7 @@ fn reasons() -> Vec<Reason> {
         Reason::NumberInCall,
         Reason::CallsHeldBack,
         Reason::NumberNotAllowed,
-        Reason::Closed { closed, next_open: Some(AT) },
+        Reason::Closed { closed: Box::new(closed), next_open: Some(AT) },
         Reason::AgentDeclined { agent: agent.clone() },
         Reason::AgentNoAnswer { agent: agent.clone() },
         Reason::AgentLost { agent: agent.clone() },
