@@ -280,6 +280,8 @@ test('the customer ends it: the agent wraps up; the copy holds what was said', a
   await shot(rosa.page, 'chat-ended');
   await jon.page.getByText('Rosa Diaz ended the chat').first().waitFor();
   await shot(jon.page, 'ccp-chat-wrap-up');
+  const [red, , blue] = (await jon.button('Dispose').evaluate((button) => getComputedStyle(button).backgroundColor)).match(/\d+/g).map(Number);
+  assert.ok(blue > red + 60, 'what is left to do is blue');
   assert.deepEqual(await findings(jon.page), []);
   const [download] = await Promise.all([rosa.page.waitForEvent('download'), rosa.page.getByRole('link', { name: 'Save a copy' }).click()]);
   const copy = readFileSync(await download.path(), 'utf8');
@@ -297,6 +299,7 @@ test('the agent ends it: the customer is told', async () => {
   await luis.page.getByText('El agente terminó el chat.').waitFor();
   assert.deepEqual(await findings(luis.page), []);
   await maria.page.getByLabel('Follow-up needed').check();
+  await maria.page.getByLabel('Resolved').check();
   await maria.button('Dispose').click();
   await stage.agentIs('maria', 'ready');
 });
@@ -359,6 +362,8 @@ test('the supervisor, a fourth browser, finds a chat by name, agent and number a
   const form = page.getByRole('search', { name: 'Chats' });
   await found.getByRole('button', { name: 'Rosa Diaz' }).first().waitFor();
   await found.getByRole('button', { name: 'Luis Peña' }).waitFor();
+  const ended = await found.getByRole('row', { name: /Luis Peña/ }).innerText();
+  assert.ok(ended.includes('Resolved') && ended.includes('Follow-up needed'), `more than one result: ${ended}`);
   assert.deepEqual(await findings(page), []);
   await form.getByLabel('Agent').selectOption('Jon Park');
   await found.getByRole('button', { name: 'Luis Peña' }).waitFor({ state: 'hidden' });
