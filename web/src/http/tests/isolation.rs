@@ -51,19 +51,11 @@ async fn belongings(world: &World) -> Belongings {
     let person = json!({ "name": "Olga Only", "numbers": ["916 555 0152"], "external_ids": ["C-open"] });
     let customer = world.post_as("/api/v1/customers", person, &admin).await.json();
     let customer: String = customer["id"].as_str().unwrap().to_owned();
-    let marks = [
-        "Olga Only",
-        "0152",
-        "C-open",
-        "Ana Núñez",
-        "0150",
-        "0151",
-        "Only the open county",
-        "open's wallboard",
-        "open-agent",
-        "open-admin",
-    ];
-    let marks = marks.map(str::to_owned).into_iter().chain([
+    let marks =
+        ["Olga Only", "C-open", "Ana Núñez", "Only the open county", "open's wallboard", "open-agent", "open-admin"];
+    // A number in whole, or with all but its end hidden: the last four digits alone stand in some moments of time, too.
+    let ends = ["0150", "0151", "0152"].iter().flat_map(|end| [format!("555{end}"), format!("-{end}")]);
+    let marks = marks.map(str::to_owned).into_iter().chain(ends).chain([
         contact.to_string(),
         link.clone(),
         key.clone(),
