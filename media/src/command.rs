@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Answer {
         leg: LegKey,
         remote: Box<Remote>,
+        /// None: nobody waits, and what is wrong comes as an event.
+        reply: Option<Reply<()>>,
     },
     Bridge {
         a: LegKey,

@@ -240,9 +240,22 @@ impl Media {
     /// The far side's answer, early (18x) or final; errors come as [`MediaEvent::Failed`].
     pub fn apply_answer(&self, leg: LegKey, sdp: String) {
         match sdp::parse(&sdp, self.inner.config.limits.sdp_bytes) {
-            Ok(remote) => self.inner.order(leg, Command::Answer { leg, remote: Box::new(remote) }),
+            Ok(remote) => self.inner.order(leg, Command::Answer { leg, remote: Box::new(remote), reply: None }),
             Err(error) => self.inner.fail(leg, MediaError::Sdp(error)),
         }
+    }
+
+    /// As [`Media::apply_answer`], and waits: when it has been taken, sound flows as it was agreed, encrypted where it must be.
+    ///
+    /// # Errors
+    /// [`MediaError::Sdp`]: with this answer nobody would be heard, or not as the trunk's terms demand; the leg stays as it
+    /// was. [`MediaError::UnknownLeg`], [`MediaError::Unavailable`].
+    pub async fn take_answer(&self, leg: LegKey, sdp: String) -> Result<(), MediaError> {
+        let remote = Box::new(sdp::parse(&sdp, self.inner.config.limits.sdp_bytes)?);
+        let lane = self.inner.place(leg).ok_or(MediaError::UnknownLeg)?;
+        let (reply, taken) = oneshot::channel();
+        self.inner.send(lane, Command::Answer { leg, remote, reply: Some(reply) })?;
+        taken.await.map_err(|_| MediaError::Unavailable)?
     }
 
     /// Each side hears the other. Earlier bridges of either side end. Two browsers on different threads cannot

@@ -38,7 +38,13 @@ impl MediaThread {
             Command::Reoffer { leg, remote, reply } => {
                 let _ = reply.send(self.reoffer(now, leg, *remote));
             }
-            Command::Answer { leg, remote } => self.answered(now, leg, *remote),
+            Command::Answer { leg, remote, reply } => match (self.answered(now, leg, *remote), reply) {
+                (taken, Some(reply)) => drop(reply.send(taken)),
+                (Err(why), None) if why != MediaError::UnknownLeg => {
+                    self.events.push(MediaEvent::Failed { leg, why });
+                }
+                (_, None) => {}
+            },
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { a, b } => self.unbridge(now, a, b),
             Command::Join { room, leg, voice } => self.join(now, room, leg, voice),
@@ -171,14 +177,13 @@ impl MediaThread {
     }
 
     /// The far side's answer to our offer. When encryption is not agreed as it must be, the leg stays as it was: deaf.
-    fn answered(&mut self, now: Instant, key: LegKey, remote: Remote) {
-        let Some((_, leg)) = self.leg(key) else { return };
-        let Transport::Carrier(carrier) = &mut leg.transport else { return };
-        let agreed = carrier.keys.answered(&remote.encryption).map(|agreed| agreed.cloned());
-        match agreed.and_then(|agreed| carrier.encrypt(agreed)) {
-            Ok(()) => self.apply_remote(now, key, remote),
-            Err(why) => self.events.push(MediaEvent::Failed { leg: key, why: why.into() }),
-        }
+    fn answered(&mut self, now: Instant, key: LegKey, remote: Remote) -> Result<(), MediaError> {
+        let (_, leg) = self.leg(key).ok_or(MediaError::UnknownLeg)?;
+        let Transport::Carrier(carrier) = &mut leg.transport else { return Err(MediaError::UnknownLeg) };
+        let agreed = carrier.keys.answered(&remote.encryption)?.cloned();
+        carrier.encrypt(agreed)?;
+        self.apply_remote(now, key, remote);
+        Ok(())
     }
 
     fn apply_remote(&mut self, now: Instant, key: LegKey, remote: Remote) {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     carriers,
-    config::{AuthMode, LimitsTable, ServerConfig, SipTransport, Tenant, Trunk, bare_tenant},
+    config::{AuthMode, LimitsTable, ServerConfig, SipTransport, Srtp, Tenant, Trunk, bare_tenant},
     settings::{self, Settings, SettingsError},
     state::App,
     telephony,
@@ -53,6 +53,10 @@ pub struct TrunkPlan {
     /// How often the carrier is asked whether it is there; 0: never.
     #[serde(default = "usual_options")]
     pub options_seconds: u32,
+    /// Whether the sound is encrypted: off, optional or required.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub srtp: Srtp,
     /// Whose it is; null: any tenant may use it.
     #[serde(default)]
     pub tenant: Option<String>,

@@ -66,7 +66,7 @@ pub async fn engine(
         signaling: telephony::signaling(config)?,
         media: media(config)?,
         recorder: recorder(config),
-        trunk_channels: telephony::channels(config),
+        trunks: telephony::terms(config),
         caller_ids: BTreeMap::new(),
         reception: judges.switchboard.clone(),
         tenants,

@@ -2,19 +2,32 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ringback_engine::parts::{
-    IpNet, Secret, SignalingConfig, SignalingLimits, TlsFiles, TlsListen, Transport, TrunkConfig,
+use ringback_engine::{
+    TrunkTerms,
+    parts::{
+        Encryption, IpNet, RtpTerms, Secret, SignalingConfig, SignalingLimits, TlsFiles, TlsListen, Transport,
+        TrunkConfig,
+    },
 };
 use ringback_routing::ids::TrunkId;
 
 use crate::{
-    config::{ServerConfig, SipTransport, Trunk, file::SipLimitsTable},
+    config::{ServerConfig, SipTransport, Srtp, Trunk, file::SipLimitsTable},
     start::RunError,
 };
 
-/// Simultaneous calls of each trunk.
-pub(crate) fn channels(config: &ServerConfig) -> BTreeMap<TrunkId, usize> {
-    config.trunks.iter().map(|trunk| (trunk.table.id.get_ref().clone(), trunk.table.channels)).collect()
+/// What each trunk has room for, and what it asks of the sound.
+pub(crate) fn terms(config: &ServerConfig) -> BTreeMap<TrunkId, TrunkTerms> {
+    config.trunks.iter().map(|trunk| (trunk.table.id.get_ref().clone(), terms_of(trunk))).collect()
+}
+
+fn terms_of(trunk: &Trunk) -> TrunkTerms {
+    let encryption = match trunk.table.srtp {
+        Srtp::Off => Encryption::Off,
+        Srtp::Optional => Encryption::Optional,
+        Srtp::Required => Encryption::Required,
+    };
+    TrunkTerms { channels: trunk.table.channels, sound: RtpTerms { encryption } }
 }
 
 pub(crate) fn signaling(config: &ServerConfig) -> Result<SignalingConfig, RunError> {
@@ -55,9 +68,9 @@ fn limits(table: &SipLimitsTable) -> SignalingLimits {
     }
 }
 
-/// As the engine takes them while it runs: each with its channels.
-pub(crate) fn trunks(trunks: &[Trunk]) -> Vec<(TrunkConfig, usize)> {
-    trunks.iter().map(|known| (trunk(known), known.table.channels)).collect()
+/// As the engine takes them while it runs: each with its terms.
+pub(crate) fn trunks(trunks: &[Trunk]) -> Vec<(TrunkConfig, TrunkTerms)> {
+    trunks.iter().map(|known| (trunk(known), terms_of(known))).collect()
 }
 
 fn trunk(trunk: &Trunk) -> TrunkConfig {

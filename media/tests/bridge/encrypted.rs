@@ -78,6 +78,10 @@ fn an_answer_without_keys_is_refused_when_they_are_required_and_nothing_plain_is
     assert!(a.heard.is_empty());
     let why = MediaError::Sdp(SdpError::Unencrypted);
     assert_eq!(rig.count(|event| *event == MediaEvent::Failed { leg: LegKey(1), why }), 1);
+    let plain = a.carrier().description();
+    assert_eq!(rig.wait(rig.media.take_answer(LegKey(1), plain)), Err(why), "whoever waits is told instead");
+    assert_eq!(rig.count(|event| matches!(event, MediaEvent::Failed { .. })), 1, "and nobody else");
+    assert_eq!(rig.wait(rig.media.take_answer(LegKey(2), "v=0".into())), Err(MediaError::Sdp(SdpError::NoAudio)));
     assert_eq!(rig.media.stats().packets_in, 0);
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ringback_media::LegKey;
+use ringback_media::{LegKey, RtpTerms};
 use ringback_routing::{
     contact::{AttemptResult, Customer},
     event::{CallArrival, Event, Visit},
@@ -24,7 +24,7 @@ const NOT_FOUND: u16 = 404;
 /// No room, or about to stop: the carrier may try elsewhere.
 const NO_ROOM: u16 = 503;
 /// No way to talk to each other.
-const NOT_ACCEPTABLE: u16 = 488;
+pub(crate) const NOT_ACCEPTABLE: u16 = 488;
 
 /// Who is called by whom, as far as the installation's configuration knows.
 pub trait Reception: Send + Sync {
@@ -112,10 +112,15 @@ impl Hands {
             book.insert(leg, entry);
             arriving.sdp
         };
-        self.plant.books.channels().settle(leg, &self.tenant, contact, number_key);
+        let terms = {
+            let mut channels = self.plant.books.channels();
+            channels.settle(leg, &self.tenant, contact, number_key);
+            let trunk = channels.trunk_of(&self.tenant, contact);
+            trunk.map_or_else(RtpTerms::default, |trunk| channels.sound(&trunk))
+        };
         let opened = match offer {
-            Some(offer) => self.plant.media.answer_rtp(key, offer).await,
-            None => self.plant.media.open_rtp(key).await,
+            Some(offer) => self.plant.media.answer_rtp_on(key, offer, terms).await,
+            None => self.plant.media.open_rtp_on(key, terms).await,
         };
         // Whoever hung up meanwhile found no sound to close.
         let stands = self.plant.books.legs().get(leg).is_some();

@@ -59,8 +59,8 @@ impl Engine {
         let (media, media_events) = Media::start(config.media).map_err(StartError::Media)?;
         let (signaling, signaling_events) = Signaling::start(config.signaling).await?;
         // Down until SIP says otherwise: it knows of no state yet in its first moment.
-        let trunks: Vec<TrunkId> = config.trunk_channels.keys().cloned().collect();
-        let mut channels = Channels::new(config.trunk_channels);
+        let trunks: Vec<TrunkId> = config.trunks.keys().cloned().collect();
+        let mut channels = Channels::new(config.trunks);
         trunks.iter().for_each(|trunk| channels.set_up(trunk, false));
         for trunk in signaling.trunk_states() {
             channels.set_up(&TrunkId::new(&trunk.id), trunk.up);

@@ -4,18 +4,41 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ringback_media::RtpTerms;
 use ringback_routing::{
     event::DenialReason,
     ids::{ContactId, LegId, TenantId, TrunkId},
     time::Timestamp,
 };
 
+/// What is known of a trunk besides its SIP side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrunkTerms {
+    /// Simultaneous calls.
+    pub channels: usize,
+    /// What is asked of the sound of its calls.
+    pub sound: RtpTerms,
+}
+
+impl TrunkTerms {
+    /// So many calls, and plain sound.
+    pub fn plain(channels: usize) -> Self {
+        Self { channels, sound: RtpTerms::default() }
+    }
+}
+
 /// One trunk's room.
 #[derive(Debug, Clone, Copy)]
 struct Trunk {
-    channels: usize,
+    terms: TrunkTerms,
     in_use: usize,
     up: bool,
+}
+
+impl Trunk {
+    fn has_room(&self) -> bool {
+        self.in_use < self.terms.channels
+    }
 }
 
 #[derive(Debug)]
@@ -42,16 +65,20 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// `trunks`: id and number of channels (simultaneous calls).
-    pub fn new(trunks: impl IntoIterator<Item = (TrunkId, usize)>) -> Self {
-        let trunks = trunks.into_iter().map(|(id, channels)| (id, Trunk { channels, in_use: 0, up: true })).collect();
+    pub fn new(trunks: impl IntoIterator<Item = (TrunkId, TrunkTerms)>) -> Self {
+        let trunks = trunks.into_iter().map(|(id, terms)| (id, Trunk { terms, in_use: 0, up: true })).collect();
         Self { trunks, ..Self::default() }
     }
 
-    /// A trunk with so many channels from now on. A new one is down until SIP says otherwise; calls that run stay also where
-    /// there are fewer channels now.
-    pub fn admit(&mut self, trunk: TrunkId, channels: usize) {
-        self.trunks.entry(trunk).or_insert(Trunk { channels, in_use: 0, up: false }).channels = channels;
+    /// A trunk on these terms from now on. A new one is down until SIP says otherwise; calls that run stay as they are, also
+    /// where there are fewer channels now.
+    pub fn admit(&mut self, trunk: TrunkId, terms: TrunkTerms) {
+        self.trunks.entry(trunk).or_insert(Trunk { terms, in_use: 0, up: false }).terms = terms;
+    }
+
+    /// What is asked of the sound of a call over this trunk.
+    pub fn sound(&self, trunk: &TrunkId) -> RtpTerms {
+        self.trunks.get(trunk).map_or_else(RtpTerms::default, |trunk| trunk.terms.sound)
     }
 
     /// Reserves a channel on the first of `wanted` that is up and has room. Asking again gives the same grant.
@@ -84,7 +111,7 @@ impl Channels {
     /// [`Channels::depart`], or [`Channels::settle`]d as a contact's.
     pub fn arrive(&mut self, leg: LegId, trunk: &TrunkId) -> bool {
         let draining = self.draining;
-        let Some(book) = self.trunks.get_mut(trunk).filter(|book| !draining && book.in_use < book.channels) else {
+        let Some(book) = self.trunks.get_mut(trunk).filter(|book| !draining && book.has_room()) else {
             return false;
         };
         book.in_use += 1;
@@ -130,7 +157,7 @@ impl Channels {
         for (at, id) in wanted.iter().enumerate() {
             let Some(trunk) = self.trunks.get_mut(id).filter(|trunk| trunk.up) else { continue };
             any_up = true;
-            if trunk.in_use < trunk.channels {
+            if trunk.has_room() {
                 trunk.in_use += 1;
                 return Ok((id.clone(), wanted[at + 1..].to_vec()));
             }
@@ -138,11 +165,13 @@ impl Channels {
         Err(if any_up { DenialReason::AllBusy } else { DenialReason::TrunksDown })
     }
 
-    /// The granted trunk was not reached: the grant moves to the next one that is up and has room. `None`: there is none,
-    /// and the grant stays where it is.
+    /// The granted trunk was not reached: the grant moves to the next one that is up, has room and asks the same of the sound,
+    /// for the description that was made for it goes with the call. `None`: there is none, and the grant stays where it is.
     pub fn move_on(&mut self, tenant: &TenantId, contact: ContactId) -> Option<TrunkId> {
         let key = (tenant.clone(), contact);
-        let others = self.grants.get(&key)?.others.clone();
+        let grant = self.grants.get(&key)?;
+        let sound = self.sound(&grant.trunk);
+        let others: Vec<_> = grant.others.iter().filter(|other| self.sound(other) == sound).cloned().collect();
         let (next, rest) = self.take(&others).ok()?;
         let grant = self.grants.get_mut(&key)?;
         grant.others = rest;
@@ -185,18 +214,20 @@ impl Channels {
 
     /// (trunk, channels, in use)
     pub fn usage(&self) -> Vec<(TrunkId, usize, usize)> {
-        self.trunks.iter().map(|(id, trunk)| (id.clone(), trunk.channels, trunk.in_use)).collect()
+        self.trunks.iter().map(|(id, trunk)| (id.clone(), trunk.terms.channels, trunk.in_use)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ringback_media::Encryption;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(0);
 
     fn book() -> Channels {
-        Channels::new([(TrunkId::new("a"), 1), (TrunkId::new("b"), 1)])
+        Channels::new(["a", "b"].map(|id| (TrunkId::new(id), TrunkTerms::plain(1))))
     }
 
     fn wanted() -> [TrunkId; 2] {
@@ -230,6 +261,22 @@ mod tests {
     }
 
     #[test]
+    fn a_call_moves_on_only_to_a_trunk_that_asks_the_same_of_its_sound() {
+        let (mut book, tenant) = (book(), TenantId::new("t"));
+        let sound = RtpTerms { encryption: Encryption::Required };
+        book.admit(TrunkId::new("b"), TrunkTerms { channels: 1, sound });
+        assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &wanted(), NOW), Ok(TrunkId::new("a")));
+        assert_eq!(
+            book.move_on(&tenant, ContactId(1)),
+            None,
+            "what was agreed in the clear is not sent where it is secret"
+        );
+        book.admit(TrunkId::new("a"), TrunkTerms { channels: 1, sound });
+        assert_eq!(book.move_on(&tenant, ContactId(1)), Some(TrunkId::new("b")));
+        assert_eq!(book.sound(&TrunkId::new("b")), sound);
+    }
+
+    #[test]
     fn one_number_is_in_one_dialog_whichever_the_tenant() {
         let mut book = book();
         assert!(book.reserve(&TenantId::new("t"), ContactId(1), "n", &wanted(), NOW).is_ok());
@@ -248,11 +295,11 @@ mod tests {
     #[test]
     fn a_trunk_that_comes_later_is_used_once_it_is_up_and_can_shrink() {
         let (mut book, tenant, later) = (book(), TenantId::new("t"), [TrunkId::new("later")]);
-        book.admit(later[0].clone(), 2);
+        book.admit(later[0].clone(), TrunkTerms::plain(2));
         assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &later, NOW), Err(DenialReason::TrunksDown));
         book.set_up(&later[0], true);
         assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &later, NOW), Ok(later[0].clone()));
-        book.admit(later[0].clone(), 1);
+        book.admit(later[0].clone(), TrunkTerms::plain(1));
         assert_eq!(book.reserve(&tenant, ContactId(2), "n2", &later, NOW), Err(DenialReason::AllBusy), "one is in use");
         book.release(&tenant, ContactId(1));
         assert_eq!(book.reserve(&tenant, ContactId(2), "n2", &later, NOW), Ok(later[0].clone()), "and it stayed up");

@@ -10,7 +10,7 @@ use ringback_routing::{
 };
 use ringback_signaling::SignalingConfig;
 
-use crate::{arrivals::Reception, gate::DialGate, prompts::PromptLibrary};
+use crate::{arrivals::Reception, channels::TrunkTerms, gate::DialGate, prompts::PromptLibrary};
 
 pub struct EngineConfig {
     /// Names this process in leases, legs and recordings; also the host part of its Call-IDs.
@@ -20,8 +20,7 @@ pub struct EngineConfig {
     pub signaling: SignalingConfig,
     pub media: MediaConfig,
     pub recorder: RecorderConfig,
-    /// Channels (simultaneous calls) of each trunk.
-    pub trunk_channels: BTreeMap<TrunkId, usize>,
+    pub trunks: BTreeMap<TrunkId, TrunkTerms>,
     /// The trunk's caller id shown to customers of a tenant, if it differs from the trunk's own.
     pub caller_ids: BTreeMap<TenantId, String>,
     /// Whose numbers are called, and who calls.

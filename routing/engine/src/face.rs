@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     alarms::{Alarm, Alarms},
+    channels::TrunkTerms,
     desks::Touched,
     error::{EngineError, PhoneError},
     owner::{Ask, Letter},
@@ -242,13 +243,13 @@ impl Engine {
         self.plant.books.channels().usage()
     }
 
-    /// Takes calls over these trunks from now on, each with so many channels. Calls that run are not touched, and a trunk
+    /// Takes calls over these trunks from now on, each on its terms. Calls that run are not touched, and a trunk
     /// that is the same keeps its state.
-    pub fn set_trunks(&self, trunks: Vec<(ringback_signaling::TrunkConfig, usize)>) {
+    pub fn set_trunks(&self, trunks: Vec<(ringback_signaling::TrunkConfig, TrunkTerms)>) {
         {
             let mut channels = self.plant.books.channels();
-            for (trunk, count) in &trunks {
-                channels.admit(TrunkId::new(&trunk.id), *count);
+            for (trunk, terms) in &trunks {
+                channels.admit(TrunkId::new(&trunk.id), *terms);
             }
         }
         self.plant.signaling.set_trunks(trunks.into_iter().map(|(trunk, _)| trunk).collect());

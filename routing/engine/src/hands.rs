@@ -186,7 +186,8 @@ impl Hands {
     ) -> bool {
         let Outgoing { leg, contact, number, ring_timeout } = call;
         let key = LegKey(leg.0);
-        let sdp = match self.plant.media.open_rtp(key).await {
+        let terms = self.plant.books.channels().sound(&trunk);
+        let sdp = match self.plant.media.open_rtp_on(key, terms).await {
             Ok(sdp) => sdp,
             Err(error) => {
                 tracing::error!(%leg, %error, "no media for a call that was to be placed");

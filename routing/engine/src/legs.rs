@@ -69,6 +69,9 @@ pub(crate) enum DialogStage {
     Calling,
     Ringing,
     Answered,
+    /// What the far side said of its sound will not do, such as none of the keys that the trunk's terms demand: it is being
+    /// hung up, and never counts as answered.
+    Unfit,
 }
 
 /// A prompt whose end the core waits for.

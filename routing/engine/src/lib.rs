@@ -42,6 +42,7 @@ mod turn;
 pub use alarms::{Alarm, Alarms};
 pub use arrivals::Reception;
 pub use boot::StartError;
+pub use channels::TrunkTerms;
 pub use chat::{ChatRoom, Here, Standing};
 pub use config::{EngineConfig, EngineLimits, TenantSetup};
 pub use error::{EngineError, PhoneError, RecordingError};
@@ -54,7 +55,7 @@ pub use turn::digest;
 
 /// What [`EngineConfig`] is made of, for whoever reads it from a file.
 pub mod parts {
-    pub use ringback_media::MediaConfig;
+    pub use ringback_media::{Encryption, MediaConfig, RtpTerms};
     pub use ringback_recorder::RecorderConfig;
     pub use ringback_signaling::{
         IpNet, Secret, SignalingConfig, SignalingLimits, TlsFiles, TlsListen, Transport, TrunkConfig,

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     alarms::Alarm,
-    arrivals::{self, Ringing},
+    arrivals::{self, NOT_ACCEPTABLE, Ringing},
     digits::Way,
     legs::{DialogStage, Leg, LegKind},
     plant::Plant,
@@ -35,11 +35,12 @@ pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<Sign
             }
             SignalingEvent::Answered { key, sdp } => answered(&plant, key, sdp).await,
             SignalingEvent::Failed { key, status, cause, .. } => {
+                let (result, status) = told_of(&plant, key).unwrap_or((result_of(cause), status));
                 if let Some(trunk) = trunk_of(&plant, LegId(key.0)) {
-                    plant.trunk_tally.failed(&trunk, result_of(cause), status);
+                    plant.trunk_tally.failed(&trunk, result, status);
                 }
                 if !reroute::placed_elsewhere(&plant, LegId(key.0), cause, status).await {
-                    failed(&plant, key, result_of(cause), status).await;
+                    failed(&plant, key, result, status).await;
                 }
             }
             SignalingEvent::Ended { key, .. } => ended(&plant, key).await,
@@ -102,7 +103,9 @@ fn advance(plant: &Plant, leg: LegId, to: DialogStage) -> Option<TenantId> {
 async fn provisional(plant: &Plant, key: CallKey, status: u16, sdp: Option<String>) {
     let leg = LegId(key.0);
     if let Some(sdp) = sdp {
-        plant.media.apply_answer(LegKey(key.0), sdp);
+        if !will_do(plant, key, sdp).await {
+            return;
+        }
         early_media(plant, leg, true);
     }
     if status < 180 {
@@ -137,6 +140,30 @@ fn early_media(plant: &Plant, leg: LegId, on: bool) {
     }
 }
 
+/// Takes the far side's description. False: nobody could be heard by it, or not as secretly as the trunk's terms demand. Such
+/// a call is hung up before the core or anybody who listens takes it for answered; its end is told as a failure.
+async fn will_do(plant: &Plant, key: CallKey, sdp: String) -> bool {
+    let Err(why) = plant.media.take_answer(LegKey(key.0), sdp).await else { return true };
+    let leg = LegId(key.0);
+    {
+        let mut book = plant.books.legs();
+        let dialog = book.get_mut(leg).and_then(|leg| leg.kind.dialog_mut());
+        let Some(dialog) = dialog.filter(|dialog| **dialog != DialogStage::Answered) else { return false };
+        *dialog = DialogStage::Unfit;
+        book.take_unheard(leg);
+    }
+    tracing::warn!(%leg, %why, "the far side's description of its sound will not do; the call is given up");
+    plant.signaling.hang_up(key);
+    false
+}
+
+/// The result and status of a call that was given up for its description.
+fn told_of(plant: &Plant, key: CallKey) -> Option<(AttemptResult, Option<u16>)> {
+    let mut book = plant.books.legs();
+    let dialog = book.get_mut(LegId(key.0))?.kind.dialog_mut()?;
+    (*dialog == DialogStage::Unfit).then_some((AttemptResult::Failed, Some(NOT_ACCEPTABLE)))
+}
+
 async fn answered(plant: &Arc<Plant>, key: CallKey, sdp: String) {
     let leg = LegId(key.0);
     let arrived = match plant.books.legs().get(leg).map(|leg| &leg.kind) {
@@ -145,8 +172,8 @@ async fn answered(plant: &Arc<Plant>, key: CallKey, sdp: String) {
     };
     early_media(plant, leg, false);
     // A caller's offer has been answered before; this is the same one again.
-    if arrived != Some(true) {
-        plant.media.apply_answer(LegKey(key.0), sdp);
+    if arrived != Some(true) && !will_do(plant, key, sdp).await {
+        return;
     }
     if let Some(tenant) = advance(plant, leg, DialogStage::Answered) {
         if arrived.is_none() {
@@ -175,6 +202,12 @@ async fn failed(plant: &Arc<Plant>, key: CallKey, result: AttemptResult, sip_sta
 
 async fn ended(plant: &Arc<Plant>, key: CallKey) {
     let leg = LegId(key.0);
+    if let Some((result, status)) = told_of(plant, key) {
+        if let Some(trunk) = trunk_of(plant, leg) {
+            plant.trunk_tally.failed(&trunk, result, status);
+        }
+        return failed(plant, key, result, status).await;
+    }
     let gone = close_books(plant, leg).await.map(|gone| gone.tenant);
     if let Some(tenant) = gone.or_else(|| arrivals::gave_up(plant, leg)) {
         plant.tell(&tenant, Event::LegEnded { leg }).await;
@@ -212,7 +245,7 @@ async fn remote_sdp(plant: &Plant, key: CallKey, sdp: String) {
         Ok(answer) => plant.signaling.accept_reinvite(key, answer),
         Err(error) => {
             tracing::warn!(leg = %LegId(key.0), %error, "the far side's new session is not acceptable; the old one stays");
-            plant.signaling.reject(key, 488);
+            plant.signaling.reject(key, NOT_ACCEPTABLE);
         }
     }
 }

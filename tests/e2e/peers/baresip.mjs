@@ -9,8 +9,8 @@ import { readWav, sine, writeWav } from '../tone.mjs';
 const MODULES = ['g711', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
 
 export class Baresip {
-  /** `number`: the one it answers to. `answer`: auto or manual. */
-  static async start(number, { port, frequency = 1300, answer = 'auto' } = {}) {
+  /** `number`: the one it answers to. `answer`: auto or manual. `encryption`: srtp (if the far side can) or srtp-mand. */
+  static async start(number, { port, frequency = 1300, answer = 'auto', encryption } = {}) {
     const phone = new Baresip();
     phone.port = port ?? (await freePort());
     phone.control = await freePort();
@@ -34,10 +34,10 @@ call_local_timeout 120
 call_max_calls 4
 snd_path ${phone.heard}
 ctrl_tcp_listen 127.0.0.1:${phone.control}
-${MODULES.map((name) => `module ${name}.so`).join('\n')}
+${[...(encryption ? ['srtp'] : []), ...MODULES].map((name) => `module ${name}.so`).join('\n')}
 module_path ${modulePath()}
 `);
-    writeFileSync(join(phone.folder, 'accounts'), `<sip:${number}@127.0.0.1>;regint=0;answermode=${answer};audio_codecs=PCMU/8000/1,PCMA/8000/1\n`);
+    writeFileSync(join(phone.folder, 'accounts'), `<sip:${number}@127.0.0.1>;regint=0;answermode=${answer};audio_codecs=PCMU/8000/1,PCMA/8000/1${encryption ? `;mediaenc=${encryption}` : ''}\n`);
     phone.program = new Program('baresip', ['-f', phone.folder, '-v'], { cwd: phone.folder });
     await phone.program.bound(phone.port);
     await until(() => phone.program.output.includes('baresip is ready'), 'baresip to be ready', { also: () => phone.program.output });

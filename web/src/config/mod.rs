@@ -27,7 +27,7 @@ pub use self::{
     file::{ConfigFile, LimitsTable, LogFormat, Secret},
     problem::{ConfigError, Problem},
     tenant::AuthMode,
-    trunk::{SipTransport, Trunk},
+    trunk::{SipTransport, Srtp, Trunk},
 };
 use crate::{jws::NamedKey, phone::PhoneRules};
 

@@ -74,6 +74,9 @@ pub struct TrunkTable {
     /// Call `sips:` addresses, which owe TLS on every hop.
     #[serde(default)]
     pub sips: bool,
+    /// Whether the sound is encrypted, with keys in the session description (RFC 4568).
+    #[serde(default)]
+    pub srtp: Srtp,
 }
 
 fn default_silence_seconds() -> u32 {
@@ -95,6 +98,19 @@ pub enum SipTransport {
     Udp,
     Tcp,
     Tls,
+}
+
+/// What is asked of the sound. The keys stand in the SIP message: only TLS keeps them from whoever reads along.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Srtp {
+    /// Plain; a call that demands encryption is refused.
+    #[default]
+    Off,
+    /// Encrypted where the carrier can.
+    Optional,
+    /// A call without encryption does not come about.
+    Required,
 }
 
 /// A carrier connection with its secret read.
