@@ -28,12 +28,13 @@ need_toolchains() {
   need_command cc build-essential
 }
 
-# The foreign peers: SIP trunk and telephones, a SIP proxy with SHA-256 digest, a browser.
+# The foreign peers: SIP trunk and telephones, a SIP proxy with SHA-256 digest, a relay, a browser.
 need_peers() {
   need_command sipp sip-tester baresip baresip-core chromium chromium openssl openssl sqlite3 sqlite3
   # Debian keeps kamailio in sbin, which is not on every user's path.
   PATH=$PATH:/usr/sbin need_command kamailio kamailio
   need_file "/usr/lib/*/kamailio/modules/tls.so" kamailio-tls-modules
+  need_command turnserver coturn
 }
 
 # need_file PATTERN PACKAGE: installs the package when no file is there.

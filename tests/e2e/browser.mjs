@@ -48,6 +48,13 @@ function soundInPage(frequency) {
       connections.push(this);
     }
   };
+  /** The browser's end of the path that the sound takes now: type of candidate, and how a relay is reached. */
+  window.ringbackPath = async () => {
+    const report = await connections.at(-1).getStats();
+    const pair = [...report.values()].find((entry) => entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded');
+    const local = pair && report.get(pair.localCandidateId);
+    return local ? { type: local.candidateType, relayProtocol: local.relayProtocol } : {};
+  };
   /** Sound stops for good, and the page is told nothing. */
   window.ringbackBreaks = () => connections.forEach((connection) => connection.close());
   /** Amplitude of a tone in what the page hears now: the loudest of its live tracks. */

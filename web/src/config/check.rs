@@ -46,6 +46,7 @@ pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Pr
     let mut check = Check { text, problems: Vec::new() };
     check.server(&file);
     let rtp_ports = check.rtp_ports(&file.media.rtp_ports);
+    let turn = check.turn(file.media.turn.as_ref());
     let trunks: Vec<Trunk> = file.trunk.iter().map(|table| check.trunk(table)).collect();
     check.unique("trunk", file.trunk.iter().map(|trunk| (trunk.id.get_ref().as_str(), trunk.id.span())));
     check.unique("tenant", file.tenant.iter().map(|tenant| (tenant.id.get_ref().as_str(), tenant.id.span())));
@@ -64,6 +65,7 @@ pub(super) fn build(text: &str, file: ConfigFile) -> Result<ServerConfig, Vec<Pr
         store_url: file.store.url.clone().unwrap_or_else(|| default_store(data)),
         recordings_dir: file.recorder.dir.clone().unwrap_or_else(|| data.join("recordings")),
         rtp_ports,
+        turn,
         trunks,
         tenants,
         oidc,
@@ -102,7 +104,7 @@ impl Check<'_> {
         self.problems.push(Problem::at(self.text, span, message));
     }
 
-    fn about(&mut self, key: &str, message: impl Into<String>) {
+    pub(super) fn about(&mut self, key: &str, message: impl Into<String>) {
         let last = key.rsplit('.').next().unwrap_or(key);
         let line = self
             .text

@@ -10,7 +10,7 @@ use ringback_store::Role;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::Spanned;
 
-use super::{tenant::TenantTable, trunk::TrunkTable};
+use super::{tenant::TenantTable, trunk::TrunkTable, turn::TurnTable};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -205,6 +205,8 @@ pub struct MediaTable {
     pub silence_seconds: u32,
     /// No packet from the agent's browser for so long is a lost agent, in seconds.
     pub agent_silence_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnTable>,
 }
 
 impl Default for MediaTable {
@@ -218,6 +220,7 @@ impl Default for MediaTable {
             threads: 1,
             silence_seconds: 60,
             agent_silence_seconds: 5,
+            turn: None,
         }
     }
 }

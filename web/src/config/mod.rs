@@ -9,6 +9,7 @@ mod retention;
 pub mod subject;
 pub mod tenant;
 pub mod trunk;
+pub mod turn;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,7 @@ pub use self::{
     problem::{ConfigError, Problem},
     tenant::AuthMode,
     trunk::{SipTransport, Srtp, Trunk},
+    turn::Turn,
 };
 use crate::{jws::NamedKey, phone::PhoneRules};
 
@@ -41,6 +43,7 @@ pub struct ServerConfig {
     pub recordings_dir: PathBuf,
     /// First and last RTP port.
     pub rtp_ports: (u16, u16),
+    pub turn: Option<Turn>,
     pub trunks: Vec<Trunk>,
     pub tenants: Vec<Tenant>,
     pub oidc: Option<OidcProvider>,

@@ -135,6 +135,8 @@ fn contradictions_are_found() {
         (SMALL.replace("channels = 10", "channels = 10\nsession_seconds = 20"), "at least 90"),
         (SMALL.replace("channels = 10", "channels = 10\nallow_from = [\"ten\"]"), "203.0.113.0/24"),
         (format!("[media]\nrtp_ports = \"5\"\n{SMALL}"), "30000-31999"),
+        (format!("[media.turn]\nurls = [\"stun:x\"]\nsecret = \"s\"\n{SMALL}"), "turn:turn.example.gov"),
+        (format!("[media.turn]\nurls = [\"turn:x\"]\n{SMALL}"), "either secret or secret_file"),
         (SMALL.replace("auth = \"none\"", "auth = \"none\"\naccent = \"#ffff00\""), "too light"),
         (SMALL.replace("auth = \"none\"", "auth = \"none\"\norigins = [\"https://x; script-src *\"]"), "not an origin"),
         (SMALL.replace("id = \"sacramento\"", "id = \"../etc\""), "a-z"),

@@ -21,6 +21,7 @@ pub mod gate;
 pub mod guard;
 pub mod history;
 pub mod holds;
+pub mod ice;
 pub mod keys;
 pub mod ladder;
 pub mod lines;

@@ -13,7 +13,8 @@ use super::{
     audit, availability, body, callbacks, cases, chat, closure, colleagues, contacts, counties, customers, factor,
     gate,
     guard::Access,
-    history, holds, keys, ladder, lines, login, numbers, operations, people, playback, privacy, quality, recordings,
+    history, holds, ice, keys, ladder, lines, login, numbers, operations, people, playback, privacy, quality,
+    recordings,
     routes::{Route, table},
     schema, settings, sounds, sso, status, transcripts, webhooks,
 };
@@ -155,6 +156,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<customers::CustomerAnswer>(&mut found);
     add::<customers::CustomerWrite>(&mut found);
     add::<colleagues::ColleagueList>(&mut found);
+    add::<ice::IcePaths>(&mut found);
     add::<history::TranscriptAnswer>(&mut found);
     add::<ladder::LadderAnswer>(&mut found);
     add::<webhooks::WebhookList>(&mut found);

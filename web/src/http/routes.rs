@@ -16,7 +16,7 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, holds, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, privacy,
+    history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, privacy,
     quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
 };
 use crate::{demo, state::App, ws};
@@ -252,6 +252,10 @@ fn staff_routes() -> Vec<Route> {
             .says("What was written in one of them; audited", "TranscriptAnswer"),
         api(Method::GET, "/api/v1/colleagues", Staff(DESK), get(colleagues::list))
             .says("Who else is there to take a chat", "ColleagueList"),
+        api(Method::GET, "/api/v1/phone/ice", Staff(DESK), get(ice::read)).by(By::People).says(
+            "By which paths the browser's sound may reach us; names and passwords are good for a while",
+            "IcePaths",
+        ),
     ]
 }
 

@@ -87,6 +87,7 @@ function api(request, path, url, scene, now, streams, response) {
   if (path.endsWith('/customer') || path.endsWith('/case')) return json(data.directory(now, scene.directory, path.endsWith('/case')))
   if (path === '/api/v1/transcripts') return json({ items: data.chatsFound(now), next: 'more' })
   if (path.startsWith('/api/v1/transcripts/')) return json({ messages: data.chatLines(now) })
+  if (path === '/api/v1/phone/ice') return json({ servers: [], relay_only: false })
   if (path === '/api/v1/cases/drafts') return json({ items: data.drafts(now) })
   if (path.startsWith('/api/v1/customers')) return json(url.searchParams.has('q') ? { items: data.found, more: true } : data.customer(now))
   if (path.endsWith('/history')) return json({ items: data.history(now) })

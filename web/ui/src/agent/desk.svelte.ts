@@ -1,11 +1,11 @@
 import type { AgentView, Contact, RequestedState, Segment, StaffBoot } from '../lib/api'
 import { clock } from '../lib/clock.svelte'
 import { words } from '../lib/format'
-import { refused, signOut, type Refused } from '../lib/http'
+import { get, refused, signOut, type Refused } from '../lib/http'
 import { Attention } from './attention'
 import { Conversations } from './chats.svelte'
 import { Files } from './files.svelte'
-import { Phone } from './phone.svelte'
+import { Phone, type Paths } from './phone.svelte'
 import { chime, fall, ring, silence } from './ring'
 import { Socket, type CallTo, type Colleague, type Incoming, type Link, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
@@ -47,6 +47,7 @@ export class Desk {
 
   readonly phone = new Phone(
     async (sdp, restart) => (await this.#socket!.request({ type: 'phone_offer', sdp, restart })) ?? '',
+    () => get<Paths>('/api/v1/phone/ice'),
     () => this.#tell(),
   )
   readonly conversations = new Conversations(

@@ -3,6 +3,12 @@ import { sound } from './sound.svelte'
 
 export type PhoneState = 'off' | 'microphone' | 'connecting' | 'connected' | 'lost' | 'failed'
 
+/** By which ways the server lets browsers in: relays, and whether nothing else. */
+export interface Paths {
+  servers: RTCIceServer[]
+  relay_only: boolean
+}
+
 /** Sends an offer to the server and brings back its answer. */
 export type Signal = (sdp: string, restart: boolean) => Promise<string>
 
@@ -10,7 +16,7 @@ export type Signal = (sdp: string, restart: boolean) => Promise<string>
 const CONNECT_LIMIT = 10_000
 /** A broken path may mend itself this long before a new one is made. */
 const MEND = 2000
-/** Host candidates are found at once; no other kind is asked for. */
+/** Host candidates are found at once. Relays take longer, and the server needs none of them in the offer: it answers where checks come from. */
 const GATHER_LIMIT = 1000
 const TRIES = 6
 
@@ -38,10 +44,12 @@ export class Phone {
   #backoff = new Backoff(500, 5000)
   #tries = 0
   #counted = { lost: 0, received: 0 }
+  #paths: Paths = { servers: [], relay_only: false }
   #meter: { analyser: AnalyserNode; source: MediaStreamAudioSourceNode } | null = null
 
   constructor(
     private readonly signal: Signal,
+    private readonly paths: () => Promise<Paths>,
     private readonly changed: () => void,
   ) {
     setInterval(() => void this.#measure(), 2000)
@@ -137,8 +145,9 @@ export class Phone {
   }
 
   async #connect(restart: boolean): Promise<void> {
+    const configuration = await this.#configuration()
     this.#drop()
-    const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' })
+    const connection = new RTCPeerConnection(configuration)
     this.#connection = connection
     this.#counted = { lost: 0, received: 0 }
     const track = this.#microphone?.getAudioTracks()[0]
@@ -156,6 +165,13 @@ export class Phone {
     connection.onconnectionstatechange = () => this.#watch(connection)
     this.#backoff.reset()
     this.#set('connected')
+  }
+
+  /** With a relay's password of this moment; where none can be had, the last one may still be good. */
+  async #configuration(): Promise<RTCConfiguration> {
+    this.#paths = await this.paths().catch(() => this.#paths)
+    const { servers, relay_only } = this.#paths
+    return { iceServers: servers, iceTransportPolicy: relay_only ? 'relay' : 'all', bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' }
   }
 
   #watch(connection: RTCPeerConnection): void {
