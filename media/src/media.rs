@@ -138,6 +138,24 @@ impl Media {
         }
     }
 
+    /// As [`Media::browser_restart`], for the same page's same connection only: its path is made anew, its keys stay. Where the
+    /// leg knows that connection no longer nothing changes.
+    ///
+    /// # Errors
+    /// [`MediaError::UnknownLeg`] when it is another connection or gone; else as [`Media::open_browser`].
+    pub async fn browser_mend(&self, leg: LegKey, offer_sdp: String) -> Result<String, MediaError> {
+        if offer_sdp.len() > self.inner.config.limits.sdp_bytes {
+            return Err(MediaError::Offer);
+        }
+        let lane = self.inner.place(leg).ok_or(MediaError::UnknownLeg)?;
+        let (reply, answer) = oneshot::channel();
+        self.inner.send(lane, Command::Renegotiate { leg, offer: offer_sdp, reply })?;
+        match answer.await.map_err(|_| MediaError::Unavailable)?? {
+            Renegotiated::Answer(answer) => Ok(answer),
+            Renegotiated::NotSamePeer => Err(MediaError::UnknownLeg),
+        }
+    }
+
     async fn connect_browser(&self, lane: usize, leg: LegKey, offer: &str) -> Result<String, MediaError> {
         let inner = &self.inner;
         if offer.len() > inner.config.limits.sdp_bytes {

@@ -9,7 +9,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export const AGENT_TONE = 700;
 
 /** Runs in the page before any of its scripts; Content-Security-Policy does not reach it. */
-function soundInPage(frequency) {
+function soundInPage({ frequency, nat }) {
   let context;
   const sound = () => (context ??= new AudioContext({ sampleRate: 48000 }));
   const microphone = { oscillator: null, gain: null };
@@ -47,6 +47,18 @@ function soundInPage(frequency) {
       this.addEventListener('track', (event) => listen(event.track));
       connections.push(this);
     }
+
+    setRemoteDescription(description) {
+      // A router forwards another port to the server's.
+      const sdp = nat ? description.sdp.replaceAll(` ${nat.from} typ host`, ` ${nat.to} typ host`) : description.sdp;
+      return super.setRemoteDescription({ type: description.type, sdp });
+    }
+  };
+  /** How many connections there were, and by which names the present one's ends know each other. */
+  window.ringbackLinks = () => {
+    const now = connections.at(-1);
+    const name = (description) => /^a=ice-ufrag:(.*)$/m.exec(description?.sdp ?? '')?.[1].trim();
+    return { made: connections.length, names: [name(now?.localDescription), name(now?.remoteDescription)] };
   };
   /** The browser's end of the path that the sound takes now: type of candidate, and how a relay is reached. */
   window.ringbackPath = async () => {
@@ -101,10 +113,11 @@ export class Browser {
   }
 
   /** A fresh person: cookies of their own. */
-  async person({ viewport = { width: 1280, height: 800 }, tone = AGENT_TONE, ...options } = {}) {
+  /** `nat`: what comes from port `from` of the server is told to the page as port `to`. */
+  async person({ viewport = { width: 1280, height: 800 }, tone = AGENT_TONE, nat, ...options } = {}) {
     const context = await this.chromium.newContext({ viewport, permissions: ['microphone'], ...options });
     context.setDefaultTimeout(15_000);
-    await context.addInitScript(soundInPage, tone);
+    await context.addInitScript(soundInPage, { frequency: tone, nat });
     return new Person(context);
   }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringback_media::testing::tone::level;
 use ringback_media::testing::{BrowserPeer, Received};
-use ringback_media::{Codec, DisconnectReason, LegKey, MediaEvent};
+use ringback_media::{Codec, DisconnectReason, LegKey, MediaError, MediaEvent};
 
 use crate::rig::{LOCAL, Party, Peer, Rig, Tape};
 
@@ -119,6 +119,30 @@ fn an_ice_restart_keeps_the_connection() {
     agent.browser().accept(Instant::now(), &answer).unwrap();
     rig.run(&mut [&mut agent, &mut customer], 100);
     assert!(agent.level(1000.0, 20) > 0.45 && customer.level(440.0, 20) > 0.45);
+    assert_eq!(rig.count(|event| matches!(event, MediaEvent::Connected { .. })), 1, "no second DTLS");
+}
+
+#[test]
+fn a_path_is_mended_for_the_same_connection_only_and_sound_that_was_missed_is_told_when_it_is_back() {
+    let mut rig = Rig::start(|config| config.agent_silence_timeout = Duration::from_millis(300));
+    let mut agent = rig.browser(1, 440.0);
+    let mut customer = rig.carrier(2, Codec::Pcmu, 1000.0);
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut agent, &mut customer], 10);
+    let heard = |event: &MediaEvent| *event == MediaEvent::Heard { leg: LegKey(1) };
+    assert_eq!(rig.count(heard), 1);
+    rig.run(&mut [&mut customer], 25);
+    let missed = MediaEvent::Disconnected { leg: LegKey(1), why: DisconnectReason::NoAudio };
+    assert_eq!(rig.count(|event| *event == missed), 1);
+    let (_, offer) = BrowserPeer::offer(Instant::now(), LOCAL).unwrap();
+    let other = rig.wait(rig.media.browser_mend(LegKey(1), offer));
+    assert_eq!(other, Err(MediaError::UnknownLeg), "another connection does not take the leg over this way");
+    let offer = agent.browser().restart(Instant::now()).unwrap();
+    let answer = rig.wait(rig.media.browser_mend(LegKey(1), offer)).unwrap();
+    agent.browser().accept(Instant::now(), &answer).unwrap();
+    rig.run(&mut [&mut agent, &mut customer], 100);
+    assert!(agent.level(1000.0, 20) > 0.45 && customer.level(440.0, 20) > 0.45);
+    assert_eq!(rig.count(heard), 2);
     assert_eq!(rig.count(|event| matches!(event, MediaEvent::Connected { .. })), 1, "no second DTLS");
 }
 

@@ -25,6 +25,9 @@ pub enum PhoneError {
     /// The browser's session description cannot be used.
     #[error("the browser's offer cannot be used: {why}")]
     BadOffer { why: String },
+    /// The connection whose path was to be mended is none of ours any more: a new one must be made.
+    #[error("the connection is gone")]
+    Gone,
     #[error("no media capacity left")]
     Full,
     #[error("there is no such call")]

@@ -144,6 +144,29 @@ impl Engine {
         Ok(answer)
     }
 
+    /// The browser's path has changed under its connection (ICE restart): another answer for the same session and keys, and
+    /// nothing else changes.
+    pub async fn phone_mend(
+        &self,
+        tenant: &TenantId,
+        agent: &AgentId,
+        session: &SessionId,
+        sdp: String,
+    ) -> Result<String, PhoneError> {
+        let known = {
+            let phones = self.plant.books.phones();
+            phones.get(tenant, agent).map(|phone| (phone.key, phone.session == *session))
+        };
+        match known {
+            Some((_, false)) => Err(PhoneError::NotTheOwner),
+            Some((key, true)) => {
+                tracing::debug!(%agent, "a browser's path is made anew");
+                self.plant.media.browser_mend(key, sdp).await.map_err(|_| PhoneError::Gone)
+            }
+            None => Err(PhoneError::Gone),
+        }
+    }
+
     /// The agent signed out: the connection is closed, unless another session has it by now.
     pub async fn phone_close(&self, tenant: &TenantId, agent: &AgentId, session: &SessionId) {
         let gone = {

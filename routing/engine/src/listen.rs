@@ -273,7 +273,8 @@ pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
                 }
             }
             MediaEvent::Ended { leg, stats } => quality::media_ended(&plant, leg, stats),
-            MediaEvent::Heard { .. } => {}
+            // After silence the phone is whole again; of a call it says nothing new.
+            MediaEvent::Heard { leg } => phone_connected(&plant, leg, true).await,
         }
     }
 }

@@ -140,6 +140,7 @@ impl From<PhoneError> for ApiError {
                 tracing::warn!(why, "a browser's offer was refused");
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "phone_failed")
             }
+            PhoneError::Gone => Self::new(StatusCode::CONFLICT, "phone_gone"),
             PhoneError::Full => Self::new(StatusCode::SERVICE_UNAVAILABLE, "phone_failed").retry(5),
         }
     }

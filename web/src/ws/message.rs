@@ -46,12 +46,15 @@ pub enum ClientMessage {
         #[schema(value_type = Option<String>)]
         reason: Option<ReasonCode>,
     },
-    /// The tab's SDP offer; answered by `phone_answer` with the same `id`.
+    /// The tab's SDP offer; answered by `phone_answer` with the same `id`. `restart`: a connection for the same session again.
+    /// `mend`: the same connection by another path (ICE restart); `phone_gone` says that it must be made anew.
     PhoneOffer {
         id: u64,
         sdp: String,
         #[serde(default)]
         restart: bool,
+        #[serde(default)]
+        mend: bool,
     },
     /// This tab becomes the one with the phone.
     TakeOver,
@@ -325,7 +328,7 @@ mod tests {
         let state = read(r#"{"type":"state","state":"not_ready","reason":"lunch","ref":7,"id":7}"#).unwrap();
         assert_eq!(state.reference, Some(7));
         let offer = read(r#"{"type":"phone_offer","sdp":"v=0","restart":false,"ref":1,"id":1}"#).unwrap();
-        assert_eq!(offer.message, ClientMessage::PhoneOffer { id: 1, sdp: "v=0".into(), restart: false });
+        assert_eq!(offer.message, ClientMessage::PhoneOffer { id: 1, sdp: "v=0".into(), restart: false, mend: false });
         let to = read(
             r#"{"type":"consult","contact":"ct_00000000000000000000000001","to":{"to":"outside","number":"1"},"ref":1}"#,
         );

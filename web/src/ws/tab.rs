@@ -135,9 +135,12 @@ impl Tab {
         let agent = self.agent.clone();
         let event = match message {
             ClientMessage::Hello { .. } | ClientMessage::Pong { .. } | ClientMessage::TakeOver => return Ok(Vec::new()),
-            ClientMessage::PhoneOffer { id, sdp, restart } => {
+            ClientMessage::PhoneOffer { id, sdp, restart, mend } => {
                 let engine = &self.app.engine;
-                let sdp = engine.phone_offer(&self.tenant, &self.agent, session, sdp, restart).await?;
+                let sdp = match mend {
+                    true => engine.phone_mend(&self.tenant, &self.agent, session, sdp).await?,
+                    false => engine.phone_offer(&self.tenant, &self.agent, session, sdp, restart).await?,
+                };
                 return Ok(vec![ServerMessage::PhoneAnswer { id, sdp }]);
             }
             ClientMessage::Mute { contact, on } => {

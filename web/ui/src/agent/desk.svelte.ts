@@ -46,7 +46,7 @@ export class Desk {
   colleagues = $state.raw<Colleague[]>([])
 
   readonly phone = new Phone(
-    async (sdp, restart) => (await this.#socket!.request({ type: 'phone_offer', sdp, restart })) ?? '',
+    async (sdp, kind) => (await this.#socket!.request({ type: 'phone_offer', sdp, restart: kind === 'again', mend: kind === 'mend' })) ?? '',
     () => get<Paths>('/api/v1/phone/ice'),
     () => this.#tell(),
   )

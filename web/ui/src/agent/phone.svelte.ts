@@ -9,21 +9,26 @@ export interface Paths {
   relay_only: boolean
 }
 
+/** A first connection, another one in its place, or another path for the one there is. */
+export type Offered = 'first' | 'again' | 'mend'
+
 /** Sends an offer to the server and brings back its answer. */
-export type Signal = (sdp: string, restart: boolean) => Promise<string>
+export type Signal = (sdp: string, kind: Offered) => Promise<string>
 
 /** How long the path may take to come up. */
 const CONNECT_LIMIT = 10_000
-/** A broken path may mend itself this long before a new one is made. */
-const MEND = 2000
+/** A broken path may come back by itself this long before another one is looked for. */
+const MEND = 700
+/** How long another path may take before a new connection is made. */
+const MEND_LIMIT = 4000
 /** Host candidates are found at once. Relays take longer, and the server needs none of them in the offer: it answers where checks come from. */
 const GATHER_LIMIT = 1000
 const TRIES = 6
 
 /**
  * The agent's telephone: one microphone, one peer connection, open from "Go available" on; calls attach to it on the
- * server's side. When the path breaks, a new connection takes its place on the same leg: the server answers a restart
- * with fresh keys, which an ICE restart of the old connection could not take over.
+ * server's side. When the path breaks or the network changes, another path is looked for (ICE restart) and the keys stay. Where that
+ * leads nowhere, or the server has given the connection up, a new one takes its place on the same leg.
  */
 export class Phone {
   state = $state<PhoneState>('off')
@@ -41,6 +46,7 @@ export class Phone {
   #speaker: HTMLAudioElement | null = null
   #opened = false
   #mend: ReturnType<typeof setTimeout> | undefined
+  #mending = false
   #backoff = new Backoff(500, 5000)
   #tries = 0
   #counted = { lost: 0, received: 0 }
@@ -53,6 +59,10 @@ export class Phone {
     private readonly changed: () => void,
   ) {
     setInterval(() => void this.#measure(), 2000)
+    // Another network: the old path may look well for seconds and leads nowhere.
+    const moved = () => void this.#moved()
+    addEventListener('online', moved)
+    ;(navigator as { connection?: EventTarget }).connection?.addEventListener('change', moved)
   }
 
   get microphoneLive(): boolean {
@@ -73,7 +83,7 @@ export class Phone {
       this.#set('microphone')
       await this.#listen()
       this.#set('connecting')
-      await this.#connect(this.#opened)
+      await this.#connect(this.#opened ? 'again' : 'first')
       this.#tries = 0
     } catch (error) {
       this.#drop()
@@ -144,7 +154,7 @@ export class Phone {
     void sound.look()
   }
 
-  async #connect(restart: boolean): Promise<void> {
+  async #connect(kind: Offered): Promise<void> {
     const configuration = await this.#configuration()
     this.#drop()
     const connection = new RTCPeerConnection(configuration)
@@ -157,7 +167,7 @@ export class Phone {
     connection.ontrack = ({ track: heard, streams }) => this.#play(streams[0] ?? new MediaStream([heard]))
     await connection.setLocalDescription()
     await gathered(connection)
-    const answer = await this.signal(connection.localDescription?.sdp ?? '', restart)
+    const answer = await this.signal(connection.localDescription?.sdp ?? '', kind)
     this.#opened = true
     if (connection !== this.#connection) return
     await connection.setRemoteDescription({ type: 'answer', sdp: answer })
@@ -181,18 +191,50 @@ export class Phone {
     if (state === 'connected') this.#set('connected')
     else if (state === 'disconnected') {
       this.#set('lost')
-      this.#mend = setTimeout(() => void this.#again(), MEND)
-    } else if (state === 'failed' || state === 'closed') {
+      this.#mend = setTimeout(() => void this.#elsewhere(connection), MEND)
+    } else if (state === 'failed') {
+      this.#set('lost')
+      void this.#elsewhere(connection)
+    } else if (state === 'closed') {
       this.#set('lost')
       void this.#again()
     }
+  }
+
+  async #moved(): Promise<void> {
+    const connection = this.#connection
+    if (connection && (this.state === 'connected' || this.state === 'lost')) await this.#elsewhere(connection)
+  }
+
+  /** Another path for the same connection, or else another connection. */
+  async #elsewhere(connection: RTCPeerConnection): Promise<void> {
+    if (this.#mending || connection !== this.#connection) return
+    this.#mending = true
+    clearTimeout(this.#mend)
+    let there = false
+    try {
+      connection.setConfiguration(await this.#configuration())
+      connection.restartIce()
+      await connection.setLocalDescription()
+      await gathered(connection)
+      const answer = await this.signal(connection.localDescription?.sdp ?? '', 'mend')
+      await connection.setRemoteDescription({ type: 'answer', sdp: answer })
+      await up(connection, MEND_LIMIT)
+      there = true
+    } catch {
+      // The server knows it no longer, or no path leads there.
+    }
+    this.#mending = false
+    if (connection !== this.#connection) return
+    if (there) this.#set('connected')
+    else await this.#again()
   }
 
   /** A new connection on the same leg; tries for a while, then says so. */
   async #again(): Promise<void> {
     if (this.state === 'off' || !this.#microphone) return
     try {
-      await this.#connect(true)
+      await this.#connect('again')
       this.#tries = 0
     } catch (error) {
       if ((this.state as PhoneState) === 'off') return
@@ -300,9 +342,9 @@ function gathered(connection: RTCPeerConnection): Promise<void> {
   })
 }
 
-function up(connection: RTCPeerConnection): Promise<void> {
+function up(connection: RTCPeerConnection, within = CONNECT_LIMIT): Promise<void> {
   return new Promise((resolve, reject) => {
-    const give = setTimeout(() => reject(new Error('path')), CONNECT_LIMIT)
+    const give = setTimeout(() => reject(new Error('path')), within)
     const look = () => {
       if (connection.connectionState === 'connected') {
         clearTimeout(give)

@@ -38,7 +38,7 @@ export type Outgoing =
   | { type: 'hello'; session: string; after: number | null; chats: Record<string, number> }
   | { type: 'pong'; id: number; microphone: boolean; media: boolean }
   | { type: 'state'; state: 'ready' | 'not_ready' | 'offline'; reason?: string }
-  | { type: 'phone_offer'; sdp: string; restart: boolean }
+  | { type: 'phone_offer'; sdp: string; restart: boolean; mend: boolean }
   | { type: 'take_over' }
   | { type: 'accept' | 'reject'; offer: string }
   | { type: 'hold' | 'mute'; contact: string; on: boolean }
