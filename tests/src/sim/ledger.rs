@@ -58,8 +58,7 @@ enum Hold {
 /// An agent as last saved.
 pub struct Seat {
     pub record: AgentRecord,
-    /// None: taken out of the configuration.
-    pub config: Option<AgentConfig>,
+    pub config: Option<AgentConfig>, // None: taken out of the configuration.
     /// Offered, engaged or in wrap-up.
     hand: Vec<(ContactId, SegmentId)>,
     shown: (Presence, Option<ReasonCode>),
@@ -329,9 +328,9 @@ impl Ledger {
             Some(row) => {
                 row.contact = contact;
                 row.turn = turn;
-                // Only a contact in line can wait for, or be refused, a channel, and an agent's own call before it is dialled.
-                let asks = row.contact.channel == Channel::Outbound && row.contact.attempts.is_empty();
-                if !asks && !matches!(row.contact.state, ContactState::Queued { .. }) {
+                // Only who is in line can wait for, or be refused, a channel, and an agent's own call before it is dialled.
+                let own = row.contact.channel == Channel::Outbound && row.contact.attempts.is_empty();
+                if !own && !matches!(row.contact.state, ContactState::Queued { .. }) {
                     row.hold = Hold::Free;
                 }
             }
@@ -359,9 +358,8 @@ impl Ledger {
                 self.counts.unsuccessful += 1;
                 // Told at closing time that nobody will call, or tried in vain.
                 let told = matches!(contact.reason, Reason::Closed { .. });
-                let one_of_a_kind = contact.chat.is_some() || contact.channel == Channel::Outbound;
-                let tried = contact.failed_attempts() > 0 || one_of_a_kind || told;
-                insist!(tried, "{}: given up without an attempt", contact.id);
+                let other = contact.chat.is_some() || contact.channel == Channel::Outbound;
+                insist!(contact.failed_attempts() > 0 || other || told, "{}: given up without an attempt", contact.id);
             }
             Outcome::Cancelled => self.counts.cancelled += 1,
             Outcome::Abandoned => self.counts.abandoned += 1,
@@ -371,7 +369,9 @@ impl Ledger {
         if let Some((line, place)) = row.line {
             self.lines[line].waiting.remove(&place);
         }
-        if matches!(row.contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. })) {
+        // Of an agent's own call that a crash cut off nothing more is heard.
+        let cut = contact.channel == Channel::Outbound && contact.reason == Reason::Interrupted;
+        if cut || matches!(row.contact.attempts.last().map(|last| last.state), Some(AttemptState::Unknown { .. })) {
             self.unsettled.push((contact.id, row.contact.customer.number_key.clone()));
         }
         Ok(())
