@@ -20,10 +20,15 @@ use self::trunk::{CountingTrunk, Manner};
 use super::*;
 use crate::{gate, token::FormTokens};
 
-/// The whole measure takes minutes; without it a part of it is run.
-fn full() -> bool {
-    std::env::var_os("RINGBACK_FULL").is_some()
+/// Texts that are typed, and addresses that ask for the victim: the whole measure (`tests/run toll`) takes minutes, so
+/// that a part of it is run otherwise.
+fn texts_and_addresses() -> (usize, usize) {
+    let whole = std::env::var_os("RINGBACK_TOLL_FRAUD").is_some();
+    if whole { (100_000, 1_000) } else { (3_000, 40) }
 }
+
+/// How long the calls that were taken may be under way at the end.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) const HIGH: &str = "callbacks_per_minute = 10000000
 callbacks_per_number_per_hour = 10000000
@@ -184,9 +189,9 @@ async fn only_numbers_of_the_plan_are_ever_dialled() {
     let county = county(OPEN, "max_attempts = 1");
     let world = with_trunk(&trunk, HIGH, &[county]).await;
     let crew = agents(&world, &[OPEN], 4);
-    let count = if full() { 100_000 } else { 3_000 };
+    let (count, began) = (texts_and_addresses().0, Instant::now());
     let texts = numbers::texts(count);
-    let (mut taken, mut first) = (0, None);
+    let mut taken = 0;
     for (index, text) in texts.iter().enumerate() {
         let status = match index % 2 {
             0 => by_api(&world, OPEN, text, "198.51.100.1").await,
@@ -199,7 +204,7 @@ async fn only_numbers_of_the_plan_are_ever_dialled() {
         }
     }
     assert!(taken > count / 50, "only {taken} of {count} were numbers that may be called");
-    quiet(&world, &[OPEN], Duration::from_secs(600)).await;
+    quiet(&world, &[OPEN], PATIENCE).await;
     let by_the_pages = trunk.invited().len();
     assert!(by_the_pages > 0 && by_the_pages <= taken, "{by_the_pages} calls for {taken} requests");
     // Past the pages: the same texts as numbers to be dialled, as if somebody had written them into the ledger.
@@ -209,9 +214,8 @@ async fn only_numbers_of_the_plan_are_ever_dialled() {
         let leg = (1 << 100) + index as u128;
         let (tenant, trunk) = (TenantId::new(OPEN), TrunkId::new("counting"));
         world.app.engine.order_call(&tenant, contact, trunk, text.clone(), leg).await;
-        first.get_or_insert(leg);
     }
-    quiet(&world, &[OPEN], Duration::from_secs(600)).await;
+    quiet(&world, &[OPEN], PATIENCE).await;
     crew.iter().for_each(|agent| agent.abort());
     for call in trunk.invited() {
         assert!(numbers::in_the_plan(&call.number), "dialled: {:?}", call.number);
@@ -219,6 +223,11 @@ async fn only_numbers_of_the_plan_are_ever_dialled() {
     }
     let refused: u64 = world.app.gate.blocks.of(None).iter().map(|block| block.count).sum();
     assert!(refused >= (count - taken) as u64, "{refused} refusals are counted");
+    eprintln!(
+        "{count} texts by form and API: {taken} taken, {by_the_pages} calls; again as numbers to be dialled: {} calls; none outside the plan, no foreign header; {} s",
+        trunk.invited().len() - by_the_pages,
+        began.elapsed().as_secs()
+    );
     let metrics = world.get("/metrics").await.text();
     assert!(metrics.contains("ringback_calls_refused_total{stage=\"dial\",why=\"not_in_the_plan\"}"), "{metrics}");
 }
@@ -232,7 +241,7 @@ async fn a_victim_is_rung_so_many_times_a_day_whoever_asks_wherever() {
     let callback = "max_attempts = 3, no_answer_spacing_seconds = 0, failed_spacing_seconds = 0";
     let counties: Vec<String> = names.iter().map(|name| county(name, callback)).collect();
     let world = with_trunk(&trunk, &format!("{HIGH}\nrings_per_number_per_day = {RINGS}"), &counties).await;
-    let addresses = if full() { 1_000 } else { 40 };
+    let (addresses, began) = (texts_and_addresses().1, Instant::now());
     let from = |address: usize| format!("198.{}.{}.7", 18 + address / 250, address % 250);
     // Half of them ask while nobody is there to call, so that every county has the victim in line.
     for address in 0..addresses / 2 {
@@ -253,6 +262,7 @@ async fn a_victim_is_rung_so_many_times_a_day_whoever_asks_wherever() {
     quiet(&world, &names, Duration::from_secs(60)).await;
     crew.iter().for_each(|agent| agent.abort());
     assert_eq!(trunk.invited().len(), RINGS, "INVITEs to the one number, in the end");
+    eprintln!("{addresses} addresses, {} tenants, one victim: {RINGS} rings; {} s", names.len(), began.elapsed().as_secs());
     let again = world
         .post(&format!("/api/v1/t/{}/callbacks", names[19]), json!({ "name": "Ana", "phone": "916 555 0123" }))
         .await;
