@@ -12,8 +12,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::error::ApiError;
+use super::{error::ApiError, guard::cookie_of};
 use crate::{state::App, words::Lang};
+
+/// The language a staff member chose on one of our pages.
+const LANGUAGE_COOKIE: &str = "ringback_lang";
 
 /// The connection's other end and whether it speaks TLS; put in by the listener.
 #[derive(Debug, Clone, Copy)]
@@ -98,10 +101,12 @@ fn client_of(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Client {
     client
 }
 
+/// As the address says, else as a staff member chose before, else as the browser is set.
 fn language_of(query: Option<&str>, headers: &HeaderMap) -> Lang {
     let asked = query.unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(Lang::of_tag);
+    let chosen = || cookie_of(headers, LANGUAGE_COOKIE).and_then(Lang::of_tag);
     let header = || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    asked.or_else(|| header().and_then(Lang::of_header)).unwrap_or_default()
+    asked.or_else(chosen).or_else(|| header().and_then(Lang::of_header)).unwrap_or_default()
 }
 
 /// Plain http serves loopback, trusted proxies and installations without TLS.

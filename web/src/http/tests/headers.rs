@@ -67,6 +67,11 @@ async fn problems_come_in_the_readers_language_for_every_way_to_be_wrong() {
     let spanish = world.send(request(Method::GET, "/nope", None, &[("accept-language", "es-MX,en;q=0.5")])).await;
     assert_eq!(spanish.json()["title"], "No encontrado");
     assert_eq!(world.get("/nope?lang=es").await.json()["title"], "No encontrado");
+    let chosen = [("cookie", "ringback_lang=es"), ("accept-language", "en")];
+    let kept = world.send(request(Method::GET, "/nope", None, &chosen)).await;
+    assert_eq!(kept.json()["title"], "No encontrado", "what was chosen on a page goes before the browser's setting");
+    let odd = world.send(request(Method::GET, "/nope", None, &[("cookie", "ringback_lang=\"><x")])).await;
+    assert_eq!(odd.json()["title"], "Not found");
     let method = world.send(request(Method::DELETE, "/api/v1/login", None, &[])).await;
     assert_eq!((method.status, method.code().as_str()), (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));
     let path = format!("/api/v1/t/{OPEN}/callbacks");

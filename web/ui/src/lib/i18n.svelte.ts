@@ -29,6 +29,12 @@ class Tongue {
     address.searchParams.set('lang', lang)
     history.replaceState(history.state, '', address)
   }
+
+  /** The same, for every page of this browser and this server from now on. */
+  keep(lang: Language): void {
+    this.choose(lang)
+    document.cookie = `ringback_lang=${lang}; path=/; max-age=31536000; samesite=lax`
+  }
 }
 
 export const tongue = new Tongue()

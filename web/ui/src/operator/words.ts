@@ -2,7 +2,6 @@ import { tongue } from '../lib/i18n.svelte'
 
 /** The operator's words. */
 const en = {
-  other: 'Español',
   title: 'Counties',
   lead: 'Every county has its own people, settings and recordings. What one still needs for its first call stands beside it.',
   account: 'My account',
@@ -92,7 +91,6 @@ const en = {
 type Wide<T> = { [K in keyof T]: T[K] extends string ? string : T[K] extends (...args: infer A) => string ? (...args: A) => string : Wide<T[K]> }
 
 const es: Wide<typeof en> = {
-  other: 'English',
   title: 'Condados',
   lead: 'Cada condado tiene sus propias personas, ajustes y grabaciones. Al lado está lo que falta para su primera llamada.',
   account: 'Mi cuenta',
