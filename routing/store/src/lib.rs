@@ -40,6 +40,7 @@ mod transcript;
 mod trunk;
 mod turn;
 mod user;
+mod user_version;
 mod wait;
 mod webhook;
 mod writer;
@@ -72,6 +73,7 @@ pub use transcript::{ChatPage, ChatSearch, FoundChat};
 pub use trunk::{ConnectedTrunk, TrunkChange, TrunkVersion};
 pub use turn::TurnWrite;
 pub use user::{Permission, Role, Session, User};
+pub use user_version::{UserState, UserVersion};
 pub use webhook::{Delivery, DeliveryEnd, DeliveryState, Webhook};
 
 use connect::{Connector, Readers};

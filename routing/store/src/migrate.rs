@@ -142,6 +142,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 18,
+        name: "user_versions",
+        common: include_str!("../migrations/0018_user_versions.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

@@ -14,6 +14,7 @@ use crate::{
     error::StoreError,
     sql::{Conn, Row, sql},
     turn::json,
+    user_version,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -168,31 +169,25 @@ impl Store {
     /// [`StoreError::NotFound`] when that tenant has no such user.
     pub async fn update_user(&self, user: &User, now: Timestamp) -> Result<(), StoreError> {
         let user = user.clone();
+        self.write(move |conn| Box::pin(async move { update(conn, &user, now).await })).await
+    }
+
+    /// The same by somebody else, `who`: what was otherwise before is kept as a version.
+    ///
+    /// # Errors
+    /// As [`Self::update_user`].
+    pub async fn change_user(&self, user: &User, who: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (user, who) = (user.clone(), who.to_owned());
         self.write(move |conn| {
             Box::pin(async move {
-                let updated =
-                    sql("UPDATE users SET name = $3, role = $4, password_hash = $5, agent = $6, disabled = $7,
-                        permissions = $8, external = $9, must_change = $10
-                     WHERE id = $1 AND tenant IS NOT DISTINCT FROM $2")
-                    .id(&user.id)
-                    .opt_text(user.tenant.as_ref().map(TenantId::as_str))
-                    .text(&user.name)
-                    .text(user.role.as_str())
-                    .text(&user.password_hash)
-                    .opt_text(agent_json(&user)?)
-                    .int(i64::from(user.disabled))
-                    .opt_text(permissions_json(&user)?)
-                    .opt_text(user.external.as_ref())
-                    .int(i64::from(user.must_change))
-                    .run(&mut *conn)
-                    .await?;
-                if updated == 0 {
-                    return Err(StoreError::NotFound("user"));
-                }
-                if user.disabled {
-                    sql(REVOKE_ALL).id(&user.id).int(now.as_millis()).run(&mut *conn).await?;
-                }
-                Ok(())
+                let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp,
+                        must_change FROM users WHERE id = $1")
+                .id(&user.id)
+                .first(&mut *conn)
+                .await?;
+                let before = row.as_ref().map(user_of).transpose()?.ok_or(StoreError::NotFound("user"))?;
+                update(conn, &user, now).await?;
+                user_version::keep(conn, &before, &user, &who, now).await
             })
         })
         .await
@@ -384,6 +379,31 @@ pub(crate) async fn create(conn: &mut Conn, user: &User) -> Result<(), StoreErro
     .run(conn)
     .await?;
     if created == 1 { Ok(()) } else { Err(StoreError::Taken("user")) }
+}
+
+async fn update(conn: &mut Conn, user: &User, now: Timestamp) -> Result<(), StoreError> {
+    let updated = sql("UPDATE users SET name = $3, role = $4, password_hash = $5, agent = $6, disabled = $7,
+            permissions = $8, external = $9, must_change = $10
+         WHERE id = $1 AND tenant IS NOT DISTINCT FROM $2")
+    .id(&user.id)
+    .opt_text(user.tenant.as_ref().map(TenantId::as_str))
+    .text(&user.name)
+    .text(user.role.as_str())
+    .text(&user.password_hash)
+    .opt_text(agent_json(user)?)
+    .int(i64::from(user.disabled))
+    .opt_text(permissions_json(user)?)
+    .opt_text(user.external.as_ref())
+    .int(i64::from(user.must_change))
+    .run(&mut *conn)
+    .await?;
+    if updated == 0 {
+        return Err(StoreError::NotFound("user"));
+    }
+    if user.disabled {
+        sql(REVOKE_ALL).id(&user.id).int(now.as_millis()).run(conn).await?;
+    }
+    Ok(())
 }
 
 const REVOKE_ALL: &str = "UPDATE staff_sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";

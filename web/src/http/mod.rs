@@ -31,6 +31,7 @@ pub mod openapi;
 pub mod operations;
 pub mod pages;
 pub mod people;
+pub mod person_versions;
 pub mod playback;
 pub mod privacy;
 pub mod quality;

@@ -13,8 +13,8 @@ use super::{
     audit, availability, body, callbacks, cases, chat, closure, colleagues, contacts, counties, customers, factor,
     gate,
     guard::Access,
-    history, holds, ice, keys, ladder, lines, login, numbers, operations, people, playback, privacy, quality,
-    recordings,
+    history, holds, ice, keys, ladder, lines, login, numbers, operations, people, person_versions, playback, privacy,
+    quality, recordings,
     routes::{Route, table},
     schema, settings, sounds, sso, status, transcripts, webhooks,
 };
@@ -193,6 +193,8 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<people::PeopleList>(&mut found);
     add::<people::PersonAdd>(&mut found);
     add::<people::PersonChange>(&mut found);
+    add::<person_versions::PersonVersions>(&mut found);
+    add::<person_versions::PersonBack>(&mut found);
     add::<keys::KeyList>(&mut found);
     add::<keys::KeyAdd>(&mut found);
     add::<keys::KeyMade>(&mut found);

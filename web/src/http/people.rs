@@ -205,7 +205,7 @@ pub(super) async fn hashed<T: Send + 'static>(
     done.await.ok().flatten().ok_or_else(ApiError::unavailable)
 }
 
-async fn found(app: &App, caller: &Caller, id: &str) -> Result<User, ApiError> {
+pub(super) async fn found(app: &App, caller: &Caller, id: &str) -> Result<User, ApiError> {
     app.store.user(caller.user.tenant.as_ref(), &AgentId::new(id)).await?.ok_or_else(ApiError::not_found)
 }
 
@@ -223,7 +223,7 @@ pub async fn change(
         return Err(ApiError::new(StatusCode::CONFLICT, "not_yourself"));
     }
     apply(&app, &mut user, &ask).await?;
-    app.store.update_user(&user, app.now()).await?;
+    app.store.change_user(&user, caller.id().as_str(), app.now()).await?;
     if ask.reset_second_factor {
         app.store.set_second_factor(&user.id, None, &[]).await?;
         app.lockouts.forget(user.id.as_str());
@@ -308,7 +308,7 @@ fn desk(tenant: Option<&Tenant>, user: &mut User, ask: &PersonChange) -> Result<
 }
 
 /// A running day picks the change up at once.
-async fn tell_engine(app: &App, user: &User) -> Result<(), ApiError> {
+pub(super) async fn tell_engine(app: &App, user: &User) -> Result<(), ApiError> {
     let Some(tenant) = &user.tenant else { return Ok(()) };
     let known = app.engine.agent_view(tenant, &user.id).await?.is_some();
     let event = match &user.agent {
@@ -323,7 +323,7 @@ async fn tell_engine(app: &App, user: &User) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn end_sessions(app: &App, user: &AgentId) -> Result<(), ApiError> {
+pub(super) async fn end_sessions(app: &App, user: &AgentId) -> Result<(), ApiError> {
     app.store.revoke_sessions_of(user, app.now()).await?;
     // Nobody may be listening: then there is no socket to close.
     let _ = app.revoked.send(Revoked::User(user.clone()));

@@ -16,8 +16,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, playback, privacy,
-    quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
+    history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, person_versions, playback,
+    privacy, quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
 };
 use crate::{demo, state::App, ws};
 
@@ -390,6 +390,11 @@ fn people_routes() -> Vec<Route> {
         people(Method::PATCH, "/api/v1/users/{user}", patch(people::change))
             .takes("PersonChange")
             .says("Changes a person, who is signed out if the rights change; audited", "Person"),
+        people(Method::GET, "/api/v1/users/{user}/versions", get(person_versions::list))
+            .says("What became of a person, change by change", "PersonVersions"),
+        people(Method::POST, "/api/v1/users/{user}/versions/{version}/restore", post(person_versions::bring_back))
+            .takes("PersonBack")
+            .says("Brings role, rights and desk back as they once were, as a new version; audited", "Person"),
         people(Method::POST, "/api/v1/users/{user}/sign-out", post(people::sign_out))
             .takes("Nothing")
             .says("Ends all sessions of a person at once; audited", "")

@@ -30,6 +30,8 @@ use crate::{
 const COOKIE: &str = "ringback_oidc";
 /// How long it may take.
 const LIFE: Millis = Millis::from_secs(10 * 60);
+/// Who changed a person as the groups say.
+const THE_PROVIDER: &str = "identity provider";
 /// Stands for the tenant of tokens that belong to none; no tenant can be called so.
 const NOBODY: &str = "@oidc";
 
@@ -186,7 +188,7 @@ async fn known_here(app: &App, claims: &IdClaims, role: Role, tenant: Option<Ten
         // Whatever the person did stays with the old tenant, under the old name.
         user.disabled = true;
         user.external = None;
-        app.store.update_user(&user, app.now()).await?;
+        app.store.change_user(&user, THE_PROVIDER, app.now()).await?;
         let _ = app.revoked.send(Revoked::User(user.id.clone()));
         noted(app, &user, "user_moved_away").await?;
         return add(app, claims, role, tenant, external).await;
@@ -199,7 +201,7 @@ async fn known_here(app: &App, claims: &IdClaims, role: Role, tenant: Option<Ten
             None => None,
         };
         user.agent = users::desk_of(user.id.as_str(), &user.name, role, place.as_ref());
-        app.store.update_user(&user, app.now()).await?;
+        app.store.change_user(&user, THE_PROVIDER, app.now()).await?;
         app.store.revoke_sessions_of(&user.id, app.now()).await?;
         let _ = app.revoked.send(Revoked::User(user.id.clone()));
         noted(app, &user, "user_changed").await?;

@@ -94,7 +94,7 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "1979dd4d3bae3cc8127363b49bf58228a46f83380499d91a9a4091446feaebcb",
     ),
     (
-        16,
+        17,
         "920c3c41b4229c7a48424f1cbf2e057295a48703502d4527bf3438cff8a591df",
         "920c3c41b4229c7a48424f1cbf2e057295a48703502d4527bf3438cff8a591df",
     ),

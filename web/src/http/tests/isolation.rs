@@ -75,6 +75,7 @@ impl Belongings {
             .replace("{key}", &self.key)
             .replace("{number}", &self.number)
             .replace("{customer}", &self.customer)
+            .replace("{version}", "1")
     }
 
     /// Everything is as it was.

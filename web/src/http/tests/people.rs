@@ -1,5 +1,6 @@
 //! People and programs: second factors, lock-outs, rights that end at once, keys.
 
+use ringback_routing::ids::AgentId;
 use ringback_store::Permission;
 
 use super::*;
@@ -265,4 +266,50 @@ async fn a_password_set_by_somebody_else_holds_for_the_first_sign_in() {
     // The new agent is known to the running day.
     let view = world.app.engine.agent_view(&TenantId::new(OPEN), &ringback_routing::ids::AgentId::new("fresh")).await;
     assert!(view.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_person_is_kept_told_and_undone() {
+    let world = World::new().await;
+    let (admin, agent) = (world.sign_in(OPEN, Role::Admin).await, world.sign_in(OPEN, Role::Agent).await);
+    let path = format!("/api/v1/users/{}", user_id(OPEN, Role::Agent));
+    let versions = format!("{path}/versions");
+    let none = world.get_as(&versions, &admin).await.json();
+    assert_eq!(none["items"], json!([]), "nobody changed anything");
+    let own = [("cookie", admin.as_str()), ("origin", ORIGIN)];
+    for change in [json!({ "skills": { "spanish": 9 }, "chat_slots": 4 }), json!({ "role": "supervisor" })] {
+        let changed = world.send(request(Method::PATCH, &path, Some(change), &own)).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    }
+    let told = world.get_as(&versions, &admin).await.json();
+    let names = |at: usize| -> Vec<String> {
+        let one = told["items"][at]["differences"].as_array().unwrap();
+        one.iter().map(|one| one["what"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((names(1), names(2)), (vec!["chat_slots".to_owned(), "skills".to_owned()], Vec::new()));
+    assert!(names(0).contains(&"role".to_owned()), "{told}");
+    assert_eq!((told["items"][0]["who"].as_str(), told["items"][2]["who"].as_str()), (Some("open-admin"), Some("")));
+    assert!(!told.to_string().contains("argon2"), "no password in it");
+    let back = |version: u64, base: u64| {
+        let path = format!("{versions}/{version}/restore");
+        let (world, admin) = (&world, &admin);
+        async move { world.post_as(&path, json!({ "base": base }), admin).await }
+    };
+    assert_eq!(back(2, 1).await.code(), "settings_outdated");
+    assert_eq!(back(9, 3).await.status, StatusCode::NOT_FOUND);
+    let again = back(2, 3).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text());
+    let person = again.json();
+    assert_eq!((person["role"].as_str(), person["chat_slots"].as_u64()), (Some("agent"), Some(4)));
+    assert_eq!(world.get_as("/api/v1/me", &agent).await.status, StatusCode::UNAUTHORIZED, "other rights, other session");
+    let view = world.app.engine.agent_view(&TenantId::new(OPEN), &AgentId::new(user_id(OPEN, Role::Agent))).await;
+    assert!(view.unwrap().is_some(), "the running day has the agent again");
+    // Nobody gives the own rights back, and the other county sees nothing of it.
+    let own_path = format!("/api/v1/users/{}", user_id(OPEN, Role::Admin));
+    let renamed = world.send(request(Method::PATCH, &own_path, Some(json!({ "name": "Ada" })), &own)).await;
+    assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.text());
+    let stranger = world.sign_in(SHUT, Role::Admin).await;
+    assert_eq!(world.get_as(&versions, &stranger).await.status, StatusCode::NOT_FOUND);
+    let meddled = world.post_as(&format!("{versions}/1/restore"), json!({ "base": 4 }), &stranger).await;
+    assert_eq!(meddled.status, StatusCode::NOT_FOUND);
 }
