@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
+import { PASSWORD } from './server.mjs';
 import { Stage, shot } from './stage.mjs';
 
 let stage;
@@ -32,8 +33,8 @@ const save = () => page.getByRole('button', { name: 'Save', exact: true });
 const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name, exact: true }).click();
 const SECTIONS = [
   'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'People', 'Queues', 'Subjects', 'Languages as skills',
-  'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Chats',
-  'Offers to agents', 'What callers hear', 'How long records are kept', 'Telling other programs', 'One person’s data', 'As one file', 'Changes',
+  'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Numbers you show', 'Numbers customers call', 'While callers wait', 'Chats',
+  'Offers to agents', 'Queues of their own kind', 'At closing time', 'What callers hear', 'How long records are kept', 'Telling other programs', 'One person’s data', 'As one file', 'Changes',
 ];
 
 test('from the board to the settings; every section is accessible and fits a narrow window', async () => {
@@ -70,6 +71,35 @@ test('in Spanish, every section has its words', async () => {
   }
   await shot(page, 'admin-spanish');
   await page.getByRole('button', { name: 'English' }).click();
+});
+
+test('signing in and the own account speak Spanish once it is chosen, and so do the pages after them', async () => {
+  const nora = await stage.person();
+  const own = await nora.page(`${stage.server.url}/login?next=/admin`);
+  await own.getByRole('button', { name: 'Español' }).click();
+  await own.getByRole('heading', { name: 'Iniciar sesión' }).waitFor();
+  assert.equal(await own.evaluate(() => document.documentElement.lang), 'es');
+  assert.deepEqual(await findings(own), []);
+  await shot(own, 'login-spanish');
+  await own.getByRole('button', { name: 'Iniciar sesión' }).click();
+  await own.getByRole('alert').filter({ hasText: 'Escriba su usuario' }).waitFor();
+  await own.getByLabel('Usuario').fill('ada');
+  await own.getByLabel('Contraseña', { exact: true }).fill(PASSWORD);
+  await own.keyboard.press('Enter');
+  await own.getByRole('heading', { name: 'Horario', level: 1 }).waitFor();
+  await own.goto(`${stage.server.url}/account`);
+  await own.getByRole('heading', { name: 'Mi cuenta' }).waitFor();
+  await own.getByText('Ada Byron · ada · Administrador').waitFor();
+  assert.deepEqual(await findings(own), []);
+  await shot(own, 'account-spanish');
+  await own.getByRole('button', { name: 'English' }).click();
+  await own.getByRole('heading', { name: 'My account' }).waitFor();
+  await own.reload();
+  await own.getByRole('heading', { name: 'My account' }).waitFor();
+  // The board has no Spanish yet: its language is told as it is, whatever the browser prefers.
+  await own.goto(`${stage.server.url}/supervisor?lang=es`);
+  assert.equal(await own.evaluate(() => document.documentElement.lang), 'en');
+  await nora.close();
 });
 
 test('Call-Me is switched off and on again by an earlier version, and customers find it so at once', async () => {
@@ -238,6 +268,20 @@ test('an agent is added with a temporary password, chooses an own one, and is ou
   await page.getByRole('status').filter({ hasText: 'switched off and signed out' }).waitFor();
   await desk.waitForURL(/\/login/, { timeout: 5000 });
   assert.ok(!(await stage.board()).agents.some(({ id }) => id === 'nora'));
+});
+
+test('what became of a person is told by whom, and any earlier state comes back', async () => {
+  await page.getByText('Changes of Nora Fields').click();
+  await page.getByText('Switched off: off → on').waitFor();
+  await page.getByText(/Skills: .*→ food 9/).waitFor();
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'admin-person-past');
+  const first = page.getByRole('button', { name: 'Bring back version 2 of Nora Fields' });
+  await first.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').filter({ hasText: 'Nora Fields is again as in version 2.' }).waitFor();
+  assert.ok((await stage.board()).agents.some(({ id }) => id === 'nora'), 'at the desk again');
+  await page.getByText('Switched off: on → off').waitFor();
 });
 
 test('holidays of a calendar come in; the settings leave as a file and come back from it', async () => {

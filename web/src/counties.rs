@@ -220,6 +220,7 @@ pub async fn found(app: &App, who: &str, plan: Plan) -> Result<TenantId, Setting
     }
     let settings = plan.settings.over(&Settings::of(&tenant)).sorted();
     settings::check_alone(&settings, &tenant.face, app.limits())?;
+    settings::not_elsewhere(app, &id, &settings)?;
     settings.apply(1, &mut tenant);
     let people = seated(plan.people, &tenant);
     let founding = Founding {
@@ -260,6 +261,7 @@ async fn open(app: &App, tenant: Tenant, people: Vec<User>) {
         tracing::error!(tenant = %id, %error, "a tenant is founded but could not be opened; it is after the next start");
         return;
     }
+    app.engine.set_caller_id(&id, tenant.face.caller_id.clone());
     app.gate.set(&tenant);
     app.switchboard.set(&tenant);
     app.faces.set(id, tenant.face);

@@ -65,7 +65,12 @@ impl Plan {
         for number in &tenant.core.inbound.numbers {
             let forms = Called::of(&number.number).map(Called::forms).into_iter().flatten();
             let place = (id.clone(), number.number.clone());
-            self.numbers.extend(forms.map(|form| (form, place.clone())));
+            for form in forms {
+                // Whoever has a number keeps it: nobody takes another one's callers.
+                if self.numbers.entry(form).or_insert_with(|| place.clone()).0 != *id {
+                    tracing::warn!(tenant = %id, "a number of this tenant is another one's already and stays there");
+                }
+            }
         }
         self.rules.insert(id.clone(), tenant.face.phone_rules.clone());
         self.lent.insert(id.clone(), tenant.face.lending.pool.iter().cloned().collect());
@@ -82,6 +87,13 @@ impl Switchboard {
     /// A tenant's numbers and rules as they are from now on.
     pub fn set(&self, tenant: &Tenant) {
         self.plan.write().unwrap_or_else(PoisonError::into_inner).set(tenant);
+    }
+
+    /// Whether another tenant has the number, in one of the ways carriers write it.
+    pub fn is_elsewhere(&self, tenant: &TenantId, number: &str) -> bool {
+        let plan = self.plan();
+        let mut forms = Called::of(number).map(Called::forms).into_iter().flatten();
+        forms.any(|form| plan.numbers.get(&form).is_some_and(|(owner, _)| owner != tenant))
     }
 
     fn plan(&self) -> std::sync::RwLockReadGuard<'_, Plan> {

@@ -1,7 +1,6 @@
 //! From a checked configuration to a running engine.
 
 use std::{
-    collections::BTreeMap,
     net::IpAddr,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -67,7 +66,11 @@ pub async fn engine(
         media: media(config)?,
         recorder: recorder(config),
         trunks: telephony::terms(config),
-        caller_ids: BTreeMap::new(),
+        caller_ids: config
+            .tenants
+            .iter()
+            .filter_map(|tenant| Some((tenant.core.id.clone(), tenant.face.caller_id.clone()?)))
+            .collect(),
         reception: judges.switchboard.clone(),
         tenants,
         prompts,

@@ -87,7 +87,7 @@ impl Engine {
             recordings_root: config.recordings,
             prompts: std::sync::RwLock::new(config.prompts),
             gate: config.gate,
-            caller_ids: config.caller_ids,
+            caller_ids: std::sync::RwLock::new(config.caller_ids),
             reception: config.reception,
             limits: config.limits,
             alarms: Arc::new(Alarms::default()),

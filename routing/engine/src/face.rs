@@ -284,6 +284,15 @@ impl Engine {
         library.set_brought(tenant.clone(), prompts);
     }
 
+    /// The number customers of the tenant are shown from the next call on, E.164; None: the line's own.
+    pub fn set_caller_id(&self, tenant: &TenantId, number: Option<String>) {
+        let mut shown = self.plant.caller_ids.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match number {
+            Some(number) => shown.insert(tenant.clone(), number),
+            None => shown.remove(tenant),
+        };
+    }
+
     pub fn alarm_book(&self) -> Arc<Alarms> {
         self.plant.alarms.clone()
     }

@@ -202,7 +202,7 @@ impl Hands {
             key: CallKey(leg.0),
             trunk: trunk.as_str().to_owned(),
             to_user: number,
-            caller_id: self.plant.caller_ids.get(&self.tenant).cloned(),
+            caller_id: self.plant.caller_id(&self.tenant),
             display_name: None,
             sdp,
             ring_timeout: Duration::from_millis(u64::try_from(ring_timeout.0).unwrap_or(0)),

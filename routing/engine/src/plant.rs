@@ -65,7 +65,7 @@ pub(crate) struct Plant {
     pub recordings_root: std::path::PathBuf,
     pub prompts: std::sync::RwLock<crate::prompts::PromptLibrary>,
     pub gate: Arc<dyn DialGate>,
-    pub caller_ids: BTreeMap<TenantId, String>,
+    pub caller_ids: RwLock<BTreeMap<TenantId, String>>,
     pub reception: Arc<dyn Reception>,
     pub limits: EngineLimits,
     pub alarms: Arc<Alarms>,
@@ -105,6 +105,11 @@ impl Books {
 impl Plant {
     pub fn prompts(&self) -> std::sync::RwLockReadGuard<'_, crate::prompts::PromptLibrary> {
         self.prompts.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What customers of the tenant are shown in place of a line's own number.
+    pub fn caller_id(&self, tenant: &TenantId) -> Option<String> {
+        self.caller_ids.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
     }
 
     /// Tells a tenant's core what happened on a leg. Waits while its box is full; never loses.

@@ -2,7 +2,7 @@
 
 use ringback_routing::{
     contact::{Contact, Outcome},
-    ids::{AgentId, ContactId, QueueId, TenantId},
+    ids::{AgentId, ContactId, DispositionId, QueueId, TenantId},
     output::Fact,
     time::Timestamp,
 };
@@ -12,7 +12,7 @@ use crate::{
     error::StoreError,
     page_size,
     sql::{Row, sql},
-    turn::{DOC_VERSION, outcome_word},
+    turn::{DOC_VERSION, json, outcome_word},
 };
 
 /// One thing that happened to a contact.
@@ -59,6 +59,19 @@ impl Store {
             .first(&mut reader)
             .await?;
         row.as_ref().map(contact_of).transpose()
+    }
+
+    /// Whether any contact was ever told to have come to this. Reads through the tenant's contacts: for the rare moment at
+    /// which somebody wants to take a code away.
+    pub async fn is_disposition_used(&self, tenant: &TenantId, code: &DispositionId) -> Result<bool, StoreError> {
+        let written = json("disposition", code, code)?;
+        let mut reader = self.reader().await?;
+        let found = sql("SELECT id FROM contacts WHERE tenant = $1 AND doc LIKE $2 ESCAPE '!' LIMIT 1")
+            .id(tenant)
+            .text(format!("%\"dispositions\":[%{}%", literal(&written)))
+            .first(&mut reader)
+            .await?;
+        Ok(found.is_some())
     }
 
     /// The status page's link is all its customer has: it alone names tenant and contact.
@@ -140,17 +153,20 @@ pub(crate) fn contact_of(row: &Row) -> Result<Contact, StoreError> {
 
 /// A LIKE pattern with `!` as its escape: `text` anywhere, in lower case; everything when there is none.
 pub(crate) fn like_anywhere(text: Option<&str>) -> String {
-    let text = text.unwrap_or_default().trim().to_lowercase();
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
+    match text.unwrap_or_default().trim().to_lowercase().as_str() {
+        "" => "%".to_owned(),
+        text => format!("%{}%", literal(text)),
+    }
+}
+
+/// A text as LIKE takes it by itself, with `!` as its escape.
+fn literal(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
     for letter in text.chars() {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
         pattern.push(letter);
-    }
-    if !text.is_empty() {
-        pattern.push('%');
     }
     pattern
 }

@@ -41,6 +41,17 @@ impl Store {
         .await
     }
 
+    /// Numbers that somebody may call right now because they were lent.
+    pub async fn numbers_lent(&self, tenant: &TenantId, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sql("SELECT DISTINCT number FROM number_leases WHERE tenant = $1 AND until > $2")
+            .id(tenant)
+            .int(now.as_millis())
+            .all(&mut reader)
+            .await?;
+        rows.iter().map(|row| row.text("number")).collect()
+    }
+
     /// The visit of whoever calls there; the lease is over with it.
     pub async fn take_lease(
         &self,

@@ -268,6 +268,10 @@ impl Check<'_> {
             can_reject: table.policy.can_reject,
             chat: self.chat_face(table),
             lending: self.lending(table),
+            asking: Self::asking(table),
+            caller_ids: table.caller_id.iter().map(Into::into).collect(),
+            caller_id: self.caller_id(table),
+            retired: BTreeSet::new(),
             retention: table.retention,
             own_prompts: Vec::new(),
         };

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::{
-    Lending,
+    Asking, Lending,
     check::{Check, secs},
+    subject::is_outside,
     tenant::TenantTable,
 };
 use crate::reception::{self, Called};
@@ -187,6 +188,23 @@ impl Check<'_> {
             coded: coded.first().map(|(number, digits)| (number.number.get_ref().clone(), *digits.get_ref())),
             seconds: table.inbound.lend_seconds,
         }
+    }
+
+    pub(super) fn asking(table: &TenantTable) -> Asking {
+        let InboundTable { menu_seconds, menu_tries, code_seconds, code_tries, .. } = table.inbound;
+        Asking { menu_seconds, menu_tries, code_seconds, code_tries }
+    }
+
+    /// The number that customers are shown is one of those they may be shown.
+    pub(super) fn caller_id(&mut self, table: &TenantTable) -> Option<String> {
+        for id in table.caller_id.iter().filter(|id| !is_outside(id.number.get_ref())) {
+            self.says(id.number.span(), "must be E.164 like +19165550000, of a subscriber");
+        }
+        let chosen = table.callback.caller_id.as_ref()?;
+        if !table.caller_id.iter().any(|id| id.number.get_ref() == chosen.get_ref()) {
+            self.says(chosen.span(), "is none of [[tenant.caller_id]]");
+        }
+        Some(chosen.get_ref().clone())
     }
 
     /// A number leads to one place, in each of the ways carriers write it.

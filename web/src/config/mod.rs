@@ -12,7 +12,7 @@ pub mod trunk;
 pub mod turn;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -99,6 +99,13 @@ pub struct Face {
     pub can_reject: bool,
     pub chat: ChatFace,
     pub lending: Lending,
+    pub asking: Asking,
+    /// Numbers that customers may be shown …
+    pub caller_ids: Vec<crate::settings::CallerId>,
+    /// … and the one that they are, in place of the line's own.
+    pub caller_id: Option<String>,
+    /// Dispositions that agents no longer find.
+    pub retired: BTreeSet<String>,
     pub retention: tenant::Retention,
     /// Brought in by administrators.
     pub own_prompts: Vec<crate::settings::OwnPrompt>,
@@ -112,6 +119,15 @@ pub struct Lending {
     /// Shared by all others, who enter a code of so many digits.
     pub coded: Option<(String, u8)>,
     pub seconds: u32,
+}
+
+/// How callers are asked for keys and codes.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking {
+    pub menu_seconds: u32,
+    pub menu_tries: u8,
+    pub code_seconds: u32,
+    pub code_tries: u8,
 }
 
 /// What of chat only the pages need.

@@ -69,6 +69,9 @@ pub struct TenantTable {
     /// Numbers customers call.
     #[serde(default)]
     pub number: Vec<NumberTable>,
+    /// Numbers that customers may be shown in place of a line's own.
+    #[serde(default)]
+    pub caller_id: Vec<CallerIdTable>,
     /// Answers agents insert by typing `/` and the word.
     #[serde(default)]
     pub canned: Vec<CannedTable>,
@@ -174,6 +177,9 @@ pub struct CallbackTable {
     pub press_one_seconds: u32,
     /// In order of preference; empty = all trunks in their order.
     pub trunks: Vec<Spanned<TrunkId>>,
+    /// Of `[[tenant.caller_id]]`, shown to customers; without it the line's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<Spanned<String>>,
     pub guard_seconds: u32,
     /// callback_agent_first or callback_customer_first.
     pub entry_mode: EntryMode,
@@ -221,6 +227,7 @@ impl Default for CallbackTable {
             press_one: false,
             press_one_seconds: 10,
             trunks: Vec::new(),
+            caller_id: None,
             guard_seconds: 60,
             entry_mode: EntryMode::default(),
             longest_wait_minutes: None,
@@ -230,6 +237,16 @@ impl Default for CallbackTable {
             hours: Vec::new(),
         }
     }
+}
+
+/// A number that customers may be shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallerIdTable {
+    /// E.164.
+    pub number: Spanned<String>,
+    /// For the people here.
+    pub name: String,
 }
 
 /// Chat with customers.

@@ -372,6 +372,7 @@ pub fn staff_tenant(tenant: &Tenant) -> StaffTenant {
         dispositions: config
             .dispositions
             .iter()
+            .filter(|code| !tenant.face.retired.contains(code.id.as_str()))
             .map(|d| Named { id: d.id.to_string(), name: d.name.clone() })
             .collect(),
         disposition_mode: config.policy.disposition,

@@ -105,6 +105,9 @@ pub struct Code {
 pub struct NamedCode {
     pub id: String,
     pub name: String,
+    /// Agents no longer find it; records that have it keep its name.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 /// An answer that agents insert by typing `/` and the word. It may hold `{name}`, `{agent}`, `{county}` and `{phone}`.
@@ -327,9 +330,10 @@ impl From<&ReasonCode> for Code {
     }
 }
 
-impl From<&Disposition> for NamedCode {
-    fn from(code: &Disposition) -> Self {
-        Self { id: code.id.to_string(), name: code.name.clone() }
+impl NamedCode {
+    pub(super) fn of(code: &Disposition, retired: &BTreeSet<String>) -> Self {
+        let id = code.id.to_string();
+        Self { retired: retired.contains(&id), id, name: code.name.clone() }
     }
 }
 

@@ -2,7 +2,9 @@
 //! before. Until the first change the configuration file speaks; from then on the ledger does, for these settings.
 
 mod lists;
+mod numbers;
 mod prompts;
+mod queue_rules;
 mod rules;
 mod versions;
 mod week;
@@ -20,11 +22,14 @@ use utoipa::ToSchema;
 
 pub use self::{
     lists::{Canned, Code, Entry, LanguageSkill, NamedCode, Question, Queue, Step, Subject},
+    numbers::{CallerId, InboundRules, Key, Number},
     prompts::OwnPrompt,
-    rules::{AfterMiss, CallRules, ChatRules, Look, OfferRules, Portal},
-    versions::{SettingsError, Version, bring_back, change, check_alone, close, current, in_force, versions},
+    queue_rules::QueueRules,
+    rules::{AfterMiss, CallRules, ChatRules, ClosingRules, Look, OfferRules, Portal},
+    versions::{SettingsError, Version, bring_back, change, check_alone, close, current, in_force, not_elsewhere, versions},
     week::{DayHours, DayOff},
 };
+use self::rules::outside;
 use crate::config::{Tenant, tenant::Retention};
 
 /// Longest name, in letters.
@@ -69,6 +74,18 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offers: Option<OfferRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_rules: Option<Vec<QueueRules>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<ClosingRules>,
+    /// Those that customers call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Vec<Number>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inbound: Option<InboundRules>,
+    /// Those that customers may be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_ids: Option<Vec<CallerId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
     /// In place of the prompts that come with the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,6 +110,8 @@ pub struct Difference {
 /// What settings are looked at against: each other, and what the installation has.
 pub struct Around<'a> {
     queues: BTreeSet<&'a str>,
+    subjects: BTreeSet<&'a str>,
+    caller_ids: BTreeSet<&'a str>,
     reasons: BTreeSet<&'a str>,
     trunks: BTreeSet<&'a str>,
     languages: BTreeSet<&'a str>,
@@ -110,11 +129,13 @@ impl<'a> Around<'a> {
         let (queues, reasons) = (settings.queues.iter().flatten(), settings.reason_codes.iter().flatten());
         Self {
             queues: queues.map(|queue| queue.id.as_str()).collect(),
+            subjects: settings.subjects.iter().flatten().map(|subject| subject.id.as_str()).collect(),
+            caller_ids: settings.caller_ids.iter().flatten().map(|id| id.number.as_str()).collect(),
             reasons: reasons.map(|code| code.id.as_str()).collect(),
             trunks: trunks.iter().map(TrunkId::as_str).collect(),
             languages: settings.look.iter().flat_map(|look| &look.languages).map(String::as_str).collect(),
             has_portal: portal,
-            has_dispositions: settings.dispositions.as_ref().is_some_and(|list| !list.is_empty()),
+            has_dispositions: settings.dispositions.iter().flatten().any(|code| !code.retired),
             offers_calls: settings.callback,
             offers_anything: settings.callback || settings.chat,
             agent_chars: settings.chats.as_ref().map_or(usize::MAX, |chats| chats.agent_chars),
@@ -139,12 +160,17 @@ impl Settings {
             subjects: Some(core.subjects.iter().map(Subject::from).collect()),
             language_skills: Some(lists::language_skills(&core.language_skills)),
             reason_codes: Some(core.reason_codes.iter().map(Code::from).collect()),
-            dispositions: Some(core.dispositions.iter().map(NamedCode::from).collect()),
+            dispositions: Some(core.dispositions.iter().map(|code| NamedCode::of(code, &tenant.face.retired)).collect()),
             canned: Some(tenant.face.chat.canned.iter().map(Canned::from).collect()),
             faq: Some(tenant.face.chat.faq.iter().map(Question::from).collect()),
-            calls: Some(CallRules::of(&core.callback)),
+            calls: Some(CallRules::of(tenant)),
             chats: Some(ChatRules::of(tenant)),
             offers: Some(OfferRules::of(tenant)),
+            queue_rules: Some(queue_rules::of(&core.queue_policies)),
+            closing: Some(ClosingRules::of(core.hours.at_closing)),
+            numbers: Some(numbers::of(tenant)),
+            inbound: Some(InboundRules::of(tenant)),
+            caller_ids: Some(tenant.face.caller_ids.clone()),
             retention: Some(tenant.face.retention),
             prompts: Some(tenant.face.own_prompts.clone()),
             closure: core.hours.closure.clone(),
@@ -173,6 +199,11 @@ impl Settings {
             calls,
             chats,
             offers,
+            queue_rules,
+            closing,
+            numbers,
+            inbound,
+            caller_ids,
             retention,
             prompts
         )
@@ -202,11 +233,30 @@ impl Settings {
         if let Some(skills) = &self.language_skills {
             core.language_skills = lists::skills_by_language(skills);
         }
-        if let Some(calls) = &self.calls {
-            calls.apply(&mut core.callback);
+        if let Some(rules) = &self.queue_rules {
+            core.queue_policies = queue_rules::policies(rules);
+        }
+        if let Some(closing) = &self.closing {
+            core.hours.at_closing = closing.at_closing();
         }
         if let Some(week) = &self.call_hours {
             core.callback.window = week::intervals(week);
+        }
+        if let Some(codes) = &self.dispositions {
+            let retired = codes.iter().filter(|code| code.retired);
+            tenant.face.retired = retired.map(|code| code.id.clone()).collect();
+        }
+        if let Some(calls) = &self.calls {
+            calls.apply(tenant);
+        }
+        if let Some(ids) = &self.caller_ids {
+            tenant.face.caller_ids = ids.clone();
+        }
+        if let Some(inbound) = &self.inbound {
+            inbound.apply(tenant);
+        }
+        if let Some(numbers) = &self.numbers {
+            numbers::apply(numbers, tenant);
         }
         if let Some(look) = &self.look {
             look.apply(tenant);
@@ -270,6 +320,11 @@ impl Settings {
             .or_else(|| part("calls", &self.calls, |calls| calls.fault(around)))
             .or_else(|| part("chats", &self.chats, ChatRules::fault))
             .or_else(|| part("offers", &self.offers, |offers| offers.fault(around)))
+            .or_else(|| entries("queue_rules", &self.queue_rules, around))
+            .or_else(|| entries("numbers", &self.numbers, around))
+            .or_else(|| numbers::fault(self.numbers.as_deref().unwrap_or_default()))
+            .or_else(|| part("inbound", &self.inbound, InboundRules::fault))
+            .or_else(|| entries("caller_ids", &self.caller_ids, around))
             .or_else(|| entries("prompts", &self.prompts, around))
             .or_else(|| part("retention", &self.retention, Retention::fault))
             .or_else(|| part("portal", &self.portal, |portal| portal.fault(around)))
@@ -318,6 +373,9 @@ impl Settings {
         entries(&mut by_name, "dispositions", &self.dispositions);
         entries(&mut by_name, "canned", &self.canned);
         entries(&mut by_name, "faq", &self.faq);
+        entries(&mut by_name, "queue_rules", &self.queue_rules);
+        entries(&mut by_name, "numbers", &self.numbers);
+        entries(&mut by_name, "caller_ids", &self.caller_ids);
         entries(&mut by_name, "prompts", &self.prompts);
         for (name, part) in [
             ("look", json(&self.look)),
@@ -325,6 +383,8 @@ impl Settings {
             ("calls", json(&self.calls)),
             ("chats", json(&self.chats)),
             ("offers", json(&self.offers)),
+            ("closing", json(&self.closing)),
+            ("inbound", json(&self.inbound)),
             ("retention", json(&self.retention)),
         ] {
             spread(&mut by_name, name, part);

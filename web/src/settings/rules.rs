@@ -2,8 +2,8 @@
 
 use ringback_routing::{
     config::{
-        Aftermath, CallbackConfig, ChatConfig, CheckAt, DispositionMode, EntryMode, Gate, OverLimit, Policy, Slots,
-        Sticky,
+        Aftermath, AtClosing, CallbackConfig, ChatConfig, CheckAt, DispositionMode, EntryMode, Gate, OverLimit, Policy,
+        Slots, Sticky, Waiting,
     },
     ids::{ReasonCode, TrunkId},
     time::Millis,
@@ -17,7 +17,7 @@ use crate::config::{
     tenant::{Accent, LogOpens, Origin},
 };
 
-const DAY: u32 = 86_400;
+pub(super) const DAY: u32 = 86_400;
 /// Longest message that can be set, in letters: it must fit into one frame of the agents' socket.
 const MOST_CHARS: usize = 10_000;
 /// Shortest silence that may end a chat, in seconds: the core hears of a chat's life once a minute.
@@ -86,6 +86,9 @@ pub struct CallRules {
     pub slot_days_ahead: u32,
     /// In order of preference.
     pub trunks: Vec<String>,
+    /// Shown to the customer, one of `caller_ids`; none: the line's own.
+    #[serde(default)]
+    pub caller_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -144,10 +147,43 @@ pub struct AfterMiss {
     pub return_seconds: Option<u32>,
     /// The same agent is not offered the same contact again for so long.
     pub cool_off_seconds: u32,
+    /// The contact's priority from here on; null: as it was, or the subject's own after a missed offer (G8). Versions from
+    /// before it could be set here leave it as the configuration says.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "said")]
+    #[schema(value_type = Option<u8>)]
+    pub priority: Option<Option<u8>>,
+}
+
+/// A value that is there, null or not.
+fn said<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(d).map(Some)
+}
+
+/// What becomes of those in line, but not on the telephone, when the tenant closes: keep, reschedule or tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClosingRules {
+    #[schema(value_type = String)]
+    pub hours: Waiting,
+    #[schema(value_type = String)]
+    pub holiday: Waiting,
+    #[schema(value_type = String)]
+    pub closure: Waiting,
+}
+
+impl ClosingRules {
+    pub(super) fn of(of: AtClosing) -> Self {
+        let AtClosing { hours, holiday, closure } = of;
+        Self { hours, holiday, closure }
+    }
+
+    pub(super) fn at_closing(&self) -> AtClosing {
+        AtClosing { hours: self.hours, holiday: self.holiday, closure: self.closure }
+    }
 }
 
 /// The first of named values that is outside its range.
-fn outside(values: &[(&'static str, u32, u32, u32)]) -> Option<&'static str> {
+pub(super) fn outside(values: &[(&'static str, u32, u32, u32)]) -> Option<&'static str> {
     values.iter().find(|(_, value, least, most)| !(least..=most).contains(&value)).map(|(name, ..)| *name)
 }
 
@@ -209,7 +245,8 @@ impl Portal {
 }
 
 impl CallRules {
-    pub(super) fn of(callback: &CallbackConfig) -> Self {
+    pub(super) fn of(tenant: &Tenant) -> Self {
+        let callback = &tenant.core.callback;
         let gate = callback.gate.as_ref();
         let usual = Slots { length: secs(900), capacity: 4, lead: secs(1800), ahead: secs(7 * DAY) };
         let slots = callback.slots.as_ref().unwrap_or(&usual);
@@ -230,6 +267,7 @@ impl CallRules {
             slot_lead_minutes: seconds(slots.lead) / 60,
             slot_days_ahead: seconds(slots.ahead) / DAY,
             trunks: callback.trunks.iter().map(ToString::to_string).collect(),
+            caller_id: tenant.face.caller_id.clone(),
         }
     }
 
@@ -249,10 +287,13 @@ impl CallRules {
         let slot = self.slot_minutes.is_some_and(|minutes| ![5, 10, 15, 20, 30, 60].contains(&minutes));
         let trunk = |id: &String| around.trunks.contains(id.as_str());
         let trunks = !self.trunks.iter().all(trunk) || (self.trunks.is_empty() && around.offers_calls);
-        odd.or(slot.then_some("slot_minutes")).or(trunks.then_some("trunks"))
+        let caller = self.caller_id.as_ref().is_some_and(|number| !around.caller_ids.contains(number.as_str()));
+        odd.or(slot.then_some("slot_minutes")).or(trunks.then_some("trunks")).or(caller.then_some("caller_id"))
     }
 
-    pub(super) fn apply(&self, callback: &mut CallbackConfig) {
+    pub(super) fn apply(&self, tenant: &mut Tenant) {
+        tenant.face.caller_id = self.caller_id.clone();
+        let callback: &mut CallbackConfig = &mut tenant.core.callback;
         let minutes = |minutes: u32| secs(minutes.saturating_mul(60));
         let mode = if self.customer_first { EntryMode::CallbackCustomerFirst } else { EntryMode::CallbackAgentFirst };
         *callback = CallbackConfig {
@@ -328,23 +369,33 @@ impl ChatRules {
 }
 
 impl AfterMiss {
-    fn of(aftermath: &Aftermath) -> Self {
+    pub(super) fn of(aftermath: &Aftermath) -> Self {
         Self {
             reason: aftermath.not_ready.as_ref().map(ToString::to_string),
             return_seconds: aftermath.auto_return.map(seconds),
             cool_off_seconds: seconds(aftermath.cool_off),
+            priority: Some(aftermath.priority),
         }
     }
 
-    fn fault(&self, around: &Around<'_>) -> bool {
+    pub(super) fn fault(&self, around: &Around<'_>) -> bool {
         let known = self.reason.as_ref().is_none_or(|reason| around.reasons.contains(reason.as_str()));
         !known || self.cool_off_seconds > DAY || self.return_seconds.is_some_and(|seconds| seconds > DAY)
     }
 
+    /// By itself, with nothing there before it.
+    pub(super) fn aftermath(&self) -> Aftermath {
+        Aftermath {
+            not_ready: self.reason.as_ref().map(ReasonCode::new),
+            auto_return: self.return_seconds.map(secs),
+            cool_off: secs(self.cool_off_seconds),
+            priority: self.priority.flatten(),
+        }
+    }
+
     fn apply(&self, aftermath: &mut Aftermath) {
-        aftermath.not_ready = self.reason.as_ref().map(ReasonCode::new);
-        aftermath.auto_return = self.return_seconds.map(secs);
-        aftermath.cool_off = secs(self.cool_off_seconds);
+        let priority = self.priority.unwrap_or(aftermath.priority);
+        *aftermath = Aftermath { priority, ..self.aftermath() };
     }
 }
 

@@ -1,9 +1,9 @@
 //! Versions of a tenant's settings: kept, put into force as events of the running day, looked back on, brought back.
 
 use ringback_routing::{
-    config::{Closure, DialledNumber},
+    config::Closure,
     event::Event,
-    ids::TenantId,
+    ids::{DispositionId, TenantId},
     time::Timestamp,
 };
 use ringback_store::{ConfigVersion, Store, StoreError};
@@ -139,7 +139,17 @@ async fn check(app: &App, tenant: &TenantId, before: &Settings, settings: &Setti
             return Err(SettingsError::Fault(format!("prompts.{at}.sound")));
         }
     }
+    not_elsewhere(app, tenant, settings)?;
     in_use(app, tenant, before, settings).await
+}
+
+/// A number that customers call is one tenant's alone; whose it is nobody is told.
+pub fn not_elsewhere(app: &App, tenant: &TenantId, settings: &Settings) -> Result<(), SettingsError> {
+    let mut numbers = settings.numbers.iter().flatten().enumerate();
+    match numbers.find(|(_, number)| app.switchboard.is_elsewhere(tenant, &number.number)) {
+        Some((at, _)) => Err(SettingsError::Fault(format!("numbers.{at}.elsewhere"))),
+        None => Ok(()),
+    }
 }
 
 /// Whether whole settings can be kept by themselves, whatever others refer to.
@@ -152,18 +162,30 @@ pub fn check_alone(settings: &Settings, face: &Face, limits: &LimitsTable) -> Re
     }
 }
 
-/// Queues and subjects that are taken out while somebody serves them or waits in them stay.
+/// What is taken out while somebody serves it, waits in it, was given it or stands recorded with it stays.
 async fn in_use(app: &App, tenant: &TenantId, before: &Settings, after: &Settings) -> Result<(), SettingsError> {
     let gone = |list: fn(&Settings) -> Vec<String>| {
         let left = list(after);
         list(before).into_iter().filter(|id| !left.contains(id)).collect::<Vec<_>>()
     };
+    let used = |list: &str, id: &str, by: Vec<String>| Err(SettingsError::InUse { field: format!("{list}.{id}"), by });
+    let numbers = gone(|of| of.numbers.iter().flatten().map(|number| number.number.clone()).collect());
+    if !numbers.is_empty() {
+        let lent = app.store.numbers_lent(tenant, app.now()).await?;
+        if let Some(number) = numbers.iter().find(|number| lent.contains(number)) {
+            return used("numbers", number, Vec::new());
+        }
+    }
+    for code in gone(|of| of.dispositions.iter().flatten().map(|code| code.id.clone()).collect()) {
+        if app.store.is_disposition_used(tenant, &DispositionId::new(&code)).await? {
+            return used("dispositions", &code, Vec::new());
+        }
+    }
     let queues = gone(|of| of.queues.iter().flatten().map(|queue| queue.id.clone()).collect());
     let subjects = gone(|of| of.subjects.iter().flatten().map(|subject| subject.id.clone()).collect());
     if queues.is_empty() && subjects.is_empty() {
         return Ok(());
     }
-    let used = |list: &str, id: &str, by: Vec<String>| Err(SettingsError::InUse { field: format!("{list}.{id}"), by });
     let users = app.store.users(Some(tenant)).await?;
     for queue in &queues {
         let serving = users
@@ -175,14 +197,6 @@ async fn in_use(app: &App, tenant: &TenantId, before: &Settings, after: &Setting
             return used("queues", queue, names);
         }
     }
-    let core = app.engine.config(tenant).await?;
-    for subject in &subjects {
-        let leads = core.inbound.numbers.iter().filter(|number| leads_to(number, subject));
-        let numbers: Vec<_> = leads.map(|number| number.number.clone()).take(MOST_USERS).collect();
-        if !numbers.is_empty() {
-            return used("subjects", subject, numbers);
-        }
-    }
     for contact in app.store.load_open(tenant).await?.0 {
         if queues.iter().any(|id| contact.queue.as_str() == id) {
             return used("queues", contact.queue.as_str(), Vec::new());
@@ -192,12 +206,6 @@ async fn in_use(app: &App, tenant: &TenantId, before: &Settings, after: &Setting
         }
     }
     Ok(())
-}
-
-/// Whether who calls the number can come to the subject.
-fn leads_to(number: &DialledNumber, subject: &str) -> bool {
-    let choices = number.menu.iter().flat_map(|menu| &menu.choices).filter_map(|choice| choice.subject.as_ref());
-    choices.chain([&number.subject]).any(|id| id.as_str() == subject)
 }
 
 async fn keep(app: &App, tenant: &TenantId, who: &str, after: u64, settings: &Settings) -> Result<u64, SettingsError> {
@@ -228,6 +236,7 @@ async fn submit(app: &App, id: &TenantId, version: &Version) -> Result<(), Setti
     if before != tenant.face.own_prompts {
         app.engine.set_prompts(id, prompts::brought(&app.store, id, &tenant.face.own_prompts).await?);
     }
+    app.engine.set_caller_id(id, tenant.face.caller_id.clone());
     app.gate.set(&tenant);
     app.switchboard.set(&tenant);
     app.faces.set(id.clone(), tenant.face);

@@ -10,8 +10,8 @@ export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 export const dayName = (day: string): string => words().days[day] ?? day
 
 export function emptyDraft(): Draft {
-  const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [], prompts: [] }
-  return { callback: false, chat: false, ...none, look: {}, portal: {}, calls: {}, chats: {}, offers: {}, retention: {} }
+  const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [], queue_rules: [], numbers: [], caller_ids: [], prompts: [] }
+  return { callback: false, chat: false, ...none, look: {}, portal: {}, calls: {}, chats: {}, offers: {}, closing: {}, inbound: {}, retention: {} }
 }
 
 /** Settings are plain data, but what a page watches is not: the copy is. */
@@ -70,7 +70,9 @@ export function where(what: string, draft?: Draft): string {
     const rest = what.slice(kind.length + 1)
     const place = /^(\d+)\.([a-z_]+)$/.exec(rest)
     if (!place) return rest ? `${title}: ${nameOf(kind, rest, draft)}` : title
-    return w.entry(title, Number(place[1]) + 1, field(kind, place[2] ?? '').label)
+    // What is said of the whole entry is said of the field that names it.
+    const known = lists[kind].fields.find(({ key }) => key === place[2] || key.startsWith(`${place[2]}.`))
+    return w.entry(title, Number(place[1]) + 1, field(kind, known?.key ?? lists[kind].name).label)
   }
   if (isSheet(kind)) return `${title}: ${fieldOf(kind, [key, ...more].join('.'))}`
   return title
@@ -83,6 +85,7 @@ function fieldOf(sheet: SheetName, key: string): string {
 }
 
 function nameOf(list: ListName, key: string, draft?: Draft): string {
+  if (list === 'numbers' || list === 'caller_ids') return key
   const entry = draft?.[list].find((one) => one.id === key)
   return entry ? String(entry[lists[list].name]) : spoken(key)
 }
@@ -107,6 +110,13 @@ function said(what: string, value: unknown): string {
   return String(value)
 }
 
+/** A choice in its own words, where its words are no names of the county. */
+function chosen(what: string, value: unknown): string {
+  const [kind = '', ...key] = what.split('.')
+  const spec = isSheet(kind) ? sheets[kind].find((one) => one.key === key.join('.')) : undefined
+  return spec?.options?.(emptyDraft()).find(([option]) => option === value)?.[1] ?? said(what, value)
+}
+
 /** What is otherwise in an entry of a list, field by field. */
 function entryTold(list: ListName, before: Entry, after: Entry): string {
   const fields = lists[list].fields.filter(({ key }) => JSON.stringify(at(before, key)) !== JSON.stringify(at(after, key)))
@@ -117,7 +127,7 @@ function entryTold(list: ListName, before: Entry, after: Entry): string {
 export function told({ what, before, after }: Difference): string {
   const w = words().versions
   const [kind = ''] = what.split('.', 1)
-  if (!isList(kind)) return `${where(what)}: ${said(what, before)} → ${said(what, after)}`
+  if (!isList(kind)) return `${where(what)}: ${chosen(what, before)} → ${chosen(what, after)}`
   const entry = (after ?? before) as Entry
   const name = `${words().sections[kind][0]}: ${String(entry[lists[kind].name] ?? '') || what.slice(kind.length + 1)}`
   if (!before) return `${name}: ${w.added}`

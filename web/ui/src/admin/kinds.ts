@@ -3,7 +3,7 @@ import type { Draft } from './draft'
 import { words } from './words.svelte'
 
 /** How a value is shown and typed. `lines` and `order` are lists of words, one a line. */
-export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'lines' | 'colour' | 'skill' | 'targets'
+export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'lines' | 'colour' | 'skill' | 'targets' | 'keys'
 
 export interface Spec {
   /** `a.b`: the value b within a. */
@@ -43,10 +43,11 @@ const after = (what: string): Spec[] => [
   { key: `${what}.reason`, kind: 'choice', optional: true, options: reasons, first: true },
   { ...seconds(`${what}.return_seconds`), optional: true },
   seconds(`${what}.cool_off_seconds`),
+  { key: `${what}.priority`, kind: 'number', min: 0, max: 255, optional: true },
 ]
 
 /** The lists: what an entry holds, what a new one begins with, and the field that names it. */
-export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name: string; id?: 'name' | 'id' }> = {
+export const lists: Record<ListName, { fields: Spec[]; fresh: (draft: Draft) => Entry; name: string; id?: 'name' | 'id' }> = {
   queues: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '' }), fields: [{ key: 'name', kind: 'text', most: 100 }] },
   subjects: {
     name: 'name',
@@ -73,7 +74,7 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name:
     ],
   },
   reason_codes: { name: 'id', id: 'id', fresh: () => ({ id: '' }), fields: [{ key: 'id', kind: 'text', most: 40 }] },
-  dispositions: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '' }), fields: [{ key: 'name', kind: 'text', most: 100 }] },
+  dispositions: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '', retired: false }), fields: [{ key: 'name', kind: 'text', most: 100 }, { key: 'retired', kind: 'check' }] },
   canned: {
     name: 'word',
     fresh: () => ({ word: '', text: '', language: null }),
@@ -83,6 +84,36 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: () => Entry; name:
     name: 'question',
     fresh: () => ({ question: '', answer: '', public: false, language: null }),
     fields: [{ key: 'question', kind: 'text', most: 300 }, { key: 'answer', kind: 'long' }, { key: 'public', kind: 'check' }, language],
+  },
+  queue_rules: {
+    name: 'queue',
+    // It begins with what holds for all.
+    fresh: ({ offers }) => JSON.parse(JSON.stringify({ queue: '', offer_seconds: offers.offer_seconds, wrap_up_seconds: offers.wrap_up_seconds, no_answer: offers.no_answer, reject: offers.reject, media_error: offers.media_error })) as Entry,
+    fields: [
+      { key: 'queue', kind: 'choice', options: (draft) => named(draft.queues) },
+      seconds('offer_seconds', 1, 600),
+      seconds('wrap_up_seconds'),
+      ...after('no_answer'),
+      ...after('reject'),
+      ...after('media_error'),
+    ],
+  },
+  numbers: {
+    name: 'number',
+    fresh: (draft) => ({ number: '', subject: String(draft.subjects[0]?.id ?? ''), language: null, pool: false, code_digits: null, keys: [] }),
+    fields: [
+      { key: 'number', kind: 'text', most: 16 },
+      { key: 'subject', kind: 'choice', options: (draft) => named(draft.subjects) },
+      language,
+      { key: 'keys', kind: 'keys' },
+      { key: 'pool', kind: 'check' },
+      { key: 'code_digits', kind: 'number', min: 4, max: 8, optional: true },
+    ],
+  },
+  caller_ids: {
+    name: 'number',
+    fresh: () => ({ number: '', name: '' }),
+    fields: [{ key: 'number', kind: 'text', most: 16 }, { key: 'name', kind: 'text', most: 100 }],
   },
   prompts: { name: 'id', fresh: () => ({ id: '', sound: '', file: '' }), fields: [{ key: 'file', kind: 'text', most: 100 }] },
 }
@@ -117,6 +148,7 @@ export const sheets: Record<SheetName, Spec[]> = {
     { key: 'slot_lead_minutes', kind: 'number', min: 0, max: 1440 },
     { key: 'slot_days_ahead', kind: 'number', min: 1, max: 60 },
     { key: 'trunks', kind: 'lines' },
+    { key: 'caller_id', kind: 'choice', optional: true, options: (draft) => draft.caller_ids.map(({ number, name }) => [String(number), `${String(name)} (${String(number)})`]) },
   ],
   chats: [
     seconds('reconnect_grace_seconds'),
@@ -140,6 +172,17 @@ export const sheets: Record<SheetName, Spec[]> = {
     ...after('no_answer'),
     ...after('reject'),
     ...after('media_error'),
+  ],
+  closing: (['hours', 'holiday', 'closure'] as const).map((key) => ({ key, kind: 'choice', options: () => choices(words().choices.closing) })),
+  inbound: [
+    seconds('announce_seconds', 0, 3600),
+    { key: 'offer_callback', kind: 'check' },
+    seconds('short_abandon_seconds', 0, 600),
+    seconds('menu_seconds', 1, 120),
+    { key: 'menu_tries', kind: 'number', min: 1, max: 20 },
+    seconds('code_seconds', 1, 120),
+    { key: 'code_tries', kind: 'number', min: 1, max: 20 },
+    seconds('lend_seconds', 10),
   ],
   retention: ['recordings_days', 'transcripts_days', 'personal_days', 'directory_days'].map((key) => ({ key, kind: 'number', min: 1, max: 36_500, optional: true })),
 }

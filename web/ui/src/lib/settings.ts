@@ -25,15 +25,22 @@ export interface Step {
   seconds: number
 }
 
+/** A key of a menu: where it leads, and what is spoken from there on. */
+export interface Key {
+  digit: string
+  subject: string | null
+  language: string | null
+}
+
 /** An entry of a list; what it holds is told by `admin/kinds.ts`. */
 export type Entry = Record<string, unknown>
 
 /** The lists, in the order in which the server looks at them. */
-export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq', 'prompts'] as const
+export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq', 'queue_rules', 'numbers', 'caller_ids', 'prompts'] as const
 export type ListName = (typeof LISTS)[number]
 
 /** What comes once. */
-export const SHEETS = ['look', 'portal', 'calls', 'chats', 'offers', 'retention'] as const
+export const SHEETS = ['look', 'portal', 'calls', 'chats', 'offers', 'closing', 'inbound', 'retention'] as const
 export type SheetName = (typeof SHEETS)[number]
 
 export interface Settings extends Record<ListName, Entry[]>, Record<SheetName, Entry> {
