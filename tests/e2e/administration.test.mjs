@@ -32,9 +32,9 @@ const save = () => page.getByRole('button', { name: 'Save', exact: true });
 
 const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name, exact: true }).click();
 const SECTIONS = [
-  'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'People', 'Queues', 'Subjects', 'Languages as skills',
+  'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'Forms', 'People', 'Queues', 'Subjects', 'Languages as skills',
   'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Numbers you show', 'Numbers customers call', 'While callers wait', 'Chats',
-  'Offers to agents', 'Queues of their own kind', 'At closing time', 'What callers hear', 'How long records are kept', 'Telling other programs', 'One person’s data', 'As one file', 'Changes',
+  'Offers to agents', 'Rules for single queues', 'At closing time', 'What callers hear', 'How long records are kept', 'Telling other programs', 'One person’s data', 'As one file', 'Changes',
 ];
 
 test('from the board to the settings; every section is accessible and fits a narrow window', async () => {
@@ -150,6 +150,26 @@ test('a holiday today, by keyboard alone: the customer reads its name; faults ar
   await page.keyboard.press('Enter');
   await saved();
   assert.equal((await availability()).open, true);
+});
+
+test('a county may let the name be left empty: the form says so, and the request is taken', async () => {
+  await go('Forms');
+  await page.getByLabel('A name is needed').uncheck();
+  await page.getByLabel('A question is needed for a chat').check();
+  await save().click();
+  await saved();
+  const customer = await (await stage.person()).page(`${stage.server.url}/t/sacramento/call-me`);
+  await customer.getByLabel('Your name (optional)').waitFor();
+  assert.deepEqual(await findings(customer), []);
+  await customer.getByLabel('Phone number').fill('916 555 0142');
+  await customer.getByRole('button', { name: 'Call me' }).click();
+  await customer.waitForURL(/\/status\//);
+  assert.equal((await stage.board()).waiting[0].name, 'Customer');
+  await stage.emptyLine();
+  await page.getByLabel('A name is needed').check();
+  await save().click();
+  await saved();
+  assert.equal((await stage.server.api('/api/v1/t/sacramento/callbacks', { method: 'POST', body: { name: '', phone: '916 555 0142' } })).json.code, 'name_required');
 });
 
 test('two administrators at once: the second is told and loses nothing by looking', async () => {

@@ -74,3 +74,37 @@ test('a full disk: a clear alarm, no empty promises, the call goes on; space com
     await stage.strike();
   }
 });
+
+test('a full disk while settings are changed: refused as a whole, and as a whole once there is space', async () => {
+  const staff = [{ id: 'sam', role: 'supervisor', name: 'Sam Ortiz' }, { id: 'ada', role: 'admin', name: 'Ada Byron' }];
+  const stage = await Stage.set({ disk: '160m', server: { second_factor_for: [] }, staff });
+  try {
+    const cookie = await stage.server.signIn('ada');
+    const read = async () => (await stage.server.api('/api/v1/settings', { cookie })).json;
+    const before = await read();
+    const wanted = { ...before.settings, callback: false, look: { ...before.settings.look, name: 'Renamed County' } };
+    const put = () => stage.server.api('/api/v1/settings', { method: 'PUT', body: { base: before.version, settings: wanted }, cookie });
+    const ballast = join(stage.server.folder, 'ballast');
+    fill(ballast);
+    const refused = await put();
+    assert.equal(refused.status, 503, refused.text);
+    const inForce = async () => {
+      const { tenant, availability } = (await stage.server.api('/api/v1/t/sacramento/availability')).json;
+      return [tenant.name, availability.enabled];
+    };
+    assert.deepEqual(await inForce(), ['Sacramento County', true], 'nothing of it holds');
+    rmSync(ballast);
+    await until(async () => (await stage.server.api('/readyz')).status === 200, 'the server to be ready again');
+    const now = await read();
+    assert.deepEqual(now.settings, before.settings, 'nothing of it is kept');
+    // The file's own state may be a version by now; the change is made on top of what is in force.
+    const taken = await stage.server.api('/api/v1/settings', { method: 'PUT', body: { base: now.version, settings: wanted }, cookie });
+    assert.equal(taken.status, 200, taken.text);
+    assert.deepEqual(await inForce(), ['Renamed County', false]);
+    await stage.server.kill();
+    await stage.server.run();
+    assert.deepEqual(await inForce(), ['Renamed County', false], 'and after a power failure');
+  } finally {
+    await stage.strike();
+  }
+});

@@ -102,6 +102,11 @@ pub const PROBLEMS: &[(&str, [&str; 2], [&str; 2])] = &[
         ["Please use at most 100 letters.", "Use 100 letras como máximo."],
     ),
     (
+        "question_required",
+        ["Question is missing", "Falta la pregunta"],
+        ["Please enter your question.", "Escriba su pregunta."],
+    ),
+    (
         "phone_required",
         ["Phone number is missing", "Falta el número de teléfono"],
         ["Please enter the number we should call.", "Escriba el número al que debemos llamar."],

@@ -180,11 +180,12 @@ impl Store {
         let (user, who) = (user.clone(), who.to_owned());
         self.write(move |conn| {
             Box::pin(async move {
-                let row = sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp,
+                let row =
+                    sql("SELECT id, tenant, name, role, password_hash, agent, disabled, permissions, external, totp,
                         must_change FROM users WHERE id = $1")
-                .id(&user.id)
-                .first(&mut *conn)
-                .await?;
+                    .id(&user.id)
+                    .first(&mut *conn)
+                    .await?;
                 let before = row.as_ref().map(user_of).transpose()?.ok_or(StoreError::NotFound("user"))?;
                 update(conn, &user, now).await?;
                 user_version::keep(conn, &before, &user, &who, now).await

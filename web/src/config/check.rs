@@ -273,6 +273,7 @@ impl Check<'_> {
             caller_id: self.caller_id(table),
             retired: BTreeSet::new(),
             retention: table.retention,
+            forms: table.forms,
             own_prompts: Vec::new(),
         };
         Tenant { core, face }

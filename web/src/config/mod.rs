@@ -3,6 +3,7 @@
 mod check;
 pub mod dialling;
 pub mod file;
+mod forms;
 pub mod inbound;
 mod problem;
 mod retention;
@@ -26,6 +27,7 @@ use ringback_store::Role;
 
 pub use self::{
     file::{ConfigFile, LimitsTable, LogFormat, Secret},
+    forms::FormRules,
     problem::{ConfigError, Problem},
     tenant::AuthMode,
     trunk::{SipTransport, Srtp, Trunk},
@@ -107,6 +109,7 @@ pub struct Face {
     /// Dispositions that agents no longer find.
     pub retired: BTreeSet<String>,
     pub retention: tenant::Retention,
+    pub forms: FormRules,
     /// Brought in by administrators.
     pub own_prompts: Vec<crate::settings::OwnPrompt>,
 }

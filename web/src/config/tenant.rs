@@ -15,6 +15,7 @@ use toml::Spanned;
 pub use super::{dialling::DiallingTable, retention::Retention};
 use super::{
     file::Secret,
+    forms::FormRules,
     inbound::{InboundTable, NumberTable},
     subject::{LanguageSkillTable, SubjectTable},
 };
@@ -82,6 +83,8 @@ pub struct TenantTable {
     pub dialling: DiallingTable,
     #[serde(default)]
     pub retention: Retention,
+    #[serde(default)]
+    pub forms: FormRules,
     #[serde(default)]
     pub policy: PolicyTable,
     #[serde(default = "reason_codes")]

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use super::{error::ApiError, schema};
 use crate::{
-    config::{AuthMode, Face},
+    config::{AuthMode, Face, FormRules},
     phone,
     state::App,
 };
@@ -47,6 +47,7 @@ impl Tenant {
             phone_display: self.face.public_phone.as_ref().map(|number| phone::display(number, self.face.home)),
             languages: self.face.languages.clone(),
             accent: self.face.accent.to_string(),
+            forms: self.face.forms,
             timezone: self.config.timezone.name().to_owned(),
         }
     }
@@ -89,6 +90,8 @@ pub struct PublicTenant {
     pub languages: Vec<String>,
     /// `#rrggbb`
     pub accent: String,
+    /// What customers must fill in.
+    pub forms: FormRules,
     /// IANA name.
     pub timezone: String,
 }

@@ -299,6 +299,9 @@ pub async fn portal_keys(app: &App, tenant: &Tenant, token: &str) -> Vec<NamedKe
     keys
 }
 
+/// Shown to agents in place of a name that nobody typed and nobody has to.
+const NAMELESS: &str = "Customer";
+
 pub(super) fn subject(tenant: &Tenant, word: Option<&str>) -> Result<Option<SubjectId>, ApiError> {
     let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(None) };
     let known = tenant.config.subjects.iter().find(|subject| subject.id.as_str() == word);
@@ -323,10 +326,13 @@ pub(super) fn customer(
     number_key: String,
 ) -> Result<Customer, ApiError> {
     let vouched_name = claims.map(|claims| claims.name.as_str()).filter(|name| !name.trim().is_empty());
-    let name = one_line(vouched_name.unwrap_or(asked.name));
+    let mut name = one_line(vouched_name.unwrap_or(asked.name));
     let says = |code| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code).with("field", "name");
     if name.is_empty() {
-        return Err(says("name_required"));
+        if tenant.face.forms.name_required {
+            return Err(says("name_required"));
+        }
+        name = NAMELESS.to_owned();
     }
     if name.chars().count() > MAX_NAME {
         return Err(says("name_too_long"));

@@ -231,8 +231,12 @@ fn form_body(tenant: &Tenant, lang: Lang, typed: &Typed, name: Option<String>, s
     );
     let name = name.unwrap_or_else(|| form.name.clone());
     html += &format!(
-        "<p class=\"field\"><label for=\"name\">{}</label><input id=\"name\" name=\"name\" autocomplete=\"name\" required maxlength=\"100\" value=\"{}\"></p>",
-        say("Your name", "Su nombre"),
+        "<p class=\"field\"><label for=\"name\">{}</label><input id=\"name\" name=\"name\" autocomplete=\"name\"{} maxlength=\"100\" value=\"{}\"></p>",
+        match tenant.face.forms.name_required {
+            true => say("Your name", "Su nombre"),
+            false => say("Your name (optional)", "Su nombre (opcional)"),
+        },
+        if tenant.face.forms.name_required { " required" } else { "" },
         escape(&name)
     );
     html += &format!(

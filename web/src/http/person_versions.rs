@@ -106,9 +106,8 @@ async fn there(app: &App, user: &User, state: &UserState) -> Result<(), ApiError
         Some(id) => app.tenant(id).await,
         None => None,
     };
-    let known = tenant.is_some_and(|tenant| {
-        agent.queues.iter().all(|id| tenant.core.queues.iter().any(|queue| queue.id == *id))
-    });
+    let known = tenant
+        .is_some_and(|tenant| agent.queues.iter().all(|id| tenant.core.queues.iter().any(|queue| queue.id == *id)));
     if known { Ok(()) } else { Err(ApiError::bad_value("queues")) }
 }
 
@@ -126,11 +125,8 @@ fn differences(before: &UserState, after: &UserState) -> Vec<Difference> {
 }
 
 fn by_name(state: &UserState) -> BTreeMap<&'static str, Value> {
-    let mut named = BTreeMap::from([
-        ("name", json!(state.name)),
-        ("role", json!(state.role)),
-        ("disabled", json!(state.disabled)),
-    ]);
+    let mut named =
+        BTreeMap::from([("name", json!(state.name)), ("role", json!(state.role)), ("disabled", json!(state.disabled))]);
     if let Some(permissions) = &state.permissions {
         named.insert("permissions", json!(permissions));
     }

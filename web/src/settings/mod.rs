@@ -20,17 +20,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use self::rules::outside;
 pub use self::{
     lists::{Canned, Code, Entry, LanguageSkill, NamedCode, Question, Queue, Step, Subject},
     numbers::{CallerId, InboundRules, Key, Number},
     prompts::OwnPrompt,
     queue_rules::QueueRules,
     rules::{AfterMiss, CallRules, ChatRules, ClosingRules, Look, OfferRules, Portal},
-    versions::{SettingsError, Version, bring_back, change, check_alone, close, current, in_force, not_elsewhere, versions},
+    versions::{
+        SettingsError, Version, bring_back, change, check_alone, close, current, in_force, not_elsewhere, versions,
+    },
     week::{DayHours, DayOff},
 };
-use self::rules::outside;
-use crate::config::{Tenant, tenant::Retention};
+use crate::config::{FormRules, Tenant, tenant::Retention};
 
 /// Longest name, in letters.
 const MAX_NAME: usize = 100;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub look: Option<Look>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal: Option<Portal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forms: Option<FormRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queues: Option<Vec<Queue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,11 +160,14 @@ impl Settings {
             call_hours: Some(week::week_of(&core.callback.window)),
             look: Some(Look::of(tenant)),
             portal: Some(Portal::of(&tenant.face)),
+            forms: Some(tenant.face.forms),
             queues: Some(core.queues.iter().map(Queue::from).collect()),
             subjects: Some(core.subjects.iter().map(Subject::from).collect()),
             language_skills: Some(lists::language_skills(&core.language_skills)),
             reason_codes: Some(core.reason_codes.iter().map(Code::from).collect()),
-            dispositions: Some(core.dispositions.iter().map(|code| NamedCode::of(code, &tenant.face.retired)).collect()),
+            dispositions: Some(
+                core.dispositions.iter().map(|code| NamedCode::of(code, &tenant.face.retired)).collect(),
+            ),
             canned: Some(tenant.face.chat.canned.iter().map(Canned::from).collect()),
             faq: Some(tenant.face.chat.faq.iter().map(Question::from).collect()),
             calls: Some(CallRules::of(tenant)),
@@ -189,6 +196,7 @@ impl Settings {
             call_hours,
             look,
             portal,
+            forms,
             queues,
             subjects,
             language_skills,
@@ -273,9 +281,8 @@ impl Settings {
         if let Some(prompts) = &self.prompts {
             tenant.face.own_prompts = prompts.clone();
         }
-        if let Some(retention) = self.retention {
-            tenant.face.retention = retention;
-        }
+        tenant.face.retention = self.retention.unwrap_or(tenant.face.retention);
+        tenant.face.forms = self.forms.unwrap_or(tenant.face.forms);
     }
 
     /// In one order, whatever the order they were typed in, so that equal settings are equal.
@@ -380,6 +387,7 @@ impl Settings {
         for (name, part) in [
             ("look", json(&self.look)),
             ("portal", json(&self.portal)),
+            ("forms", json(&self.forms)),
             ("calls", json(&self.calls)),
             ("chats", json(&self.chats)),
             ("offers", json(&self.offers)),

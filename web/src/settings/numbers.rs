@@ -86,7 +86,8 @@ pub struct InboundRules {
 
 impl Key {
     fn fits(&self, around: &Around<'_>) -> bool {
-        let known = |word: &Option<String>, of: &BTreeSet<&str>| word.as_ref().is_none_or(|id| of.contains(id.as_str()));
+        let known =
+            |word: &Option<String>, of: &BTreeSet<&str>| word.as_ref().is_none_or(|id| of.contains(id.as_str()));
         matches!(self.digit, '0'..='9' | '*' | '#')
             && (self.subject.is_some() || self.language.is_some())
             && known(&self.subject, &around.subjects)
@@ -141,7 +142,13 @@ pub(super) fn fault(numbers: &[Number]) -> Option<String> {
         forms.extend(own);
         coded += usize::from(number.code_digits.is_some());
         let second = coded > 1 && number.code_digits.is_some();
-        let field = if alike { "twice" } else if second { "code_digits" } else { return None };
+        let field = if alike {
+            "twice"
+        } else if second {
+            "code_digits"
+        } else {
+            return None;
+        };
         Some(format!("numbers.{at}.{field}"))
     })
 }

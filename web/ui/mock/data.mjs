@@ -8,6 +8,7 @@ export const tenant = {
   languages: ['en', 'es'],
   accent: '#1d4ed8',
   timezone: 'America/Los_Angeles',
+  forms: { name_required: true, chat_phone_required: true, chat_question_required: false },
 }
 export const staffTenant = {
   ...tenant,

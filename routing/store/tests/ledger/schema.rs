@@ -94,7 +94,7 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "1979dd4d3bae3cc8127363b49bf58228a46f83380499d91a9a4091446feaebcb",
     ),
     (
-        17,
+        16,
         "920c3c41b4229c7a48424f1cbf2e057295a48703502d4527bf3438cff8a591df",
         "920c3c41b4229c7a48424f1cbf2e057295a48703502d4527bf3438cff8a591df",
     ),
@@ -102,6 +102,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         17,
         "84991fee0616b2499388a85b5bb869843993628ad5b2dc90d2ee33408d11740b",
         "84991fee0616b2499388a85b5bb869843993628ad5b2dc90d2ee33408d11740b",
+    ),
+    (
+        18,
+        "9a7e43efbb545d669d84967a320420e99478dc6d0ce6cb08d19e104266b9263d",
+        "9a7e43efbb545d669d84967a320420e99478dc6d0ce6cb08d19e104266b9263d",
     ),
 ];
 

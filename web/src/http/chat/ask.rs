@@ -150,9 +150,13 @@ async fn ask_vouched(
 ) -> Result<ChatAnswer, ApiError> {
     let question = ask.question.as_deref().map(str::trim).filter(|question| !question.is_empty());
     let question = question.map(|text| body_within(text, tenant.face.chat.customer_chars)).transpose()?;
+    let forms = tenant.face.forms;
+    if question.is_none() && forms.chat_question_required {
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "question_required").with("field", "question"));
+    }
     let subject = callbacks::subject(tenant, ask.subject.as_deref())?;
     let typed = callbacks::one_line(&ask.phone);
-    if typed.is_empty() {
+    if typed.is_empty() && forms.chat_phone_required {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "phone_required").with("field", "phone"));
     }
     if typed.chars().count() > MAX_PHONE {
@@ -162,6 +166,10 @@ async fn ask_vouched(
     // A number that cannot be dialled is kept as typed: the chat does not need it.
     let (number, number_key) = match Dialable::parse(&typed, &tenant.face.phone_rules) {
         Ok(number) => (number.e164().to_owned(), number.key(&app.installation_key)),
+        Err(_) if typed.is_empty() => {
+            // Nobody else's: two who left it empty have nothing in common.
+            (String::new(), callbacks::derived_link(&app.installation_key, &format!("none\0{}\0{link}", tenant.id)))
+        }
         Err(_) => {
             let key = callbacks::derived_link(&app.installation_key, &format!("typed\0{}\0{typed}", tenant.id));
             context.insert("phone_as_typed".to_owned(), typed);

@@ -301,7 +301,11 @@ async fn what_becomes_of_a_person_is_kept_told_and_undone() {
     assert_eq!(again.status, StatusCode::OK, "{}", again.text());
     let person = again.json();
     assert_eq!((person["role"].as_str(), person["chat_slots"].as_u64()), (Some("agent"), Some(4)));
-    assert_eq!(world.get_as("/api/v1/me", &agent).await.status, StatusCode::UNAUTHORIZED, "other rights, other session");
+    assert_eq!(
+        world.get_as("/api/v1/me", &agent).await.status,
+        StatusCode::UNAUTHORIZED,
+        "other rights, other session"
+    );
     let view = world.app.engine.agent_view(&TenantId::new(OPEN), &AgentId::new(user_id(OPEN, Role::Agent))).await;
     assert!(view.unwrap().is_some(), "the running day has the agent again");
     // Nobody gives the own rights back, and the other county sees nothing of it.

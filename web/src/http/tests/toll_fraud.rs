@@ -262,7 +262,11 @@ async fn a_victim_is_rung_so_many_times_a_day_whoever_asks_wherever() {
     quiet(&world, &names, Duration::from_secs(60)).await;
     crew.iter().for_each(|agent| agent.abort());
     assert_eq!(trunk.invited().len(), RINGS, "INVITEs to the one number, in the end");
-    eprintln!("{addresses} addresses, {} tenants, one victim: {RINGS} rings; {} s", names.len(), began.elapsed().as_secs());
+    eprintln!(
+        "{addresses} addresses, {} tenants, one victim: {RINGS} rings; {} s",
+        names.len(),
+        began.elapsed().as_secs()
+    );
     let again = world
         .post(&format!("/api/v1/t/{}/callbacks", names[19]), json!({ "name": "Ana", "phone": "916 555 0123" }))
         .await;

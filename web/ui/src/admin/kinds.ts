@@ -131,6 +131,7 @@ export const sheets: Record<SheetName, Spec[]> = {
     { key: 'auth', kind: 'choice', options: () => choices(words().choices.auth) },
     { key: 'origins', kind: 'lines' },
   ],
+  forms: ['name_required', 'chat_phone_required', 'chat_question_required'].map((key) => ({ key, kind: 'check' })),
   calls: [
     { key: 'max_attempts', kind: 'number', min: 1, max: 50 },
     seconds('busy_spacing_seconds'),

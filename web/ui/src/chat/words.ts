@@ -6,7 +6,8 @@ const s = (n: number, one: string, many: string) => (n === 1 ? one : many)
 const en = {
   title: 'Chat with us',
   lead: 'Write to an agent here. It is free, and you can do other things while you wait.',
-  question: 'Your question (optional)',
+  question: 'Your question',
+  questionRequired: 'Enter your question.',
   start: 'Start chat',
   closedTitle: 'Our chat is closed right now',
   offTitle: 'Please call us',
@@ -83,7 +84,8 @@ type Shape<T> = {
 const es: Shape<typeof en> = {
   title: 'Chatee con nosotros',
   lead: 'Escriba aquí a un agente. Es gratis y puede hacer otras cosas mientras espera.',
-  question: 'Su pregunta (opcional)',
+  question: 'Su pregunta',
+  questionRequired: 'Escriba su pregunta.',
   start: 'Iniciar chat',
   closedTitle: 'Nuestro chat está cerrado ahora',
   offTitle: 'Llámenos, por favor',

@@ -17,6 +17,8 @@ export interface Tenant {
   languages: string[]
   accent: string
   timezone: string
+  /** What must be filled in. */
+  forms: { name_required: boolean; chat_phone_required: boolean; chat_question_required: boolean }
 }
 
 export interface StaffTenant extends Tenant {

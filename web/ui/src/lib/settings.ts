@@ -40,7 +40,7 @@ export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', '
 export type ListName = (typeof LISTS)[number]
 
 /** What comes once. */
-export const SHEETS = ['look', 'portal', 'calls', 'chats', 'offers', 'closing', 'inbound', 'retention'] as const
+export const SHEETS = ['look', 'portal', 'forms', 'calls', 'chats', 'offers', 'closing', 'inbound', 'retention'] as const
 export type SheetName = (typeof SHEETS)[number]
 
 export interface Settings extends Record<ListName, Entry[]>, Record<SheetName, Entry> {

@@ -53,6 +53,7 @@ export const en = {
     entry: ['Entry points', 'What customers are offered. Whatever is off is not shown to them, and nobody can ask for it. Those already in line are served.'],
     look: ['Name and colour', 'What customers see of you on every page.'],
     portal: ['Who may ask', 'Whether customers sign in at your portal first, and which sites may show the forms.'],
+    forms: ['Forms', 'What customers must fill in. A callback always needs a telephone number.'],
     people: ['People', 'Who works here and what they may do. A change holds at once; whoever is switched off is signed out within seconds.'],
     queues: ['Queues', 'Lines in which customers wait. Each agent answers the queues you tick on the page People.'],
     subjects: ['Subjects', 'What customers can choose. The first one is meant when none is chosen. A subject leads into a queue; its steps say who is asked, and who else after a while.'],
@@ -65,7 +66,7 @@ export const en = {
     caller_ids: ['Numbers you show', 'Numbers of yours that customers may see when they are called. Which one is shown is set under Calling back; carriers refuse numbers that are not yours.'],
     numbers: ['Numbers customers call', 'Which line a call comes into, the language it is greeted in, and the keys callers may press. Calls to any other number are not answered.'],
     inbound: ['While callers wait', 'What those on the telephone are told, and what they may do.'],
-    queue_rules: ['Queues of their own kind', 'Queues named here have their own times and consequences in place of those under Offers to agents.'],
+    queue_rules: ['Rules for single queues', 'Queues named here have their own times and consequences in place of those under Offers to agents.'],
     closing: ['At closing time', 'What becomes of those who are in line, but not on the telephone.'],
     call_hours: ['Callback hours', 'When customers are called, within the opening hours. Without any, whenever you are open.'],
     chats: ['Chats', 'How long chats wait and how long messages may be.'],
@@ -132,6 +133,11 @@ export const en = {
     portal: {
       auth: ['Signing in', 'A portal’s keys are set in the server’s configuration.'],
       origins: ['Sites that may show the forms', 'One a line, like https://portal.example.gov'],
+    },
+    forms: {
+      name_required: ['A name is needed', 'Otherwise it may be left empty.'],
+      chat_phone_required: ['A telephone number is needed for a chat'],
+      chat_question_required: ['A question is needed for a chat'],
     },
     calls: {
       max_attempts: ['Tries', 'Then the callback ends without success.'],

@@ -50,6 +50,7 @@ export const es: AdminWords = {
     entry: ['Puntos de entrada', 'Lo que se ofrece a los clientes. Lo que está apagado no se les muestra y nadie puede pedirlo. Quienes ya están en la fila son atendidos.'],
     look: ['Nombre y color', 'Lo que los clientes ven de ustedes en cada página.'],
     portal: ['Quién puede pedir', 'Si los clientes entran primero en su portal, y qué sitios pueden mostrar los formularios.'],
+    forms: ['Formularios', 'Lo que los clientes deben rellenar. Una llamada siempre necesita un número de teléfono.'],
     people: ['Personas', 'Quién trabaja aquí y qué puede hacer. Un cambio vale enseguida; a quien se desactiva se le cierra la sesión en segundos.'],
     queues: ['Filas', 'Donde esperan los clientes. Cada agente atiende las filas que usted marque en la página Personas.'],
     subjects: ['Temas', 'Lo que los clientes pueden elegir. Si no eligen, vale el primero. Un tema lleva a una fila; sus pasos dicen a quién se pregunta, y a quién más después.'],
@@ -62,7 +63,7 @@ export const es: AdminWords = {
     caller_ids: ['Números que se muestran', 'Números suyos que los clientes pueden ver cuando se les llama. Cuál se muestra se elige en Devolver llamadas; las operadoras rechazan números que no son suyos.'],
     numbers: ['Números a los que se llama', 'A qué fila llega una llamada, en qué idioma se saluda y qué teclas se pueden pulsar. Las llamadas a cualquier otro número no se contestan.'],
     inbound: ['Mientras esperan al teléfono', 'Lo que se dice a quienes llaman y lo que pueden hacer.'],
-    queue_rules: ['Filas con reglas propias', 'Las filas que se nombran aquí tienen sus propios tiempos y consecuencias en lugar de los de Ofertas a los agentes.'],
+    queue_rules: ['Reglas de algunas filas', 'Las filas que se nombran aquí tienen sus propios tiempos y consecuencias en lugar de los de Ofertas a los agentes.'],
     closing: ['A la hora de cerrar', 'Qué pasa con quienes están en la fila, pero no al teléfono.'],
     call_hours: ['Horas de llamada', 'Cuándo se llama a los clientes, dentro del horario. Sin ninguna, siempre que esté abierto.'],
     chats: ['Chats', 'Cuánto esperan los chats y qué largo pueden ser los mensajes.'],
@@ -129,6 +130,11 @@ export const es: AdminWords = {
     portal: {
       auth: ['Entrar', 'Las claves de un portal se ponen en la configuración del servidor.'],
       origins: ['Sitios que pueden mostrar los formularios', 'Uno por línea, como https://portal.example.gov'],
+    },
+    forms: {
+      name_required: ['Se necesita un nombre', 'Si no, puede quedar vacío.'],
+      chat_phone_required: ['Para un chat se necesita un teléfono'],
+      chat_question_required: ['Para un chat se necesita una pregunta'],
     },
     calls: {
       max_attempts: ['Intentos', 'Después la llamada termina sin éxito.'],

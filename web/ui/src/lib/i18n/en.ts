@@ -12,6 +12,7 @@ export const en = {
     title: 'We’ll call you',
     lead: 'Leave your number. When an agent is free, we call you. You do not wait on the phone.',
     name: 'Your name',
+    optional: (label: string) => `${label} (optional)`,
     phone: 'Phone number',
     subject: 'What is it about? (optional)',
     anySubject: 'Choose a topic',

@@ -13,6 +13,7 @@ export const es: Words = {
     title: 'Le llamamos',
     lead: 'Deje su número. Cuando un agente esté libre, le llamamos. No tiene que esperar al teléfono.',
     name: 'Su nombre',
+    optional: (label) => `${label} (opcional)`,
     phone: 'Número de teléfono',
     subject: '¿De qué se trata? (opcional)',
     anySubject: 'Elija un tema',
