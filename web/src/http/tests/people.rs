@@ -312,7 +312,7 @@ async fn what_becomes_of_a_person_is_kept_told_and_undone() {
     let own_path = format!("/api/v1/users/{}", user_id(OPEN, Role::Admin));
     let renamed = world.send(request(Method::PATCH, &own_path, Some(json!({ "name": "Ada" })), &own)).await;
     assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.text());
-    let stranger = world.sign_in(SHUT, Role::Admin).await;
+    let stranger = world.sign_in(VOUCHED, Role::Admin).await;
     assert_eq!(world.get_as(&versions, &stranger).await.status, StatusCode::NOT_FOUND);
     let meddled = world.post_as(&format!("{versions}/1/restore"), json!({ "base": 4 }), &stranger).await;
     assert_eq!(meddled.status, StatusCode::NOT_FOUND);
