@@ -16,8 +16,8 @@ use super::{
     error::ApiError,
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
-    history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, person_versions, playback,
-    privacy, quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
+    history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, person_versions,
+    playback, privacy, quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
 };
 use crate::{demo, state::App, ws};
 
