@@ -68,14 +68,18 @@ async fn belongings(world: &World) -> Belongings {
 impl Belongings {
     /// The route's path with the open county's things in every place.
     fn aimed(&self, route: &Route) -> String {
-        route
+        let path = route
             .path
             .replace("{contact}", &self.contact.to_string())
             .replace("{user}", &user_id(OPEN, Role::Agent))
             .replace("{key}", &self.key)
             .replace("{number}", &self.number)
-            .replace("{customer}", &self.customer)
-            .replace("{version}", "1")
+            .replace("{customer}", &self.customer);
+        // Of the own settings' versions there is nothing that is theirs.
+        match route.path.starts_with("/api/v1/users/") {
+            true => path.replace("{version}", "1"),
+            false => path,
+        }
     }
 
     /// Everything is as it was.
