@@ -256,11 +256,7 @@ impl Check<'_> {
             accent: table.accent,
             auth: table.auth,
             portal_keys: keys,
-            portal_jwks: table
-                .portal_key
-                .iter()
-                .filter_map(|key| Some(key.jwks_url.as_ref()?.get_ref().clone()))
-                .collect(),
+            portal_jwks: table.key_addresses(),
             origins: table.origins.clone(),
             trunks: core.callback.trunks.clone(),
             show_numbers: table.show_numbers,

@@ -104,6 +104,13 @@ pub struct TenantTable {
     pub disposition: Vec<DispositionTable>,
 }
 
+impl TenantTable {
+    /// Where portals publish their keys.
+    pub(super) fn key_addresses(&self) -> Vec<String> {
+        self.portal_key.iter().filter_map(|key| Some(key.jwks_url.as_ref()?.get_ref().clone())).collect()
+    }
+}
+
 fn english() -> Spanned<String> {
     Spanned::new(0..0, "en".into())
 }
