@@ -65,7 +65,7 @@ test('in Spanish, every section has its words', async () => {
   await page.getByRole('button', { name: 'Español' }).click();
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
   for (const [link, heading] of [['Filas', 'Filas'], ['Devolver llamadas', 'Devolver llamadas'], ['Personas', 'Personas']]) {
-    await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: link }).click();
+    await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: link, exact: true }).click();
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
     assert.deepEqual(await findings(page), [], heading);
   }
