@@ -292,7 +292,7 @@ test('an agent is added with a temporary password, chooses an own one, and is ou
 
 test('what became of a person is told by whom, and any earlier state comes back', async () => {
   await page.getByText('Changes of Nora Fields').click();
-  await page.getByText('Switched off: off → on').waitFor();
+  await page.getByText('Switched off: no → yes').waitFor();
   await page.getByText(/Skills: .*→ food 9/).waitFor();
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-person-past');
@@ -301,7 +301,7 @@ test('what became of a person is told by whom, and any earlier state comes back'
   await page.keyboard.press('Enter');
   await page.getByRole('status').filter({ hasText: 'Nora Fields is again as in version 2.' }).waitFor();
   assert.ok((await stage.board()).agents.some(({ id }) => id === 'nora'), 'at the desk again');
-  await page.getByText('Switched off: on → off').waitFor();
+  await page.getByText('Switched off: yes → no').waitFor();
 });
 
 test('holidays of a calendar come in; the settings leave as a file and come back from it', async () => {

@@ -402,6 +402,8 @@ export const en = {
     past: (name: string) => `Changes of ${name}`,
     unchanged: 'Nobody has changed anything yet.',
     before: 'As it was before the first change.',
+    yes: 'yes',
+    no: 'no',
     back: (name: string, version: number) => `Bring back version ${version} of ${name}`,
     broughtBack: (name: string, version: number) => `${name} is again as in version ${version}.`,
     permissions: 'Rights of the own',

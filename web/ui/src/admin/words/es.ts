@@ -399,6 +399,8 @@ export const es: AdminWords = {
     past: (name) => `Cambios de ${name}`,
     unchanged: 'Nadie ha cambiado nada todavía.',
     before: 'Como era antes del primer cambio.',
+    yes: 'sí',
+    no: 'no',
     back: (name, version) => `Volver a la versión ${version} de ${name}`,
     broughtBack: (name, version) => `${name} está otra vez como en la versión ${version}.`,
     permissions: 'Permisos propios',
