@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
 import { Baresip } from './peers/baresip.mjs';
 import { until } from './peers/process.mjs';
-import { CUSTOMER, CUSTOMER_E164, LOUD, PHONE_TONE, Stage, shot } from './stage.mjs';
+import { CUSTOMER, CUSTOMER_E164, LOUD, PHONE_TONE, Stage, endChat, shot } from './stage.mjs';
 
 let stage, phone, maria;
 
@@ -21,20 +21,7 @@ after(async () => {
   await stage?.strike();
 });
 
-async function chat(name, number, question) {
-  const page = await (await stage.person({ viewport: { width: 390, height: 760 } })).page(`${stage.server.url}/t/sacramento/chat`);
-  await page.getByLabel('Your name').fill(name);
-  await page.getByLabel('Phone number').fill(number);
-  await page.getByLabel('Your question').fill(question);
-  await page.getByRole('button', { name: 'Start chat' }).click();
-  await page.getByRole('log').getByText(question, { exact: true }).waitFor();
-  return page;
-}
-async function end(page) {
-  await page.getByRole('button', { name: 'End chat' }).click();
-  await page.getByRole('button', { name: 'Yes, end the chat' }).click();
-  await page.close();
-}
+const chat = (name, number, question) => stage.chat(name, number, question);
 
 const log = () => maria.page.getByRole('region', { name: 'Chat log' });
 const body = () => log().getByLabel('What happened');
@@ -44,7 +31,7 @@ const drafts = () => maria.page.getByRole('list', { name: 'Drafts' });
 test('the time for wrap-up ends in the middle of a word: what was typed is a draft, to its last letter', async () => {
   const luis = await chat('Luis Peña', '916 555 0133', 'Where are my papers?');
   await maria.accept();
-  await end(luis);
+  await endChat(luis);
   await body().pressSequentially('He asks for his papers.');
   await log().getByText('Kept as a draft.').waitFor();
   await log().getByText('Draft', { exact: true }).waitFor();
@@ -70,7 +57,7 @@ test('the time for wrap-up ends in the middle of a word: what was typed is a dra
 test('what is filed is changed: a reload keeps the change as a draft, Cancel puts back what was there', async () => {
   const luis = await chat('Luis Peña', '916 555 0133', 'Me again');
   await maria.accept();
-  await end(luis);
+  await endChat(luis);
   await log().getByText('Filed under Luis Peña').waitFor();
   await maria.button('More time').click();
   await log().getByRole('button', { name: 'Edit log' }).click();
@@ -107,7 +94,7 @@ test('a second chat comes in front: the log of the first is where it was left', 
   await chosen(/Ana Alba/).click();
   await maria.button('Log').click();
   assert.equal(await body().inputValue(), 'Ana asks the one thing');
-  for (const page of [ana, bob]) await end(page);
+  for (const page of [ana, bob]) await endChat(page);
   for (const name of [/Ana Alba/, /Bob Brun/]) {
     await chosen(name).first().click();
     await maria.button('Dispose').first().click();

@@ -48,15 +48,7 @@ function pitches() {
 }
 const played = (desk) => desk.page.evaluate(() => window.ringbackPlayed());
 
-async function chat(name, number, question) {
-  const page = await (await stage.person({ viewport: { width: 390, height: 760 } })).page(`${stage.server.url}/t/sacramento/chat`);
-  await page.getByLabel('Your name').fill(name);
-  await page.getByLabel('Phone number').fill(number);
-  await page.getByLabel('Your question').fill(question);
-  await page.getByRole('button', { name: 'Start chat' }).click();
-  await page.getByRole('log').getByText(question, { exact: true }).waitFor();
-  return page;
-}
+const chat = (name, number, question) => stage.chat(name, number, question);
 
 const pane = (name) => maria.page.getByRole('log', { name: `Chat with ${name}` });
 const choose = (name) => maria.page.getByRole('navigation', { name: 'My contacts' }).getByRole('button', { name }).first().click();

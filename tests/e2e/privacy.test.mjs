@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
 import { Baresip } from './peers/baresip.mjs';
 import { until } from './peers/process.mjs';
-import { CUSTOMER, CUSTOMER_E164, LOUD, PHONE_TONE, Stage, shot } from './stage.mjs';
+import { CUSTOMER, CUSTOMER_E164, LOUD, PHONE_TONE, Stage, endChat, shot } from './stage.mjs';
 
 let stage, phone, maria, admin;
 
@@ -55,21 +55,7 @@ function traces() {
   });
 }
 
-async function chat(question) {
-  const page = await (await stage.person({ viewport: { width: 390, height: 760 } })).page(`${stage.server.url}/t/sacramento/chat`);
-  await page.getByLabel('Your name').fill('Rosalinda Quetzal');
-  await page.getByLabel('Phone number').fill(CUSTOMER);
-  await page.getByLabel('Your question').fill(question);
-  await page.getByRole('button', { name: 'Start chat' }).click();
-  await page.getByRole('log').getByText(question, { exact: true }).waitFor();
-  return page;
-}
-
-async function end(page) {
-  await page.getByRole('button', { name: 'End chat' }).click();
-  await page.getByRole('button', { name: 'Yes, end the chat' }).click();
-  await page.close();
-}
+const chat = (question) => stage.chat('Rosalinda Quetzal', CUSTOMER, question);
 
 async function look() {
   await admin.getByLabel('Phone number').fill('916 555 0119');
@@ -79,7 +65,7 @@ async function look() {
 test('she chats, is filed, and is called and recorded', async () => {
   const page = await chat('Where are my xylophone papers?');
   await maria.accept();
-  await end(page);
+  await endChat(page);
   const log = maria.page.getByRole('region', { name: 'Chat log' });
   await log.getByLabel('What happened').fill('her case is about xylophones');
   await log.getByLabel('A new customer').check();
@@ -131,7 +117,7 @@ test('nobody is erased in the middle of a conversation', async () => {
     const other = await stage.server.signIn(role);
     assert.equal((await stage.server.api('/api/v1/privacy/find', { method: 'POST', cookie: other, body: { phone: CUSTOMER } })).status, 403, role);
   }
-  await end(page);
+  await endChat(page);
   await maria.button('Dispose').click();
   await stage.agentIs('maria', 'ready');
 });
@@ -193,7 +179,7 @@ test('and after a new start neither', async () => {
   await maria.page.getByRole('tab', { name: 'Chat History' }).click();
   await maria.page.getByText('This is the first contact with').waitFor();
   await maria.accept();
-  await end(page);
+  await endChat(page);
   await maria.button('Dispose').click();
 });
 

@@ -74,6 +74,18 @@ export class Stage {
     return new Desk(person, await person.signIn(this.server, user, '/agent'), user);
   }
 
+  /** A customer's page with a chat that has been asked for. */
+  async chat(name, number, question) {
+    const person = await this.person({ viewport: { width: 390, height: 760 } });
+    const page = await person.page(`${this.server.url}/t/sacramento/chat`);
+    await page.getByLabel('Your name').fill(name);
+    await page.getByLabel('Phone number').fill(number);
+    await page.getByLabel('Your question').fill(question);
+    await page.getByRole('button', { name: 'Start chat' }).click();
+    await page.getByRole('log').getByText(question, { exact: true }).waitFor();
+    return page;
+  }
+
   async board() {
     this.supervisorCookie ??= await this.server.signIn('sam');
     return (await this.server.api('/api/v1/board', { cookie: this.supervisorCookie })).json;
@@ -204,3 +216,10 @@ export async function shot(page, name) {
 }
 
 export { LOUD, SILENT };
+
+/** The customer ends the chat and goes. */
+export async function endChat(page) {
+  await page.getByRole('button', { name: 'End chat' }).click();
+  await page.getByRole('button', { name: 'Yes, end the chat' }).click();
+  await page.close();
+}

@@ -15,15 +15,7 @@ before(async () => {
 });
 after(() => stage?.strike());
 
-async function chat(name, number, question) {
-  const page = await (await stage.person({ viewport: { width: 390, height: 760 } })).page(`${stage.server.url}/t/sacramento/chat`);
-  await page.getByLabel('Your name').fill(name);
-  await page.getByLabel('Phone number').fill(number);
-  await page.getByLabel('Your question').fill(question);
-  await page.getByRole('button', { name: 'Start chat' }).click();
-  await page.getByRole('log').getByText(question, { exact: true }).waitFor();
-  return page;
-}
+const chat = (name, number, question) => stage.chat(name, number, question);
 
 async function over(desk) {
   await desk.button('End chat').click();
