@@ -57,6 +57,9 @@ pub struct TrunkPlan {
     #[serde(default)]
     #[schema(value_type = String)]
     pub srtp: Srtp,
+    /// Whether the carrier connects calls that are passed to a number outside itself (REFER).
+    #[serde(default)]
+    pub refer: bool,
     /// Whose it is; null: any tenant may use it.
     #[serde(default)]
     pub tenant: Option<String>,

@@ -27,7 +27,7 @@ fn terms_of(trunk: &Trunk) -> TrunkTerms {
         Srtp::Optional => Encryption::Optional,
         Srtp::Required => Encryption::Required,
     };
-    TrunkTerms { channels: trunk.table.channels, sound: RtpTerms { encryption } }
+    TrunkTerms { channels: trunk.table.channels, sound: RtpTerms { encryption }, refers: trunk.table.refer }
 }
 
 pub(crate) fn signaling(config: &ServerConfig) -> Result<SignalingConfig, RunError> {

@@ -18,12 +18,14 @@ pub struct TrunkTerms {
     pub channels: usize,
     /// What is asked of the sound of its calls.
     pub sound: RtpTerms,
+    /// The carrier connects two of its calls itself when it is asked to (REFER).
+    pub refers: bool,
 }
 
 impl TrunkTerms {
     /// So many calls, and plain sound.
     pub fn plain(channels: usize) -> Self {
-        Self { channels, sound: RtpTerms::default() }
+        Self { channels, sound: RtpTerms::default(), refers: false }
     }
 }
 
@@ -79,6 +81,11 @@ impl Channels {
     /// What is asked of the sound of a call over this trunk.
     pub fn sound(&self, trunk: &TrunkId) -> RtpTerms {
         self.trunks.get(trunk).map_or_else(RtpTerms::default, |trunk| trunk.terms.sound)
+    }
+
+    /// Whether both calls are over one trunk whose carrier connects them itself.
+    pub fn refers(&self, one: &TrunkId, other: &TrunkId) -> bool {
+        one == other && self.trunks.get(one).is_some_and(|trunk| trunk.terms.refers)
     }
 
     /// Reserves a channel on the first of `wanted` that is up and has room. Asking again gives the same grant.
@@ -264,16 +271,18 @@ mod tests {
     fn a_call_moves_on_only_to_a_trunk_that_asks_the_same_of_its_sound() {
         let (mut book, tenant) = (book(), TenantId::new("t"));
         let sound = RtpTerms { encryption: Encryption::Required };
-        book.admit(TrunkId::new("b"), TrunkTerms { channels: 1, sound });
+        book.admit(TrunkId::new("b"), TrunkTerms { sound, ..TrunkTerms::plain(1) });
         assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &wanted(), NOW), Ok(TrunkId::new("a")));
         assert_eq!(
             book.move_on(&tenant, ContactId(1)),
             None,
             "what was agreed in the clear is not sent where it is secret"
         );
-        book.admit(TrunkId::new("a"), TrunkTerms { channels: 1, sound });
+        book.admit(TrunkId::new("a"), TrunkTerms { sound, refers: true, ..TrunkTerms::plain(1) });
         assert_eq!(book.move_on(&tenant, ContactId(1)), Some(TrunkId::new("b")));
         assert_eq!(book.sound(&TrunkId::new("b")), sound);
+        let (a, b) = (TrunkId::new("a"), TrunkId::new("b"));
+        assert_eq!([book.refers(&a, &a), book.refers(&a, &b), book.refers(&b, &b)], [true, false, false]);
     }
 
     #[test]

@@ -325,6 +325,7 @@ impl Hands {
         if let (Some(key_a), Some(key_b)) = keys {
             self.plant.media.bridge(key_a, key_b);
             self.plant.metrics.bridges.add(1);
+            self.leave_to_carrier(a, b);
         }
     }
 

@@ -7,7 +7,7 @@ use ringback_routing::{
     contact::AttemptResult,
     ids::{ContactId, LegId, TenantId, TrunkId},
 };
-use ringback_signaling::UserToUser;
+use ringback_signaling::{CallKey, TransferStep, UserToUser};
 
 use crate::{
     gate::Verdict,
@@ -46,6 +46,31 @@ impl Hands {
         }
     }
 
+    /// Customer and number outside are alone with each other: where the carrier does so, it connects them itself and we are out
+    /// of it. They are connected through us as long as it has not said that it has.
+    pub(crate) fn leave_to_carrier(&self, a: LegId, b: LegId) {
+        let found = {
+            let book = self.plant.books.legs();
+            [(a, b), (b, a)].into_iter().find_map(|(customer, outside)| {
+                let (one, other) = (book.get(customer)?, book.get(outside)?);
+                match (&one.kind, &other.kind) {
+                    (LegKind::Customer { .. }, LegKind::Outside { trunk, .. }) => {
+                        Some((customer, one.contact, outside, trunk.clone()))
+                    }
+                    _ => None,
+                }
+            })
+        };
+        let Some((customer, contact, outside, trunk)) = found else { return };
+        let refers = {
+            let channels = self.plant.books.channels();
+            channels.trunk_of(&self.tenant, contact).is_some_and(|own| channels.refers(&own, &trunk))
+        };
+        if refers {
+            self.plant.signaling.refer_to_call(CallKey(customer.0), CallKey(outside.0), None);
+        }
+    }
+
     pub(crate) fn confer(&self, contact: ContactId, legs: &[LegId]) {
         for key in self.unlinked(legs) {
             self.plant.media.join(RoomKey(contact.0), key, Voice::Everyone);
@@ -68,6 +93,21 @@ impl Hands {
             Some(leg.media)
         });
         known.collect()
+    }
+}
+
+/// What the carrier says of a call that it was asked to connect itself.
+pub(crate) fn carrier_says(plant: &Plant, key: CallKey, step: TransferStep) {
+    let leg = LegId(key.0);
+    match step {
+        TransferStep::Taken | TransferStep::Progress(_) => {}
+        TransferStep::Done(200..=299) => {
+            tracing::info!(%leg, "the carrier has connected the two calls itself; ours end");
+            plant.signaling.hang_up(key);
+        }
+        TransferStep::Done(_) | TransferStep::Refused(_) | TransferStep::Lost => {
+            tracing::warn!(%leg, ?step, "the carrier does not connect the two calls; they go on through us");
+        }
     }
 }
 

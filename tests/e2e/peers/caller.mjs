@@ -37,18 +37,20 @@ const provisionals = '\n  <recv response="100" optional="true"/>\n  <recv respon
 const ack = send(request('ACK', 1));
 const bye = send(request('BYE', 9), ' retrans="500"') + '\n  <recv response="200"/>';
 const taken = (ear, extra) => `${invite(ear, extra)}${provisionals}\n  <recv response="200" rrs="true"/>${ack}`;
-const over = `
-  <recv request="BYE"/>
+const answered = (status) => `
   <send><![CDATA[
-    SIP/2.0 200 OK
+    SIP/2.0 ${status}
     [last_Via:]
     [last_From:]
     [last_To:]
     [last_Call-ID:]
     [last_CSeq:]
+    Contact: <sip:caller@[local_ip]:[local_port];transport=[transport]>
     Content-Length: 0
 
   ]]></send>`;
+const over = `
+  <recv request="BYE"/>${answered('200 OK')}`;
 const pause = (ms) => `\n  <pause milliseconds="${ms}"/>`;
 
 /** What the caller does. */
@@ -63,6 +65,12 @@ export const calls = {
     [...digits]
       .map((digit, at) => send(request('INFO', 2 + at, { type: 'application/dtmf-relay', body: [`Signal=${digit}`, 'Duration=160'] }), ' retrans="500"') + '\n  <recv response="200"/>' + pause(every))
       .join('') +
+    over,
+  /** Is asked by REFER to call somebody in our place; says `words` of it, one NOTIFY each; we hang up. */
+  isReferred: (ear, { status = '202 Accepted', words = [] }) =>
+    taken(ear) +
+    `\n  <recv request="REFER"/>${answered(status)}` +
+    words.map((word, at) => pause(300) + send(request('NOTIFY', 2 + at, { type: 'message/sipfrag;version=2.0', extra: ['Event: refer', 'Subscription-State: active;expires=60'], body: [word] }), ' retrans="500"') + '\n  <recv response="200"/>').join('') +
     over,
   /** Is turned away with this status. */
   isRefused: (ear, status) => `${invite(ear)}${provisionals}\n  <recv response="${status}"/>${send(request('ACK', 1, { uri: own, branch: '[branch-4]' }))}`,

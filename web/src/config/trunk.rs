@@ -77,6 +77,9 @@ pub struct TrunkTable {
     /// Whether the sound is encrypted, with keys in the session description (RFC 4568).
     #[serde(default)]
     pub srtp: Srtp,
+    /// Calls that are passed to a number outside are left to the carrier, by REFER with Replaces (RFC 3515, 3891).
+    #[serde(default)]
+    pub refer: bool,
 }
 
 fn default_silence_seconds() -> u32 {

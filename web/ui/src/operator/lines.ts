@@ -14,6 +14,7 @@ export interface Trunk {
   from_domain: string | null
   register_seconds: number
   options_seconds: number
+  refer: boolean
   srtp: 'off' | 'optional' | 'required'
   tenant: string | null
 }
