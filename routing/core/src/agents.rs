@@ -134,7 +134,10 @@ impl Core {
         if self.has_offer(id) {
             self.timers.set(Timer::OfferGrace(id.clone()), now + OFFER_GRACE);
         }
-        if !offline {
+        if offline {
+            // Nor is the sound waited for of who had said good-bye without it.
+            self.timers.cancel(&Timer::AgentGrace(id.clone()));
+        } else {
             self.start_grace(now, id);
         }
         Ok(Receipt::Done)

@@ -480,7 +480,10 @@ impl Core {
                 let found = contact(id).and_then(|entry| entry.contact.segment(*segment));
                 found.is_some_and(|segment| matches!(segment.state, SegmentState::WrapUp { .. }))
             }
-            Timer::AgentGrace(id) | Timer::OfferGrace(id) | Timer::AutoReturn(id) => self.agents.contains_key(id),
+            Timer::AgentGrace(id) => self.agents.get(id).is_some_and(|desk| {
+                desk.record.session.is_some() || desk.record.state != AgentState::Offline || !desk.hand.is_empty()
+            }),
+            Timer::OfferGrace(id) | Timer::AutoReturn(id) => self.agents.contains_key(id),
             Timer::RecordingForgotten(leg) => self.recordings.contains_key(leg),
         }
     }

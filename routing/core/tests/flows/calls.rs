@@ -308,6 +308,22 @@ fn a_dropped_socket_under_living_media_interrupts_nobody() {
 }
 
 #[test]
+fn nothing_is_waited_for_once_an_agent_without_sound_has_signed_off() {
+    let mut world = World::with_anna();
+    let contact = world.connected(1);
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    world.ok(Event::AgentConnected { agent: "anna".into(), session: session("anna") });
+    world.ok(Event::LegEnded { leg: world.leg(contact) });
+    let done = finish(&world, contact, &["solved"]);
+    world.ok(done);
+    world.ok(Event::AgentStateRequested { agent: "anna".into(), state: RequestedState::Offline });
+    world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+    let left = world.agents.clone();
+    world.pass(secs(60));
+    assert_eq!(world.agents, left, "the grace time for the sound went with the agent");
+}
+
+#[test]
 fn a_page_that_stays_away_does_not_end_a_conversation_whose_media_lives() {
     let mut world = World::with_anna();
     let contact = world.connected(1);
