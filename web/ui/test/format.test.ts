@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { duration, hourOf, initials, phone, remaining, sameDay, waitRange, words } from '../src/lib/format'
+import { duration, hourOf, initials, phone, readable, remaining, sameDay, waitRange } from '../src/lib/format'
 
 test('spans of time', () => {
   assert.equal(duration(134_999), '2:14')
@@ -24,8 +24,8 @@ test('numbers as the country writes them; masked ones as they came', () => {
 })
 
 test('ids as words', () => {
-  assert.equal(words('admin_work'), 'Admin work')
-  assert.equal(words('RONA'), 'RONA')
+  assert.equal(readable('admin_work'), 'Admin work')
+  assert.equal(readable('RONA'), 'RONA')
 })
 
 test('initials', () => {

@@ -1,22 +1,39 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { en as deskEn } from '../src/agent/words/en'
+import { es as deskEs } from '../src/agent/words/es'
 import type { WaitingContact } from '../src/lib/api'
 import { en } from '../src/lib/i18n/en'
 import { es } from '../src/lib/i18n/es'
+import { en as staffEn } from '../src/lib/i18n/staff/en'
+import { es as staffEs } from '../src/lib/i18n/staff/es'
 import { whyWaiting } from '../src/supervisor/words'
 
 /** Every text of a dictionary, functions called with plain values. */
 function texts(part: unknown, path = ''): [string, string][] {
   if (typeof part === 'string') return [[path, part]]
-  if (typeof part === 'function') return [[path, String((part as (...args: unknown[]) => unknown)(2, 3))]]
+  if (typeof part === 'function') return [[path, String((part as (...args: unknown[]) => unknown)(2, 3, 4, 5))]]
   return Object.entries(part as object).flatMap(([key, value]) => texts(value, `${path}.${key}`))
 }
 
-test('English and Spanish have the same keys, all filled', () => {
-  const [english, spanish] = [texts(en), texts(es)]
-  assert.deepEqual(spanish.map(([path]) => path), english.map(([path]) => path))
-  for (const [path, text] of [...english, ...spanish]) assert.ok(text.trim(), path)
-})
+const DICTIONARIES: Record<string, [unknown, unknown]> = {
+  customer: [en, es],
+  staff: [staffEn, staffEs],
+  desk: [deskEn, deskEs],
+}
+
+/** Names, and words that are the same in both languages. */
+const SAME = new Set(['Chat', 'Chats', 'Chat.', '2, 3'])
+
+for (const [name, [english, spanish]] of Object.entries(DICTIONARIES)) {
+  test(`${name}: English and Spanish have the same keys, all filled, and differ`, () => {
+    const [own, other] = [texts(english), texts(spanish)]
+    assert.deepEqual(other.map(([path]) => path), own.map(([path]) => path))
+    for (const [path, text] of [...own, ...other]) assert.ok(text.trim(), path)
+    const untranslated = own.filter(([, text], at) => text === other[at]?.[1] && !SAME.has(text))
+    assert.deepEqual(untranslated, [])
+  })
+}
 
 test('plurals are right', () => {
   assert.match(en.status.lead.unsuccessful(1), /called one time,/)

@@ -1,8 +1,10 @@
 /** Calls the agent back to a hidden tab: a desktop notification, and the title in words. No personal data in either. */
 export class Attention {
-  #title = document.title
   #blink: ReturnType<typeof setInterval> | undefined
   #note: Notification | null = null
+
+  /** The page's title while nothing is offered. */
+  constructor(private readonly title: () => string) {}
 
   /** Asks for leave to notify; from a click only. */
   ask(): void {
@@ -11,12 +13,11 @@ export class Attention {
 
   begin(what: string, about: string): void {
     this.end()
-    this.#title = document.title
     let on = false
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches
     const flip = () => {
       on = still || !on
-      document.title = on ? `● ${what}` : this.#title
+      document.title = on ? `● ${what}` : this.title()
     }
     flip()
     this.#blink = setInterval(flip, 1000)
@@ -36,7 +37,7 @@ export class Attention {
     if (this.#blink === undefined) return
     clearInterval(this.#blink)
     this.#blink = undefined
-    document.title = this.#title
+    document.title = this.title()
     this.#note?.close()
     this.#note = null
   }

@@ -1,7 +1,8 @@
 import type { AgentView, Contact, RequestedState, Segment, StaffBoot } from '../lib/api'
 import { clock } from '../lib/clock.svelte'
-import { words } from '../lib/format'
+import { readable } from '../lib/format'
 import { get, refused, signOut, type Refused } from '../lib/http'
+import { textOf } from '../lib/staff'
 import { Attention } from './attention'
 import { Conversations } from './chats.svelte'
 import { Files } from './files.svelte'
@@ -10,7 +11,7 @@ import { chime, fall, ring, silence } from './ring'
 import { Socket, type CallTo, type Colleague, type Incoming, type Link, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
 import { PhoneLock, tabSession } from './tab'
-import { callOver, isChat, mine, offerOver, thirdOver } from './words'
+import { callOver, deskWords, isChat, mine, offerOver, thirdOver } from './words'
 
 export interface Item {
   contact: Contact
@@ -57,7 +58,7 @@ export class Desk {
   readonly files = new Files()
   #socket: Socket | null = null
   #lock: PhoneLock
-  #attention = new Attention()
+  #attention = new Attention(() => this.title)
   #session = ''
   #ping = 0
   #rings: string | null = null
@@ -100,6 +101,10 @@ export class Desk {
       null,
   )
   readonly elsewhere = $derived(this.view !== null && !this.owner && this.view.session !== null)
+
+  get title(): string {
+    return deskWords().page.title(this.boot.tenant?.name ?? 'Ringback')
+  }
 
   async start(): Promise<void> {
     this.#session = await tabSession()
@@ -177,7 +182,7 @@ export class Desk {
       await this.#send({ type: 'call_out', phone, name: name.trim() || null, subject: subject || null })
       return null
     } catch (error) {
-      return this.#refusal(error, OUT_REFUSED)
+      return this.#refusal(error, deskWords().outRefused)
     } finally {
       delete this.busy.call_out
     }
@@ -190,7 +195,7 @@ export class Desk {
   }
 
   nameOf(agent: string): string {
-    return this.colleagues.find(({ id }) => id === agent)?.name ?? words(agent)
+    return this.colleagues.find(({ id }) => id === agent)?.name ?? readable(agent)
   }
 
   endChat = ({ contact }: Item) => this.#try(`${contact.id} end`, { type: 'chat_end', contact: contact.id })
@@ -199,7 +204,7 @@ export class Desk {
 
   /** The chat's customer is called, in the same contact; null: at the number given. */
   callFromChat = ({ contact }: Item, phone: string | null) =>
-    this.#try(`${contact.id} call`, { type: 'chat_call', contact: contact.id, phone }, CALL_REFUSED)
+    this.#try(`${contact.id} call`, { type: 'chat_call', contact: contact.id, phone }, deskWords().callRefused)
 
   /** At once in this browser, whatever the network does; the server follows. */
   async mute({ contact }: Item, on: boolean): Promise<void> {
@@ -270,7 +275,7 @@ export class Desk {
         this.conversations.take(message)
         break
       case 'error':
-        this.say('danger', message.problem.detail ?? 'The server refused something this page asked for.')
+        this.say('danger', message.problem.detail ?? deskWords().notices.serverRefused)
     }
   }
 
@@ -285,7 +290,7 @@ export class Desk {
   #written(contact: string): void {
     const item = this.chats.find(({ contact: { id } }) => id === contact)
     if (!item || this.active?.contact.id === contact) return
-    this.say('info', `${item.contact.customer.name} wrote.`)
+    this.say('info', deskWords().notices.wrote(item.contact.customer.name))
   }
 
   #linked(link: Link): void {
@@ -306,7 +311,7 @@ export class Desk {
     if (this.owner && !owner && this.phone.on) {
       this.phone.close()
       this.#lock.drop()
-      this.say('warn', 'Your phone was taken over by another window.')
+      this.say('warn', deskWords().notices.takenOver)
     }
     this.owner = owner
     if (!owner) void this.#lock.heldHere().then((here) => (this.elsewhereHere = here))
@@ -355,7 +360,7 @@ export class Desk {
     })
     if (left && this.owner) {
       fall()
-      this.say('info', `${left.contact.customer.name} has left the chat.`)
+      this.say('info', deskWords().notices.left(left.contact.customer.name))
     }
   }
 
@@ -364,7 +369,7 @@ export class Desk {
     for (const { contact, segment } of wrapped) {
       const gone = this.items.every((item) => item.segment.id !== segment.id)
       if (gone && this.files.known(contact.id)?.known?.case?.state === 'draft')
-        this.say('info', `The log of ${contact.customer.name} is kept as a draft. You find it under Customer.`)
+        this.say('info', deskWords().notices.draftKept(contact.customer.name))
     }
   }
 
@@ -390,7 +395,7 @@ export class Desk {
     const left = state.state === 'offered' ? state.until - clock.now : 0
     if (isChat(offer)) chime(this.engaged.length > 0)
     else ring(left)
-    this.#attention.begin(isChat(offer) ? 'Incoming chat' : 'Incoming callback', this.subjectOf(offer.contact))
+    this.#attention.begin(isChat(offer) ? deskWords().notices.incomingChat : deskWords().notices.incomingCall, this.subjectOf(offer.contact))
   }
 
   /** The next call begins unmuted. */
@@ -421,7 +426,7 @@ export class Desk {
     return this.#socket?.request(message) ?? Promise.reject(new Error('not started'))
   }
 
-  async #try(key: string, message: Outgoing, said: Record<string, string> = REFUSED): Promise<boolean> {
+  async #try(key: string, message: Outgoing, said: Record<string, string> = deskWords().refused): Promise<boolean> {
     if (key && this.busy[key]) return false
     if (key) this.busy[key] = message.type
     try {
@@ -435,47 +440,12 @@ export class Desk {
     }
   }
 
-  #refusedNotice(error: unknown, said: Record<string, string> = REFUSED): void {
+  #refusedNotice(error: unknown, said: Record<string, string> = deskWords().refused): void {
     this.say('danger', this.#refusal(error, said))
   }
 
-  #refusal(error: unknown, said: Record<string, string> = REFUSED): string {
+  #refusal(error: unknown, said: Record<string, string> = deskWords().refused): string {
     const known: Refused = refused(error)
-    return said[known.code] ?? known.problem.detail ?? 'That did not work. Please try again.'
+    return textOf(said, known.code) ?? known.problem.detail ?? deskWords().notices.notDone
   }
-}
-
-const CALL_REFUSED: Record<string, string> = {
-  offline: 'No answer from the server. Please try again in a moment.',
-  wrong_state: 'You cannot call now. Finish your other contacts, check your headset, or wait until a line is free.',
-  closed: 'Customers are not called at this hour.',
-  not_enabled: 'This office does not call customers.',
-}
-
-const OUT_REFUSED: Record<string, string> = {
-  emergency_number: 'Please dial the emergency number from another telephone, and say where help is needed: the call would come from this office.',
-  offline: 'No answer from the server. Please try again in a moment.',
-  phone_invalid: 'This is not a telephone number that exists. Please check it.',
-  phone_not_allowed: 'This kind of number is not called from here.',
-  agent_not_free: 'You cannot call now. Finish your other contacts and check your headset.',
-  number_waits: 'Somebody waits to be called at this number, or is being called. It comes to an agent by itself.',
-  wrong_state: 'This number may still be in a call. Try again in a few minutes.',
-  opted_out: 'This number wants no calls.',
-  number_rested: 'This number has been called often enough today.',
-  calling_hours: 'Nobody is called at this hour.',
-  calls_used_up: 'The calls of the day are used up.',
-  not_enabled: 'Calls of your own are switched off here.',
-}
-
-const REFUSED: Record<string, string> = {
-  offline: 'No answer from the server. Your call goes on; please try again in a moment.',
-  offer_gone: 'That offer was over already.',
-  wrong_state: 'That is not possible any more: the contact has moved on.',
-  disposition_required: 'Choose how the contact ended before you finish.',
-  bad_value: 'That choice is not offered any more. Reload the page to see the present ones.',
-  not_owner: 'Your phone is in use in another window. Take it over here first.',
-  not_allowed: 'Your account may not do this.',
-  phone_invalid: 'This is not a telephone number that exists. Please check it.',
-  phone_not_allowed: 'This kind of number is not called from here.',
-  not_found: 'That contact is closed already.',
 }

@@ -1,5 +1,6 @@
 import type { ContactCustomer, CustomerWrite } from '../lib/api'
 import { call, get, post, refused } from '../lib/http'
+import { deskWords } from './words'
 
 /** What an agent writes into a case. */
 export interface CaseDraft {
@@ -23,16 +24,16 @@ export class File {
     void this.load()
   }
 
-  load = (): Promise<boolean> => this.#take(get<ContactCustomer>(`/api/v1/contacts/${this.contact}/customer`), 'The directory could not be read.')
+  load = (): Promise<boolean> => this.#take(get<ContactCustomer>(`/api/v1/contacts/${this.contact}/customer`), deskWords().log.notRead)
 
   /** Of a customer who is known the case is there from now on. */
-  open = (): Promise<boolean> => this.#take(post<ContactCustomer>(`/api/v1/contacts/${this.contact}/case`), 'The log could not be opened.')
+  open = (): Promise<boolean> => this.#take(post<ContactCustomer>(`/api/v1/contacts/${this.contact}/case`), deskWords().log.notOpened)
 
   /** One after the other: each is written over the version the last one made. */
   save(draft: CaseDraft, keepalive = false): Promise<boolean> {
     const write = () => {
       const body = { ...draft, version: this.known?.case?.version ?? 0 }
-      return this.#take(call<ContactCustomer>('PUT', `/api/v1/contacts/${this.contact}/case`, { body, keepalive }), 'The log could not be saved.')
+      return this.#take(call<ContactCustomer>('PUT', `/api/v1/contacts/${this.contact}/case`, { body, keepalive }), deskWords().log.notSaved)
     }
     this.#last = this.#last.then(write).then((kept) => kept || this.#catchUp())
     return this.#last
@@ -43,7 +44,7 @@ export class File {
   async #catchUp(): Promise<boolean> {
     if (this.refusal !== 'changed_meanwhile') return false
     const [wrong, refusal] = [this.wrong, this.refusal]
-    if (await this.load()) [this.wrong, this.refusal] = [`${wrong} Save again to put yours in its place.`, refusal]
+    if (await this.load()) [this.wrong, this.refusal] = [deskWords().log.again(wrong), refusal]
     return false
   }
 

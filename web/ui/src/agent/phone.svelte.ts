@@ -1,5 +1,6 @@
 import { Backoff } from '../lib/backoff'
 import { sound } from './sound.svelte'
+import { deskWords } from './words'
 
 export type PhoneState = 'off' | 'microphone' | 'connecting' | 'connected' | 'lost' | 'failed'
 
@@ -360,21 +361,22 @@ function up(connection: RTCPeerConnection, within = CONNECT_LIMIT): Promise<void
 }
 
 function inWords(error: unknown): string {
+  const words = deskWords().microphone
   const name = error instanceof DOMException ? error.name : ''
   switch (name) {
     case 'NotAllowedError':
-      return 'The browser does not let this page use the microphone. Allow it in the address bar, then go available again.'
+      return words.notAllowed
     case 'NotFoundError':
     case 'OverconstrainedError':
-      return 'No microphone was found. Plug in your headset, then go available again.'
+      return words.notFound
     case 'NotReadableError':
     case 'AbortError':
-      return 'Another program is using the microphone. Close it, then go available again.'
+      return words.inUse
     case 'SecurityError':
-      return 'Browsers give the microphone only to secure pages. Open this page by its https address.'
+      return words.insecure
   }
   const code = (error as { code?: unknown } | null)?.code
-  if (code === 'offline') return 'The server did not answer. Check your network, then go available again.'
-  if (code === 'not_owner') return 'Your phone is in use in another window. Take it over here first.'
-  return 'The sound path to the server could not be set up. Your network may block it (UDP). Try again, or tell your support.'
+  if (code === 'offline') return words.offline
+  if (code === 'not_owner') return words.notOwner
+  return words.path
 }

@@ -3,14 +3,14 @@
  * and no browser menu is in the way; `?` alone only outside of fields.
  */
 export const SHORTCUTS = [
-  { deed: 'available', code: 'KeyG', keys: 'G', text: 'Go available' },
-  { deed: 'accept', code: 'KeyA', keys: 'A', text: 'Accept the offer' },
-  { deed: 'reject', code: 'KeyR', keys: 'R', text: 'Reject the offer' },
-  { deed: 'mute', code: 'KeyM', keys: 'M', text: 'Mute or unmute' },
-  { deed: 'hold', code: 'KeyH', keys: 'H', text: 'Hold or resume' },
-  { deed: 'keypad', code: 'KeyK', keys: 'K', text: 'Show or hide the keypad' },
-  { deed: 'transfer', code: 'KeyT', keys: 'T', text: 'Transfer the call' },
-  { deed: 'end', code: 'KeyE', keys: 'E', text: 'End the call' },
+  { deed: 'available', code: 'KeyG', keys: 'G' },
+  { deed: 'accept', code: 'KeyA', keys: 'A' },
+  { deed: 'reject', code: 'KeyR', keys: 'R' },
+  { deed: 'mute', code: 'KeyM', keys: 'M' },
+  { deed: 'hold', code: 'KeyH', keys: 'H' },
+  { deed: 'keypad', code: 'KeyK', keys: 'K' },
+  { deed: 'transfer', code: 'KeyT', keys: 'T' },
+  { deed: 'end', code: 'KeyE', keys: 'E' },
 ] as const
 
 export type Deed = (typeof SHORTCUTS)[number]['deed'] | 'help'

@@ -1,6 +1,7 @@
 import type { AgentView, Presence, Problem, Reason, Timestamp } from '../lib/api'
 import { Backoff } from '../lib/backoff'
 import { get, Refused, refused, toLogin } from '../lib/http'
+import { tongue } from '../lib/i18n.svelte'
 import type { ChatIncoming } from './chats.svelte'
 
 export type Incoming =
@@ -90,7 +91,7 @@ export class Socket {
 
   open(): void {
     this.#closed = false
-    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`
+    const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?lang=${tongue.lang}`
     const socket = new WebSocket(address, 'ringback.v1')
     this.#socket = socket
     socket.onopen = () => {

@@ -1,64 +1,48 @@
-import type { AgentView, Attempt, Contact, Presence, Reason, RequestedState, Segment, Third, ThirdEnd } from '../lib/api'
-import { duration, words } from '../lib/format'
+import type { AgentView, Attempt, Contact, Reason, RequestedState, Segment, Third, ThirdEnd } from '../lib/api'
+import { duration, readable } from '../lib/format'
+import { tongue } from '../lib/i18n.svelte'
+import type { Wide } from '../lib/i18n/wide'
 import type { IconName } from '../lib/icons'
-import { RESULTS } from '../lib/results'
+import { reasonKey, reasonWords, resultWords, staffWords, textOf } from '../lib/staff'
+import { en } from './words/en'
+import { es } from './words/es'
 
-/** Not Ready reasons the system itself sets, said so that an agent knows what to do. */
-const REASONS: Record<string, string> = {
-  rona: 'Missed a call',
-  on_break: 'On break',
-  break: 'On break',
-  media: 'Sound was lost',
-  media_failed: 'Sound was lost',
-  media_error: 'Sound was lost',
-}
-const EXPLAINED: Record<string, string> = {
-  rona: 'You did not answer the last offer in time, so it went back to the line. Go available when you are at your desk.',
-  media: 'Your sound stopped in the last call. The customer was told, and goes back to the line. Check your headset, then go available.',
-}
+/** The agent's words in the page's language; read where they are drawn, so that choosing another redraws them. */
+export const deskWords = (): Wide<typeof en> => (tongue.lang === 'es' ? es : en)
 
-const key = (reason: string) => reason.toLowerCase().replace(/[\s-]+/g, '_')
-
-export const reasonWords = (reason: string | null): string => (reason === null ? '' : (REASONS[key(reason)] ?? words(reason)))
-
+/** What a reason the system set means, and what to do; null: it speaks for itself. */
 export function explained(reason: string | null): string | null {
   if (reason === null) return null
-  const known = key(reason)
-  return EXPLAINED[known.startsWith('media') ? 'media' : known] ?? null
-}
-
-export const PRESENCE: Record<Presence, { text: string; tone: '' | 'good' | 'warn' | 'danger' | 'info' }> = {
-  offline: { text: 'Offline', tone: '' },
-  not_ready: { text: 'Not ready', tone: 'warn' },
-  unreachable: { text: 'No sound', tone: 'danger' },
-  ready: { text: 'Available', tone: 'good' },
-  offered: { text: 'Offered', tone: 'info' },
-  busy: { text: 'Busy', tone: 'info' },
-  wrap_up: { text: 'Wrap-up', tone: 'warn' },
-  draining: { text: 'Last contact', tone: 'warn' },
+  const known = reasonKey(reason)
+  return textOf(deskWords().explained, known.startsWith('media') ? 'media' : known) ?? null
 }
 
 export function nextWords(next: RequestedState | null): string | null {
   if (!next) return null
-  if (next.state === 'ready') return 'then available'
-  if (next.state === 'offline') return 'then offline'
-  return `then ${reasonWords(next.reason).toLowerCase()}`
+  const { presence } = staffWords()
+  const what = next.state === 'ready' ? presence.ready : next.state === 'offline' ? presence.offline : reasonWords(next.reason)
+  return deskWords().status.then(what.toLowerCase())
 }
 
 export function whyYou(why: Reason): string {
-  if (why.why === 'asked_by') return `${words(why.agent)} asks for your help.`
-  if (why.why === 'preferred') return 'You know this customer, or were asked for by name.'
-  if (why.why === 'fewest_in_hand') return `You have the fewest contacts in hand (${why.in_hand}).`
-  if (why.why !== 'longest_idle') return 'You are the agent for this contact.'
-  const among = why.considered > 1 ? ` of ${why.considered} free agents` : ''
-  return `You have been free the longest${among} (${duration(why.idle)}).`
+  const words = deskWords().why
+  switch (why.why) {
+    case 'asked_by':
+      return words.asked(readable(why.agent))
+    case 'preferred':
+      return words.preferred
+    case 'fewest_in_hand':
+      return words.fewest(why.in_hand)
+    case 'longest_idle':
+      return why.considered > 1 ? words.longestOf(why.considered, duration(why.idle)) : words.longest(duration(why.idle))
+    default:
+      return words.other
+  }
 }
 
 /** An offer that ended without the agent's doing, told from what the desk looks like afterwards. */
 export const offerOver = (after: AgentView): string =>
-  after.presence === 'not_ready'
-    ? 'The offer ended before you answered. The customer keeps the place in line.'
-    : 'The offer is over: the customer cancelled, or no line was free to call.'
+  after.presence === 'not_ready' ? deskWords().offerOver.unanswered : deskWords().offerOver.gone
 
 /** The agent's live engagement with a contact; null once it is done. */
 export function mine(contact: Contact, agent: AgentView): Segment | null {
@@ -83,18 +67,16 @@ export const noteFor = (contact: Contact, segment: Segment): string | null =>
 
 /** How a consultation ended that this agent did not end; null: nothing to say. */
 export function thirdOver(third: Third, end: ThirdEnd | undefined, nameOf: (agent: string) => string): string | null {
-  const who = third.with.party === 'agent' ? nameOf(third.with.agent) : 'The number'
+  const words = deskWords().consult
+  const who = third.with.party === 'agent' ? nameOf(third.with.agent) : words.number
   switch (end?.end) {
     case 'declined':
-      return `${who} has declined. You are back with the customer.`
     case 'no_answer':
-      return `${who} did not answer. You are back with the customer.`
     case 'left':
-      return `${who} has hung up. You are back with the customer.`
     case 'lost':
-      return `The connection to ${who} is lost. You are back with the customer.`
+      return words[end.end](who)
     case 'failed':
-      return `${who} was not reached (${RESULTS[end.result].toLowerCase()}). You are back with the customer.`
+      return words.failed(who, resultWords(end.result))
     default:
       return null
   }
@@ -102,33 +84,15 @@ export function thirdOver(third: Third, end: ThirdEnd | undefined, nameOf: (agen
 
 /** Why a call of the agent's own came to nothing; null: the agent ended it. */
 export function callOver(why: Reason): string | null {
-  switch (why.why) {
-    case 'attempts_exhausted':
-      return `Your call was not answered: ${RESULTS[why.result].toLowerCase()}.`
-    case 'number_not_allowed':
-      return 'Your call was not made: this number may not be called, or not again today.'
-    case 'calls_held_back':
-      return 'Your call was not made: no calls at this hour, or the calls of the day are used up.'
-    case 'number_in_call':
-      return 'Your call was not made: this number is in a call already.'
-    case 'no_free_channel':
-      return 'Your call was not made: no line is free. Try again in a moment.'
-    case 'agent_lost':
-      return 'Your call ended because your sound was lost.'
-    case 'administrator_cancelled':
-      return 'Your call was ended by a supervisor.'
-    default:
-      return null
-  }
+  const words = deskWords()
+  return why.why === 'attempts_exhausted' ? words.call.unanswered(resultWords(why.result)) : (textOf(words.callOver, why.why) ?? null)
 }
 
 /** Where the dialling stands, in words. */
 export function progress(attempt: Attempt | null): { text: string; icon: IconName } {
-  if (!attempt) return { text: 'Starting the call', icon: 'phone' }
-  if (attempt.answered_at) return { text: 'Answered: the customer hears who is calling', icon: 'speaker' }
-  if (attempt.ringing_at) return { text: 'Ringing', icon: 'bell' }
-  return { text: 'Dialling', icon: 'phone' }
+  const words = deskWords().call
+  if (!attempt) return { text: words.starting, icon: 'phone' }
+  if (attempt.answered_at) return { text: words.answered, icon: 'speaker' }
+  if (attempt.ringing_at) return { text: words.ringing, icon: 'bell' }
+  return { text: words.dials, icon: 'phone' }
 }
-
-const LANGUAGES: Record<string, string> = { en: 'English', es: 'Spanish' }
-export const languageOf = (tag: string): string => LANGUAGES[tag.slice(0, 2).toLowerCase()] ?? tag

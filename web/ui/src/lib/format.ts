@@ -1,4 +1,5 @@
 import type { Language, Millis, Timestamp } from './api'
+import { tongue } from './i18n.svelte'
 
 const LOCALE: Record<Language, string> = { en: 'en-US', es: 'es-US' }
 
@@ -24,11 +25,12 @@ export function waitRange(p50: Millis | null, p90: Millis | null): { from: numbe
 }
 
 interface Zone {
+  /** The page's, if none is given. */
   lang?: Language
   zone?: string
 }
 
-const format = (at: Timestamp, { lang = 'en', zone }: Zone, options: Intl.DateTimeFormatOptions) =>
+const format = (at: Timestamp, { lang = tongue.lang, zone }: Zone, options: Intl.DateTimeFormatOptions) =>
   new Intl.DateTimeFormat(LOCALE[lang], { ...options, timeZone: zone }).format(at)
 
 /** "5:00 PM" */
@@ -64,6 +66,10 @@ export function hourOf(text: string, lang: Language): string {
   return timeOfDay(Date.UTC(2026, 0, 1, hours, minutes), { lang, zone: 'UTC' })
 }
 
+/** A figure with so many digits after the point, as the page's language writes it. */
+export const decimal = (value: number, digits: number) =>
+  new Intl.NumberFormat(LOCALE[tongue.lang], { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value)
+
 /** E.164 as the country writes it; what is masked or foreign stays as it came. */
 export function phone(number: string): string {
   const american = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(number)
@@ -73,7 +79,7 @@ export function phone(number: string): string {
 export const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** Ids an administrator chose as words: "admin_work" → "Admin work"; "RONA" stays. */
-export function words(id: string): string {
+export function readable(id: string): string {
   if (/^[A-Z0-9]{2,5}$/.test(id)) return id
   return capitalised(id.replace(/[_-]+/g, ' ').trim())
 }

@@ -1,12 +1,9 @@
 import type { Language } from './api'
 import { en } from './i18n/en'
 import { es } from './i18n/es'
+import type { Wide } from './i18n/wide'
 
-/** The shape of a dictionary: the English one with its literal texts widened. */
-type Shape<T> = {
-  [K in keyof T]: T[K] extends string ? string : T[K] extends (...args: infer A) => string ? (...args: A) => string : Shape<T[K]>
-}
-export type Words = Shape<typeof en>
+export type Words = Wide<typeof en>
 
 const dictionaries: Record<Language, Words> = { en, es }
 
@@ -16,6 +13,12 @@ class Tongue {
 
   get words(): Words {
     return dictionaries[this.lang]
+  }
+
+  /** The other language, named in itself. */
+  get other(): { lang: Language; name: string } {
+    const lang = this.lang === 'en' ? 'es' : 'en'
+    return { lang, name: dictionaries[lang].language }
   }
 
   set(lang: Language): void {

@@ -1,5 +1,5 @@
 import type { ChannelWhy, Needed, Obstacle, WaitingWhy } from '../lib/api'
-import { dayOf, duration, sameDay, timeOfDay, words } from '../lib/format'
+import { dayOf, duration, readable, sameDay, timeOfDay } from '../lib/format'
 
 export interface Told {
   zone: string | undefined
@@ -12,7 +12,7 @@ const at = (time: number, { zone, now }: Told) =>
   sameDay(time, now, { zone }) ? timeOfDay(time, { zone }) : `${dayOf(time, { zone })}, ${timeOfDay(time, { zone })}`
 const levels = (skills: Record<string, number>) =>
   Object.entries(skills)
-    .map(([skill, level]) => `${words(skill)} at level ${level} or above`)
+    .map(([skill, level]) => `${readable(skill)} at level ${level} or above`)
     .join(' and ')
 
 /** Whom the contact waits for. */
@@ -60,15 +60,15 @@ export function obstacle(found: Obstacle, told: Told): string {
     case 'has_it':
       return 'has it'
     case 'not_in_queue':
-      return `is not in the queue ${words(found.queue)}`
+      return `is not in the queue ${readable(found.queue)}`
     case 'lacks_skill':
-      return found.has === 0 ? `lacks ${words(found.skill)} (level ${found.needed} needed)` : `has ${words(found.skill)} at level ${found.has} of ${found.needed} needed`
+      return found.has === 0 ? `lacks ${readable(found.skill)} (level ${found.needed} needed)` : `has ${readable(found.skill)} at level ${found.has} of ${found.needed} needed`
     case 'waits_for_other':
       return `it waits for ${told.name(found.agent)} first`
     case 'offline':
       return 'is offline'
     case 'not_ready':
-      return `is not ready: ${words(found.reason)}`
+      return `is not ready: ${readable(found.reason)}`
     case 'leaving':
       return 'takes nothing new'
     case 'no_tab':

@@ -1,6 +1,6 @@
-import type { AttemptResult, BoardAgent, Reason, WaitingContact } from '../lib/api'
+import type { BoardAgent, Reason, WaitingContact } from '../lib/api'
 import { dayOf, duration, sameDay, timeOfDay } from '../lib/format'
-import { RESULTS } from '../lib/results'
+import { resultWords } from '../lib/staff'
 
 export interface Told {
   agents: BoardAgent[]
@@ -48,7 +48,7 @@ export function reason(why: Reason, told: Told): string {
     case 'agent_lost':
       return `${name(why.agent)} lost the connection; place kept`
     case 'attempt_failed':
-      return `${counted(why.attempts, 'call', 'calls')} made, last one: ${RESULTS[why.result]}`
+      return `${counted(why.attempts, 'call', 'calls')} made, last one: ${resultWords(why.result)}`
     case 'transferred':
       return `${name(why.from)} passed it on; place kept`
     case 'escalated':
@@ -88,7 +88,7 @@ export function reason(why: Reason, told: Told): string {
     case 'code_unknown':
       return 'no code that we know was entered'
     case 'attempts_exhausted':
-      return `all calls failed, last one: ${RESULTS[why.result as AttemptResult]}`
+      return `all calls failed, last one: ${resultWords(why.result)}`
   }
 }
 

@@ -1,6 +1,8 @@
+import { plural } from './plural'
+
 /** The customer's words in English; reading level of grade 6. `es.ts` must have every key, or the type check fails. */
 
-const s = (n: number, one: string, many: string) => (n === 1 ? one : many)
+const s = plural('en')
 const minutes = (n: number) => `${n} ${s(n, 'minute', 'minutes')}`
 
 export const en = {

@@ -1,6 +1,7 @@
 import type { Words } from '../i18n.svelte'
+import { plural } from './plural'
 
-const s = (n: number, one: string, many: string) => (n === 1 ? one : many)
+const s = plural('es')
 const minutes = (n: number) => `${n} ${s(n, 'minuto', 'minutos')}`
 
 /** Las palabras del cliente en español. */

@@ -1,0 +1,57 @@
+/** The words that several staff pages share, in English. `es.ts` must have every key, or the type check fails. */
+
+export const en = {
+  common: {
+    back: 'Back',
+    cancel: 'Cancel',
+    close: 'Close',
+    loading: 'Loading',
+    loadingMore: 'Loading …',
+    moment: 'One moment …',
+    refresh: 'Refresh',
+    search: 'Search',
+    showMore: 'Show more',
+    signOut: 'Sign out',
+    today: 'Today',
+    tryAgain: 'Try again',
+    notDone: 'That did not work. Nothing was changed; please try again.',
+    since: (when: string) => `Since ${when}`,
+  },
+  agent: 'Agent',
+  customer: 'Customer',
+  /** In place of a name that was erased. */
+  removed: 'Removed',
+  presence: {
+    offline: 'Offline',
+    not_ready: 'Not ready',
+    unreachable: 'No sound',
+    ready: 'Available',
+    offered: 'Offered',
+    busy: 'Busy',
+    wrap_up: 'Wrap-up',
+    draining: 'Last contact',
+  },
+  /** Not Ready reasons the system itself sets, said so that an agent knows what to do. */
+  reasons: {
+    rona: 'Missed a call',
+    on_break: 'On break',
+    break: 'On break',
+    media: 'Sound was lost',
+    media_failed: 'Sound was lost',
+    media_error: 'Sound was lost',
+  },
+  results: {
+    connected: 'connected',
+    not_confirmed: 'answered, but hung up before the agent',
+    busy: 'busy',
+    no_answer: 'no answer',
+    rejected: 'call rejected',
+    unreachable: 'number not reachable',
+    failed: 'call failed',
+    cancelled: 'cancelled',
+    interrupted: 'interrupted by a restart',
+    not_allowed: 'not placed: the number may not be called',
+  },
+  outcomes: { successful: 'Spoken', unsuccessful: 'Not reached', cancelled: 'Cancelled', abandoned: 'Hung up early' },
+  languages: { en: 'English', es: 'Spanish' },
+}

@@ -1,0 +1,57 @@
+import type { Wide } from '../wide'
+import type { en } from './en'
+
+/** Las palabras que comparten varias páginas del personal, en español. */
+export const es: Wide<typeof en> = {
+  common: {
+    back: 'Volver',
+    cancel: 'Cancelar',
+    close: 'Cerrar',
+    loading: 'Cargando',
+    loadingMore: 'Cargando …',
+    moment: 'Un momento …',
+    refresh: 'Actualizar',
+    search: 'Buscar',
+    showMore: 'Mostrar más',
+    signOut: 'Cerrar sesión',
+    today: 'Hoy',
+    tryAgain: 'Intentar de nuevo',
+    notDone: 'No funcionó. No se cambió nada; inténtelo de nuevo.',
+    since: (when) => `Desde ${when}`,
+  },
+  agent: 'Agente',
+  customer: 'Cliente',
+  removed: 'Eliminado',
+  presence: {
+    offline: 'Desconectado',
+    not_ready: 'En pausa',
+    unreachable: 'Sin sonido',
+    ready: 'Disponible',
+    offered: 'Con oferta',
+    busy: 'Ocupado',
+    wrap_up: 'Tipificación',
+    draining: 'Último contacto',
+  },
+  reasons: {
+    rona: 'Perdió una llamada',
+    on_break: 'En descanso',
+    break: 'En descanso',
+    media: 'Se perdió el sonido',
+    media_failed: 'Se perdió el sonido',
+    media_error: 'Se perdió el sonido',
+  },
+  results: {
+    connected: 'conectada',
+    not_confirmed: 'contestó, pero colgó antes del agente',
+    busy: 'ocupado',
+    no_answer: 'sin respuesta',
+    rejected: 'llamada rechazada',
+    unreachable: 'no se llega al número',
+    failed: 'la llamada falló',
+    cancelled: 'cancelada',
+    interrupted: 'cortada por un reinicio',
+    not_allowed: 'no se hizo: a ese número no se puede llamar',
+  },
+  outcomes: { successful: 'Atendido', unsuccessful: 'No localizado', cancelled: 'Cancelado', abandoned: 'Colgó antes' },
+  languages: { en: 'Inglés', es: 'Español' },
+}
