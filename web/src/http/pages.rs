@@ -47,18 +47,25 @@ pub async fn login(
     shell(&app, lang, "login", lang.pick("Sign in", "Iniciar sesión"), None, boot)
 }
 
-/// Desk and board speak English, whatever the browser prefers, and say so to screen readers.
-pub async fn agent(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn agent(
+    State(app): State<App>,
+    Extension(lang): Extension<Lang>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
     if caller.user.agent.is_none() {
         return Err(ApiError::not_allowed());
     }
-    let mut response = staff(&app, Lang::En, "agent", "My desk", &caller).await?;
+    let mut response = staff(&app, lang, "agent", lang.pick("My desk", "Mi puesto"), &caller).await?;
     response.extensions_mut().insert(Microphone);
     Ok(response)
 }
 
-pub async fn supervisor(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
-    staff(&app, Lang::En, "supervisor", "Board", &caller).await
+pub async fn supervisor(
+    State(app): State<App>,
+    Extension(lang): Extension<Lang>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    staff(&app, lang, "supervisor", lang.pick("Board", "Tablero"), &caller).await
 }
 
 pub async fn admin(

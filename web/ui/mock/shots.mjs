@@ -1,6 +1,7 @@
 /**
  * Looks at every page: screenshots of many states, narrow and wide, light and dark, and axe on each. Any finding, console
- * error or page wider than its window ends it with status 1. `npm run build && npm run shots [name-part]`; pictures in mock/shots.
+ * error or page wider than its window ends it with status 1. `npm run build && npm run shots [name-part [es]]`; pictures in mock/shots.
+ * With `es` staff switch to Spanish before the picture is taken.
  * CHROMIUM names the browser (default /usr/bin/chromium).
  */
 import { mkdirSync, readFileSync } from 'node:fs'
@@ -13,6 +14,7 @@ import { start } from './server.mjs'
 const OUT = fileURLToPath(new URL('./shots/', import.meta.url))
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const only = process.argv[2] ?? ''
+const spanish = process.argv[3] === 'es'
 mkdirSync(OUT, { recursive: true })
 
 const mock = await start(0)
@@ -40,7 +42,7 @@ process.stdout.write(findings === 0 ? 'no findings\n' : `${findings} findings\n`
 process.exit(findings === 0 ? 0 : 1)
 
 async function look(scene, theme, width, height) {
-  const where = `${scene.name}-${width}x${height}-${theme}`
+  const where = `${scene.name}-${width}x${height}-${theme}${spanish ? '-es' : ''}`
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, permissions: ['microphone'], locale: 'en-US', reducedMotion: 'reduce', bypassCSP: false })
   const page = await context.newPage()
   const expected = scene.expectErrors ?? []
@@ -52,6 +54,7 @@ async function look(scene, theme, width, height) {
     await scene.prepare?.(mock)
     await page.goto(mock.url + scene.path)
     await scene.act?.(page, mock)
+    if (spanish) await page.evaluate(inSpanish)
     await page.waitForTimeout(250)
     await page.screenshot({ path: `${OUT}${where}.png`, fullPage: scene.whole ?? false })
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
@@ -63,6 +66,15 @@ async function look(scene, theme, width, height) {
   }
   await scene.after?.(page, mock)
   await context.close()
+}
+
+/** In the page: the switch in the status menu or at the top, whatever lies over it. */
+async function inSpanish() {
+  const quick = () => document.querySelector('button[lang=es]')
+  const menu = document.querySelector('button[aria-haspopup=menu][aria-expanded=false]')
+  if (!quick()) menu?.click()
+  await new Promise((drawn) => requestAnimationFrame(drawn))
+  quick()?.click()
 }
 
 async function axe(page, where) {

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { parse } from 'svelte/compiler'
 
 /** Where every word comes from a dictionary. */
-const AREAS = ['src/agent', 'src/lib/ui']
+const AREAS = ['src/agent', 'src/supervisor', 'src/operator', 'src/admin', 'src/login', 'src/lib/ui']
 
 /** Names, units, keys and drawings, the same in every language. */
 const ALLOWED = new Set(['Ringback', 'Alt', 'Shift', 'min', 'ms', 's'])
@@ -25,7 +25,8 @@ const called = (callee: unknown): string => {
 }
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && typeof (value as Node).type === 'string'
 
-const letters = (text: string) => text.replace(/&\w+;/g, ' ').match(/\p{L}+/gu) ?? []
+/** Without entities and paths. */
+const letters = (text: string) => text.replace(/&\w+;|(?<!\w)\/\S*/g, ' ').match(/\p{L}+/gu) ?? []
 const shown = (text: string) => letters(text).some((word) => !ALLOWED.has(word))
 /** A literal in code is taken for words if it has two of them, or begins with a capital and is no name of a key or an event. */
 const spoken = (text: string) => /\p{L}{2,}[,.:;]? \p{L}/u.test(text) || /^\p{Lu}\p{Ll}{2,}[ .:…]*$/u.test(text)

@@ -52,6 +52,6 @@ test('the waveform as figures', () => {
 })
 
 test('a score in a word', () => {
-  assert.deepEqual([4.4, 4, 3.99, 3.6, 3.2, 1].map((mos) => verdict(mos)?.word), ['Good', 'Good', 'Fair', 'Fair', 'Poor', 'Bad'])
+  assert.deepEqual([4.4, 4, 3.99, 3.6, 3.2, 1].map((mos) => verdict(mos)?.word), ['good', 'good', 'fair', 'fair', 'poor', 'bad'])
   assert.equal(verdict(null), null)
 })

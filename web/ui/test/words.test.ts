@@ -5,9 +5,17 @@ import { es as deskEs } from '../src/agent/words/es'
 import type { WaitingContact } from '../src/lib/api'
 import { en } from '../src/lib/i18n/en'
 import { es } from '../src/lib/i18n/es'
+import { en as adminEn } from '../src/admin/words/en'
+import { es as adminEs } from '../src/admin/words/es'
 import { en as staffEn } from '../src/lib/i18n/staff/en'
 import { es as staffEs } from '../src/lib/i18n/staff/es'
+import { en as loginEn } from '../src/login/words/en'
+import { es as loginEs } from '../src/login/words/es'
+import { en as operatorEn } from '../src/operator/words/en'
+import { es as operatorEs } from '../src/operator/words/es'
 import { whyWaiting } from '../src/supervisor/words'
+import { en as supervisorEn } from '../src/supervisor/words/en'
+import { es as supervisorEs } from '../src/supervisor/words/es'
 
 /** Every text of a dictionary, functions called with plain values. */
 function texts(part: unknown, path = ''): [string, string][] {
@@ -20,10 +28,14 @@ const DICTIONARIES: Record<string, [unknown, unknown]> = {
   customer: [en, es],
   staff: [staffEn, staffEs],
   desk: [deskEn, deskEs],
+  supervisor: [supervisorEn, supervisorEs],
+  operator: [operatorEn, operatorEs],
+  admin: [adminEn, adminEs],
+  login: [loginEn, loginEs],
 }
 
 /** Names, and words that are the same in both languages. */
-const SAME = new Set(['Chat', 'Chats', 'Chat.', '2, 3'])
+const SAME = new Set(['Chat', 'Chats', 'Chat.', 'Supervisor', 'Auditor', 'no', 'No', '—', '2, 3', '2 chats', '≤ 2 min', '2–3 min'])
 
 for (const [name, [english, spanish]] of Object.entries(DICTIONARIES)) {
   test(`${name}: English and Spanish have the same keys, all filled, and differ`, () => {

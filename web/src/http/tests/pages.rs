@@ -130,6 +130,9 @@ async fn staff_pages_lead_to_the_login_and_back() {
         assert_eq!(next(world.get(&format!("/login?next={elsewhere}")).await.text()), Value::Null);
     }
     let supervisor = world.sign_in(OPEN, Role::Supervisor).await;
+    let spanish = world.get_as("/supervisor", &format!("{supervisor}; ringback_lang=es")).await.text();
+    assert!(spanish.contains("<html lang=\"es\"") && spanish.contains("<title>Tablero"), "{spanish}");
+    assert_eq!(boot(&spanish)["lang"], "es", "the language that was chosen");
     let html = world.get_as("/supervisor", &supervisor).await.text();
     assert_eq!(boot(&html)["user"]["role"], "supervisor");
     assert_eq!(boot(&html)["tenant"]["id"], OPEN);

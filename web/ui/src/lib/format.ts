@@ -68,7 +68,7 @@ export function hourOf(text: string, lang: Language): string {
 
 /** A figure with so many digits after the point, as the page's language writes it. */
 export const decimal = (value: number, digits: number) =>
-  new Intl.NumberFormat(LOCALE[tongue.lang], { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value)
+  new Intl.NumberFormat(LOCALE[tongue.lang], { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }).format(value)
 
 /** E.164 as the country writes it; what is masked or foreign stays as it came. */
 export function phone(number: string): string {

@@ -1,5 +1,6 @@
 import type { ChannelWhy, Needed, Obstacle, WaitingWhy } from '../lib/api'
 import { dayOf, duration, readable, sameDay, timeOfDay } from '../lib/format'
+import { supervisorWords } from './words'
 
 export interface Told {
   zone: string | undefined
@@ -10,93 +11,70 @@ export interface Told {
 
 const at = (time: number, { zone, now }: Told) =>
   sameDay(time, now, { zone }) ? timeOfDay(time, { zone }) : `${dayOf(time, { zone })}, ${timeOfDay(time, { zone })}`
-const levels = (skills: Record<string, number>) =>
-  Object.entries(skills)
-    .map(([skill, level]) => `${readable(skill)} at level ${level} or above`)
-    .join(' and ')
+const levels = (skills: Record<string, number>) => {
+  const words = supervisorWords().why
+  return Object.entries(skills)
+    .map(([skill, level]) => words.level(readable(skill), level))
+    .join(words.and)
+}
 
 /** Whom the contact waits for. */
 export function needed(need: Needed, told: Told): string {
-  if (need.need === 'agent') return `${told.name(need.agent)}, who knows this customer`
-  const any = need.any.map((all) => (Object.keys(all).length === 0 ? 'anybody of the queue' : `an agent with ${levels(all)}`))
-  return any.join(', or ')
+  const words = supervisorWords().why
+  if (need.need === 'agent') return words.knows(told.name(need.agent))
+  return need.any.map((all) => (Object.keys(all).length === 0 ? words.anybody : words.agentWith(levels(all)))).join(words.or)
 }
 
 /** Which step of the ladder, and when the next one opens. */
 export function step({ target, targets, next_target_at }: WaitingWhy, told: Told): string {
-  const place = target === 0 ? 'Own agent first' : `Step ${target} of ${targets}`
-  return next_target_at === null ? place : `${place}; the next opens ${at(next_target_at, told)}`
+  const words = supervisorWords().why
+  const place = target === 0 ? words.ownFirst : words.stepOf(target, targets)
+  return next_target_at === null ? place : words.nextOpens(place, at(next_target_at, told))
 }
 
 export function channel(channel: ChannelWhy, told: Told): string {
+  const words = supervisorWords().why
   switch (channel.channel) {
-    case 'not_needed':
-      return 'none needed, the customer is here'
-    case 'not_asked_yet':
-      return 'asked for when an agent is free'
     case 'asked':
-      return `being asked for; ${told.name(channel.agent)} is kept free meanwhile`
-    case 'held':
-      return 'reserved'
-    case 'number_in_call':
-      return 'this number is in another call right now'
+      return words.channel.asked(told.name(channel.agent))
     case 'blocked':
-      return BLOCKED[channel.reason]
-    case 'closed':
-      return 'not asked for outside opening hours'
+      return words.blocked[channel.reason]
+    default:
+      return words.channel[channel.channel]
   }
 }
 
-const BLOCKED = {
-  all_busy: 'every line is taken; asked again in a moment',
-  trunks_down: 'no carrier can be reached',
-  number_in_call: 'this number is in another call right now',
-  draining: 'the server is being stopped',
-} as const
-
 /** Why not this agent. */
 export function obstacle(found: Obstacle, told: Told): string {
+  const words = supervisorWords().why.obstacle
   switch (found.obstacle) {
-    case 'has_it':
-      return 'has it'
     case 'not_in_queue':
-      return `is not in the queue ${readable(found.queue)}`
-    case 'lacks_skill':
-      return found.has === 0 ? `lacks ${readable(found.skill)} (level ${found.needed} needed)` : `has ${readable(found.skill)} at level ${found.has} of ${found.needed} needed`
+      return words.not_in_queue(readable(found.queue))
+    case 'lacks_skill': {
+      const { skill, has, needed } = found
+      return has === 0 ? words.lacks_skill(readable(skill), needed) : words.skill_too_low(readable(skill), has, needed)
+    }
     case 'waits_for_other':
-      return `it waits for ${told.name(found.agent)} first`
-    case 'offline':
-      return 'is offline'
+      return words.waits_for_other(told.name(found.agent))
     case 'not_ready':
-      return `is not ready: ${readable(found.reason)}`
-    case 'leaving':
-      return 'takes nothing new'
-    case 'no_tab':
-      return 'has no page open that answers'
-    case 'no_microphone':
-      return 'has no working microphone'
-    case 'no_media':
-      return 'has no sound connection'
-    case 'not_in_profile':
-      return 'does not take this kind of contact'
+      return words.not_ready(readable(found.reason))
     case 'busy':
-      return `is busy: ${inHand(found.calls, found.chats)}`
-    case 'kept_for':
-      return 'is kept free for another call that is being prepared'
-    case 'call_waits_longer':
-      return 'gets no further chat: a call has waited longer'
+      return words.busy(inHand(found.calls, found.chats))
     case 'cooling_off':
-      return `is not asked again before ${at(found.until, told)}`
+      return words.cooling_off(at(found.until, told))
+    default:
+      return words[found.obstacle]
   }
 }
 
 function inHand(calls: number, chats: number): string {
-  const parts = [calls > 0 ? (calls === 1 ? 'one call' : `${calls} calls`) : '', chats > 0 ? (chats === 1 ? 'one chat' : `${chats} chats`) : '']
-  return parts.filter(Boolean).join(' and ')
+  const words = supervisorWords().why
+  const parts = [calls > 0 ? words.calls(calls) : '', chats > 0 ? words.chats(chats) : '']
+  return parts.filter(Boolean).join(words.and)
 }
 
 /** How urgent, and what waiting adds. */
 export function urgency({ priority, one_priority_per }: WaitingWhy): string {
-  const rule = one_priority_per === null ? 'priority alone decides' : `every ${duration(one_priority_per)} of waiting is worth one`
-  return `${priority} (lower is sooner; ${rule})`
+  const words = supervisorWords().why
+  return words.urgency(priority, one_priority_per === null ? words.priorityAlone : words.ageing(duration(one_priority_per)))
 }

@@ -1,14 +1,19 @@
 import type { BoardAgent, Reason, WaitingContact } from '../lib/api'
 import { dayOf, duration, sameDay, timeOfDay } from '../lib/format'
+import { tongue } from '../lib/i18n.svelte'
+import type { Wide } from '../lib/i18n/wide'
 import { resultWords } from '../lib/staff'
+import { en } from './words/en'
+import { es } from './words/es'
+
+/** The supervisor's words in the page's language; read where they are drawn, so that choosing another redraws them. */
+export const supervisorWords = (): Wide<typeof en> => (tongue.lang === 'es' ? es : en)
 
 export interface Told {
   agents: BoardAgent[]
   zone: string | undefined
   now: number
 }
-
-const counted = (n: number, one: string, many: string) => (n === 1 ? `1 ${one}` : `${n} ${many}`)
 
 export function when(at: number, { zone, now }: Told): string {
   const time = timeOfDay(at, { zone })
@@ -17,83 +22,48 @@ export function when(at: number, { zone, now }: Told): string {
 
 /** "Why still waiting", from the record. */
 export function whyWaiting({ why, state, position }: WaitingContact, told: Told): string {
+  const words = supervisorWords().reason
   const text = reason(why, told)
-  if (state.state === 'scheduled' && state.due > told.now) return `${text}; due in ${duration(state.due - told.now)}`
-  return position === 1 && why.why === 'just_requested' ? 'next in line for a free agent' : text
+  if (state.state === 'scheduled' && state.due > told.now) return words.due(text, duration(state.due - told.now))
+  return position === 1 && why.why === 'just_requested' ? words.next : text
 }
 
 export function reason(why: Reason, told: Told): string {
+  const words = supervisorWords().reason
   const name = (agent: string) => told.agents.find(({ id }) => id === agent)?.name ?? agent
   switch (why.why) {
-    case 'just_requested':
-      return 'in line for the next free agent'
     case 'no_agent_ready':
-      return why.signed_in === 0 ? 'no agent is signed in' : `nobody who may take it is free; ${counted(why.signed_in, 'is', 'are')} signed in`
-    case 'no_free_channel':
-      return 'every telephone line is taken'
-    case 'number_in_call':
-      return 'this number is in another call right now'
-    case 'chosen_time':
-      return 'planned for a time the customer chose'
-    case 'calls_held_back':
-      return 'no calls are placed now: outside callback hours, or a cap of the day is reached'
-    case 'number_not_allowed':
-      return 'this number may not be called, or not again today'
+      return why.signed_in === 0 ? words.nobody_signed_in : words.no_agent_ready(why.signed_in)
     case 'closed':
       return closed(why, told)
     case 'agent_declined':
-      return `${name(why.agent)} rejected the offer; place kept`
     case 'agent_no_answer':
-      return `${name(why.agent)} did not answer the offer; place kept`
     case 'agent_lost':
-      return `${name(why.agent)} lost the connection; place kept`
-    case 'attempt_failed':
-      return `${counted(why.attempts, 'call', 'calls')} made, last one: ${resultWords(why.result)}`
-    case 'transferred':
-      return `${name(why.from)} passed it on; place kept`
-    case 'escalated':
-      return `${name(why.by)} calls the customer of the chat`
-    case 'overflowed':
-      return 'nobody took it; sent to the number outside'
-    case 'called_out':
-      return `${name(why.by)} called of their own accord`
-    case 'not_reached':
-      return 'whom it was passed on to was not reached; place kept'
     case 'asked_by':
-      return `${name(why.agent)} asked for help`
-    case 'interrupted':
-      return 'the last call was cut by a restart; place kept'
     case 'offered_to':
-      return `offered to ${name(why.agent)}`
-    case 'longest_idle':
-      return `longest free of ${counted(why.considered, 'agent', 'agents')} (${duration(why.idle)})`
-    case 'preferred':
-      return 'asked for by name, or known to this customer'
-    case 'fewest_in_hand':
-      return `fewest in hand (${why.in_hand}) of ${counted(why.considered, 'agent', 'agents')}`
-    case 'customer_left':
-      return 'the customer left'
-    case 'nobody_free':
-      return 'nobody was free in time'
-    case 'completed':
-      return 'completed'
-    case 'customer_cancelled':
-      return 'cancelled by the customer'
-    case 'administrator_cancelled':
-      return 'cancelled here'
-    case 'customer_hung_up':
-      return 'the customer hung up'
-    case 'customer_hung_up_soon':
-      return `the customer hung up after ${duration(why.after)}`
-    case 'code_unknown':
-      return 'no code that we know was entered'
+      return words[why.why](name(why.agent))
+    case 'escalated':
+    case 'called_out':
+      return words[why.why](name(why.by))
+    case 'transferred':
+      return words.transferred(name(why.from))
+    case 'attempt_failed':
+      return words.attempt_failed(why.attempts, resultWords(why.result))
     case 'attempts_exhausted':
-      return `all calls failed, last one: ${resultWords(why.result)}`
+      return words.attempts_exhausted(resultWords(why.result))
+    case 'longest_idle':
+      return words.longest_idle(why.considered, duration(why.idle))
+    case 'fewest_in_hand':
+      return words.fewest_in_hand(why.in_hand, why.considered)
+    case 'customer_hung_up_soon':
+      return words.customer_hung_up_soon(duration(why.after))
+    default:
+      return words[why.why]
   }
 }
 
 function closed(why: Extract<Reason, { why: 'closed' }>, told: Told): string {
-  const next = why.next_open === null ? 'next opening not set' : `opens ${when(why.next_open, told)}`
-  const cause = why.closed.closed === 'hours' ? 'closed' : why.closed.closed === 'holiday' ? `closed for ${why.closed.name}` : 'emergency closure'
-  return `${cause}; ${next}`
+  const words = supervisorWords().reason
+  const cause = why.closed.closed === 'hours' ? words.closed : why.closed.closed === 'holiday' ? words.closedFor(why.closed.name) : words.closure
+  return why.next_open === null ? words.opensUnknown(cause) : words.opens(cause, when(why.next_open, told))
 }

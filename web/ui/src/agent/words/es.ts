@@ -199,7 +199,7 @@ export const es: Wide<typeof en> = {
     dials: 'Marcando',
     unanswered: (result) => `No contestaron su llamada: ${result}.`,
     mute: 'Silenciar',
-    unmute: 'Activar micrófono',
+    unmute: 'Reactivar',
     hold: 'En espera',
     resume: 'Reanudar',
     keypad: 'Teclas',
