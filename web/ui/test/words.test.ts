@@ -66,3 +66,8 @@ test('why still waiting, from the record', () => {
     '1 call made, last one: busy; due in 1:34',
   )
 })
+
+test('a Spanish time of day brings its own full stop', () => {
+  assert.equal(es.closed.nextToday('8:00 a.m.'), 'Abrimos de nuevo hoy a las 8:00 a.m.')
+  assert.equal(es.closed.nextToday('8:00'), 'Abrimos de nuevo hoy a las 8:00.')
+})

@@ -78,6 +78,9 @@ export function phone(number: string): string {
 
 export const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 
+/** With a capital and one full stop, also after "a.m.". */
+export const sentence = (text: string) => `${capitalised(text)}${text.endsWith('.') ? '' : '.'}`
+
 /** Ids an administrator chose as words: "admin_work" → "Admin work"; "RONA" stays. */
 export function readable(id: string): string {
   if (/^[A-Z0-9]{2,5}$/.test(id)) return id

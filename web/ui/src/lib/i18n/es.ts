@@ -2,6 +2,8 @@ import type { Words } from '../i18n.svelte'
 import { plural } from './plural'
 
 const s = plural('es')
+/** Las horas acaban en punto: «8:00 a.m.». */
+const stop = (text: string) => (text.endsWith('.') ? text : `${text}.`)
 const minutes = (n: number) => `${n} ${s(n, 'minuto', 'minutos')}`
 
 /** Las palabras del cliente en español. */
@@ -60,8 +62,8 @@ export const es: Words = {
     holiday: (name) => `Estamos cerrados por ${name}.`,
     hours: 'Nuestros teléfonos están cerrados a esta hora.',
     closure: 'Tuvimos que cerrar nuestros teléfonos por ahora.',
-    next: (day, time) => `Abrimos de nuevo el ${day} a las ${time}.`,
-    nextToday: (time) => `Abrimos de nuevo hoy a las ${time}.`,
+    next: (day, time) => stop(`Abrimos de nuevo el ${day} a las ${time}`),
+    nextToday: (time) => stop(`Abrimos de nuevo hoy a las ${time}`),
     nextUnknown: 'Todavía no sabemos cuándo abrimos de nuevo. Por favor, inténtelo más tarde.',
     offer: 'Podemos guardar su lugar y llamarle cuando abramos.',
   },
@@ -133,14 +135,14 @@ export const es: Words = {
       cancelled: 'Su llamada está cancelada',
     },
     lead: {
-      scheduled: (when) => `Le llamaremos después de: ${when}.`,
-      planned: (when) => `Le llamaremos a la hora que eligió: ${when}.`,
+      scheduled: (when) => stop(`Le llamaremos después de: ${when}`),
+      planned: (when) => stop(`Le llamaremos a la hora que eligió: ${when}`),
       turnedAway: 'Pida otra llamada cuando estemos abiertos.',
       agent_found: (number) => `En un momento llamamos al ${number}.`,
       calling: (number) => `Tenga su teléfono cerca: ${number}.`,
       ringing: 'Por favor, conteste. Primero le diremos quiénes somos.',
       talking: 'Esta página no hace nada mientras habla.',
-      retrying: (when) => `Llamamos de nuevo más o menos a esta hora: ${when}. Conserva su lugar.`,
+      retrying: (when) => `${stop(`Llamamos de nuevo más o menos a esta hora: ${when}`)} Conserva su lugar.`,
       retryingSoon: 'Llamamos de nuevo en un momento. Conserva su lugar.',
       successful: 'Su pedido está terminado. Puede cerrar esta página.',
       unsuccessful: (tries) => `Llamamos ${s(tries, 'una vez', `${tries} veces`)}, pero no logramos comunicarnos. Puede pedir una llamada nueva.`,

@@ -18,8 +18,8 @@ export const es: Wide<typeof en> = {
 
   board: {
     title: 'Ahora',
-    lost: 'Sin datos al instante: intentando de nuevo',
-    live: 'Al instante',
+    lost: 'Sin conexión: intentando de nuevo',
+    live: 'En vivo',
     notAllowed: 'Su función no incluye el tablero.',
     notRead: 'Ahora no se puede leer el tablero.',
     loading: 'Cargando el tablero',
@@ -34,14 +34,14 @@ export const es: Wide<typeof en> = {
     table: 'Tabla de agentes',
     agent: 'Agente',
     state: 'Estado',
-    for: 'Desde hace',
+    for: 'Tiempo',
   },
 
   kpis: {
     waiting: 'En cola',
     planned: (n) => `${n} ${s(n, 'prevista', 'previstas')} para después`,
     longest: 'Espera más larga',
-    above: 'más de 10:00',
+    above: 'sobre 10:00',
     nobody: 'nadie espera',
     since: 'desde que lo pidió',
     expected: 'Espera prevista',
@@ -63,7 +63,7 @@ export const es: Wide<typeof en> = {
     waiting: 'En cola',
     planned: 'Previstas',
     active: 'Activas',
-    longest: 'La más larga',
+    longest: 'Máxima',
   },
 
   trunks: {
@@ -252,7 +252,7 @@ export const es: Wide<typeof en> = {
     needTime: 'Elija una hora que todavía no haya pasado.',
     told: 'A quien pida algo nuevo se le dice que está cerrado.',
     toldMessage: 'A quien pida algo nuevo se le dice que está cerrado, con su mensaje.',
-    opensAgain: (when) => `Se abre otra vez: ${when}.`,
+    opensAgain: (when) => `Se abre otra vez (${when}).`,
     untilYouLift: 'Dura hasta que usted lo levante.',
     keep: (n) => `${counted(n, 'persona sigue', 'personas siguen')} en la cola, y se les llama mientras haya agentes.`,
     tell: (n) => `A ${counted(n, 'persona de la cola', 'personas de la cola')} se les dice que nadie llamará, con su mensaje; los pedidos terminan.`,
