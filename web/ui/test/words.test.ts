@@ -35,7 +35,7 @@ const DICTIONARIES: Record<string, [unknown, unknown]> = {
 }
 
 /** Names, and words that are the same in both languages. */
-const SAME = new Set(['Chat', 'Chats', 'Chat.', 'Supervisor', 'Auditor', 'no', 'No', '—', '2, 3', '2 chats', '≤ 2 min', '2–3 min'])
+const SAME = new Set(['Chat', 'Chats', 'Chat.', 'Supervisor', 'supervisor', 'Auditor', 'auditor', 'no', 'No', '—', '2, 3', '2 chats', '≤ 2 min', '2–3 min'])
 
 for (const [name, [english, spanish]] of Object.entries(DICTIONARIES)) {
   test(`${name}: English and Spanish have the same keys, all filled, and differ`, () => {

@@ -53,5 +53,6 @@ export const en = {
     not_allowed: 'not placed: the number may not be called',
   },
   outcomes: { successful: 'Spoken', unsuccessful: 'Not reached', cancelled: 'Cancelled', abandoned: 'Hung up early' },
+  roles: { agent: 'agent', supervisor: 'supervisor', admin: 'administrator', auditor: 'auditor', operator: 'operator' },
   languages: { en: 'English', es: 'Spanish' },
 }

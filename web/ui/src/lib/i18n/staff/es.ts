@@ -53,5 +53,6 @@ export const es: Wide<typeof en> = {
     not_allowed: 'no se hizo: a ese número no se puede llamar',
   },
   outcomes: { successful: 'Atendido', unsuccessful: 'No localizado', cancelled: 'Cancelado', abandoned: 'Colgó antes' },
+  roles: { agent: 'agente', supervisor: 'supervisor', admin: 'administrador', auditor: 'auditor', operator: 'operador' },
   languages: { en: 'Inglés', es: 'Español' },
 }
