@@ -30,7 +30,7 @@ const button = (name) => page.getByRole('button', { name, exact: true });
 async function english(page, own = []) {
   const texts = await page.evaluate(() => [
     ...document.body.innerText.split('\n'),
-    ...['aria-label', 'title', 'alt', 'placeholder', 'label'].flatMap((name) => [...document.querySelectorAll(`[${name}]`)].map((element) => element.getAttribute(name))),
+    ...['aria-label', 'title', 'alt', 'label'].flatMap((name) => [...document.querySelectorAll(`[${name}]`)].map((element) => element.getAttribute(name))),
     document.title,
   ]);
   return [...new Set(texts.map((text) => own.reduce((left, word) => left.replaceAll(word, ''), text)).filter((text) => ENGLISH.test(text)))];

@@ -420,7 +420,7 @@ export const en = {
     speed: 'Speed',
     listenTo: 'Listen to',
     both: 'Both sides',
-    only: (side: string) => `${side} only`,
+    oneSide: (side: string) => `${side} only`,
     outside: 'Number outside',
     download: 'Download',
     marks: 'Marks',

@@ -418,7 +418,7 @@ export const es: Wide<typeof en> = {
     speed: 'Velocidad',
     listenTo: 'Escuchar',
     both: 'Los dos lados',
-    only: (side) => `Solo ${side}`,
+    oneSide: (side) => `Solo ${side}`,
     outside: 'Número externo',
     download: 'Descargar',
     marks: 'Marcas',
