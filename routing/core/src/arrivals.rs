@@ -46,32 +46,12 @@ impl Core {
         };
         let (id, attempt) = (ContactId(self.ids.mint(now)), AttemptId(self.ids.mint(now)));
         let (trunk, number_key) = (call.trunk.clone(), call.customer.number_key.clone());
+        let customer = self.greeted_in(call.customer, &number).into();
         let contact = Contact {
-            id,
-            channel: Channel::Call,
             state: ContactState::Arriving { since: now },
-            customer: self.greeted_in(call.customer, &number).into(),
-            queue,
-            subject,
-            priority,
-            target: 1,
-            widen_at: None,
-            preferred: None,
-            requested_at: now,
-            status_token_digest: None,
-            segments: Vec::new(),
             attempts: vec![incoming(now, attempt, leg, call.trunk)],
-            cool_off: Default::default(),
-            position_when_requested: 0,
-            ewt_when_requested: None,
-            first_wait: None,
-            config_version: self.config.version,
             reason,
-            closed_at: None,
-            chat: None,
-            third: None,
-            third_end: None,
-            over: None,
+            ..self.begun(now, (id, Channel::Call), customer, (subject, queue, priority))
         };
         self.legs.insert(leg, LegOwner { contact: id, side: Side::Customer });
         self.admit(now, contact);

@@ -40,32 +40,13 @@ impl Core {
         }
         let preferred = request.preferred.filter(|_| self.config.policy.sticky.enabled);
         let id = ContactId(self.ids.mint(now));
+        let customer = request.customer.into();
         let contact = Contact {
-            id,
-            channel: Channel::Chat,
-            state: ContactState::Queued { since: now },
-            customer: request.customer.into(),
-            queue,
-            subject,
-            priority,
             target: u8::from(preferred.is_none()),
-            widen_at: None,
             preferred,
-            requested_at: now,
             status_token_digest: request.status_token_digest.map(Into::into),
-            segments: Vec::new(),
-            attempts: Vec::new(),
-            cool_off: Default::default(),
-            position_when_requested: 0,
-            ewt_when_requested: None,
-            first_wait: None,
-            config_version: self.config.version,
-            reason: Reason::JustRequested,
-            closed_at: None,
             chat: Some(Box::default()),
-            third: None,
-            third_end: None,
-            over: None,
+            ..self.begun(now, (id, Channel::Chat), customer, (subject, queue, priority))
         };
         self.admit(now, contact);
         let (position, expected) = self.capture_place(id);

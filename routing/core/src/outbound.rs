@@ -42,32 +42,12 @@ impl Core {
         let (id, segment) = (ContactId(self.ids.mint(now)), SegmentId(self.ids.mint(now)));
         let (offer, leg) = (OfferId(self.ids.mint(now)), LegId(self.ids.mint(now)));
         let why = Reason::CalledOut { by: agent.clone() };
+        let customer = Arc::new(request.customer);
         let contact = Contact {
-            id,
-            channel: Channel::Outbound,
             state: ContactState::Active { since: now },
-            customer: Arc::new(request.customer),
-            queue,
-            subject,
-            priority,
-            target: 1,
-            widen_at: None,
-            preferred: None,
-            requested_at: now,
-            status_token_digest: None,
             segments: vec![engagement(now, (segment, offer, leg), agent, &session, why.clone())],
-            attempts: Vec::new(),
-            cool_off: Default::default(),
-            position_when_requested: 0,
-            ewt_when_requested: None,
-            first_wait: None,
-            config_version: self.config.version,
             reason: why,
-            closed_at: None,
-            chat: None,
-            third: None,
-            third_end: None,
-            over: None,
+            ..self.begun(now, (id, Channel::Outbound), customer, (subject, queue, priority))
         };
         self.by_number.insert(&number_key, id);
         self.legs.insert(leg, LegOwner { contact: id, side: Side::Agent(segment) });

@@ -37,32 +37,14 @@ impl Core {
         let preferred = request.preferred.filter(|_| self.config.policy.sticky.enabled);
         let id = ContactId(self.ids.mint(now));
         self.by_number.insert(&request.customer.number_key, id);
+        let customer = Arc::new(request.customer);
         let contact = Contact {
-            id,
-            channel: Channel::Callback,
             state: state.clone(),
-            customer: Arc::new(request.customer),
-            queue,
-            subject,
-            priority,
             target: u8::from(preferred.is_none()),
-            widen_at: None,
             preferred,
-            requested_at: now,
             status_token_digest: request.status_token_digest.map(Into::into),
-            segments: Vec::new(),
-            attempts: Vec::new(),
-            cool_off: Default::default(),
-            position_when_requested: 0,
-            ewt_when_requested: None,
-            first_wait: None,
-            config_version: self.config.version,
             reason: reason.clone(),
-            closed_at: None,
-            chat: None,
-            third: None,
-            third_end: None,
-            over: None,
+            ..self.begun(now, (id, Channel::Callback), customer, (subject, queue, priority))
         };
         self.admit(now, contact);
         let (position, expected) = self.capture_place(id);
@@ -73,6 +55,43 @@ impl Core {
             return Ok(Receipt::CallbackScheduled { contact: id, due });
         }
         Ok(Receipt::CallbackQueued { contact: id, position, ewt, ewt_p90 })
+    }
+
+    /// A contact as it begins, in line and with nothing behind it.
+    pub(crate) fn begun(
+        &self,
+        now: Timestamp,
+        (id, channel): (ContactId, Channel),
+        customer: Arc<Customer>,
+        (subject, queue, priority): (SubjectId, QueueId, u8),
+    ) -> Contact {
+        Contact {
+            id,
+            channel,
+            state: ContactState::Queued { since: now },
+            customer,
+            queue,
+            subject,
+            priority,
+            target: 1,
+            widen_at: None,
+            preferred: None,
+            requested_at: now,
+            status_token_digest: None,
+            segments: Vec::new(),
+            attempts: Vec::new(),
+            cool_off: Default::default(),
+            position_when_requested: 0,
+            ewt_when_requested: None,
+            first_wait: None,
+            config_version: self.config.version,
+            reason: Reason::JustRequested,
+            closed_at: None,
+            chat: None,
+            third: None,
+            third_end: None,
+            over: None,
+        }
     }
 
     /// Where a new request begins: in line, or planned for a time.
