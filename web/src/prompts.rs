@@ -13,7 +13,7 @@ use crate::settings::OwnPrompt;
 const VERSION: &str = "1";
 
 /// Every prompt that is spoken, with its file's name.
-const SPOKEN: [(PromptName, &str); 29] = [
+const SPOKEN: [(PromptName, &str); 30] = [
     (PromptName::Announcement, "announcement"),
     (PromptName::PressOne, "press_one"),
     (PromptName::PleaseHold, "please_hold"),
@@ -33,6 +33,7 @@ const SPOKEN: [(PromptName, &str); 29] = [
     (PromptName::EnterCode, "enter_code"),
     (PromptName::CodeWrong, "code_wrong"),
     (PromptName::CodeFailed, "code_failed"),
+    (PromptName::ShortCode, "short_code"),
     (PromptName::Digit(0), "digits_0"),
     (PromptName::Digit(1), "digits_1"),
     (PromptName::Digit(2), "digits_2"),
@@ -90,6 +91,8 @@ const BUILT_IN: &[(PromptName, &str, &[u8])] = built_in! {
     CodeWrong "es" "es/code_wrong.wav"
     CodeFailed "en" "en/code_failed.wav"
     CodeFailed "es" "es/code_failed.wav"
+    ShortCode "en" "en/short_code.wav"
+    ShortCode "es" "es/short_code.wav"
     Digit(0) "en" "en/digits_0.wav"
     Digit(0) "es" "es/digits_0.wav"
     Digit(1) "en" "en/digits_1.wav"

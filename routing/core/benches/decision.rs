@@ -49,6 +49,7 @@ fn config() -> TenantConfig {
         },
         chat: ChatConfig::default(),
         outbound: false,
+        tell_code: false,
         inbound: InboundConfig::default(),
         hours: Hours {
             week: [Mon, Tue, Wed, Thu, Fri, Sat, Sun]

@@ -152,6 +152,10 @@ impl Core {
         leg: LegId,
         heard: Option<String>,
     ) -> Result<Receipt, Rejection> {
+        if let Some(id) = self.third_leg(leg) {
+            self.code_told(now, id);
+            return Ok(Receipt::Done);
+        }
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         let Some(entry) = self.contacts.get_mut(&id) else { return Err(Rejection::NoSuchContact) };
         if matches!(entry.contact.state, ContactState::Arriving { .. }) {
@@ -184,6 +188,10 @@ impl Core {
     }
 
     pub(crate) fn dtmf_received(&mut self, now: Timestamp, leg: LegId, digit: char) -> Result<Receipt, Rejection> {
+        if let Some(id) = self.third_leg(leg) {
+            self.code_told(now, id);
+            return Ok(Receipt::Done);
+        }
         let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
         if self.arrival_pressed(now, id, digit) {
             return Ok(Receipt::Done);

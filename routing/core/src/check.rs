@@ -210,7 +210,7 @@ impl Core {
         assert!(matches!(contact.state, ContactState::Active { .. }), "brought in to a call: {contact:?}");
         let lead = contact.talking_segment();
         let until = match third.stage {
-            ThirdStage::Asked { until } => Some(until),
+            ThirdStage::Asked { until } | ThirdStage::Told { until } => Some(until),
             ThirdStage::Private { .. } | ThirdStage::Joined { .. } | ThirdStage::Alone { .. } => None,
         };
         assert_eq!(timer, until, "asked until then");
@@ -235,7 +235,9 @@ impl Core {
             ThirdStage::Asked { .. } => assert!(lead.is_none_or(|lead| lead.on_hold), "the customer hears music"),
             ThirdStage::Private { .. } => assert!(lead.is_some_and(|lead| lead.on_hold), "the customer hears music"),
             ThirdStage::Joined { .. } => assert!(lead.is_some_and(|lead| !lead.on_hold), "all hear each other"),
-            ThirdStage::Alone { .. } => assert!(lead.is_none(), "the agent has left: {contact:?}"),
+            ThirdStage::Told { .. } | ThirdStage::Alone { .. } => {
+                assert!(lead.is_none(), "the agent has left: {contact:?}");
+            }
         }
     }
 

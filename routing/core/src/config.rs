@@ -33,6 +33,9 @@ pub struct TenantConfig {
     /// Agents may call numbers of their own accord.
     #[serde(default)]
     pub outbound: bool,
+    /// A number outside to which a customer is passed hears the contact's code first.
+    #[serde(default)]
+    pub tell_code: bool,
     pub hours: Hours,
     pub queues: Vec<QueueConfig>,
     pub subjects: Vec<SubjectConfig>,

@@ -17,6 +17,9 @@ use crate::{
     transfer::Talk,
 };
 
+/// No code is told for longer than this.
+const CODE_LIMIT: Millis = Millis::from_secs(30);
+
 impl Core {
     fn third(&self, id: ContactId) -> Option<&Third> {
         self.contacts.get(&id)?.contact.third.as_deref()
@@ -142,7 +145,10 @@ impl Core {
         self.save(id);
         self.fact(id, now, Fact::ThirdAsked { segment: by, agent: None });
         let trunks = self.config.callback.trunks.clone();
-        self.deed(now, Deed::PlaceThird { leg, contact: id, trunks, number, ring_timeout, context });
+        self.deed(
+            now,
+            Deed::PlaceThird { leg, contact: id, trunks, number, ring_timeout, context, code: short_code(id) },
+        );
     }
 
     /// The colleague accepts: the two talk, the customer waits on.
@@ -166,11 +172,18 @@ impl Core {
 
     fn third_answers(&mut self, now: Timestamp, id: ContactId, leg: LegId) {
         self.timers.cancel(&Timer::ThirdAsked(id));
-        let alone = self.lead(id).is_none();
+        let stage = match self.lead(id) {
+            Some(_) => ThirdStage::Private { since: now },
+            None if self.config.tell_code => ThirdStage::Told { until: now + CODE_LIMIT },
+            None => ThirdStage::Alone { since: now },
+        };
+        if let ThirdStage::Told { until } = stage {
+            self.timers.set(Timer::ThirdAsked(id), until);
+        }
         let Some(third) = self.third_mut(id) else { return };
         third.leg = Some(leg);
         third.answered_at = Some(now);
-        third.stage = if alone { ThirdStage::Alone { since: now } } else { ThirdStage::Private { since: now } };
+        third.stage = stage;
         let by = third.by;
         self.save(id);
         self.fact(id, now, Fact::ThirdAnswered { segment: by });
@@ -193,24 +206,58 @@ impl Core {
         }
         self.third_answers(now, id, leg);
         self.start_recording(now, id, leg, Party::Outside);
-        let alone = self.lead(id).is_none();
-        let running = self.contacts.get_mut(&id).and_then(|entry| entry.contact.running_attempt_mut());
-        if let Some(attempt) = running.filter(|_| alone) {
-            attempt.bridged_at.get_or_insert(now);
-        }
-        let customer = self.contacts.get(&id).and_then(|entry| entry.contact.live_leg());
-        match (self.lead(id), customer) {
+        match (self.lead(id), self.third(id).map(|third| third.stage)) {
             (Some((_, agent_leg)), _) => {
                 self.deed(now, Deed::StopPrompt { leg: agent_leg });
                 self.deed(now, Deed::Bridge { a: leg, b: agent_leg });
             }
-            (None, Some(customer)) => {
-                self.deed(now, Deed::StopPrompt { leg: customer });
-                self.deed(now, Deed::Bridge { a: customer, b: leg });
-            }
-            (None, None) => {}
+            (None, Some(ThirdStage::Told { .. })) => self.tell_code(now, id, leg),
+            (None, _) => self.joins_customer(now, id, leg),
         }
         true
+    }
+
+    /// Who answers outside hears the code twice, the customer waits on.
+    fn tell_code(&mut self, now: Timestamp, id: ContactId, leg: LegId) {
+        let code = short_code(id).repeat(2);
+        let digits = code.bytes().map(|digit| PromptName::Digit(digit.saturating_sub(b'0')));
+        let words = std::iter::once(PromptName::ShortCode).chain(digits).collect();
+        self.say(now, leg, id, words, true);
+    }
+
+    /// The code has been told, was cut short by a key, or its end never was told: customer and number outside are together from
+    /// here on.
+    pub(crate) fn code_told(&mut self, now: Timestamp, id: ContactId) {
+        let Some(third) = self.third_mut(id).filter(|third| matches!(third.stage, ThirdStage::Told { .. })) else {
+            return;
+        };
+        third.stage = ThirdStage::Alone { since: now };
+        let leg = third.leg;
+        self.timers.cancel(&Timer::ThirdAsked(id));
+        self.save(id);
+        if let Some(leg) = leg {
+            self.deed(now, Deed::StopPrompt { leg });
+            self.joins_customer(now, id, leg);
+        }
+    }
+
+    /// Nobody of the house is in it: the number outside and the customer hear each other.
+    fn joins_customer(&mut self, now: Timestamp, id: ContactId, leg: LegId) {
+        let Some(entry) = self.contacts.get_mut(&id) else { return };
+        if let Some(attempt) = entry.contact.running_attempt_mut() {
+            attempt.bridged_at.get_or_insert(now);
+        }
+        let Some(customer) = entry.contact.live_leg() else { return };
+        self.deed(now, Deed::StopPrompt { leg: customer });
+        self.deed(now, Deed::Bridge { a: customer, b: leg });
+    }
+
+    /// The time of whoever is asked, or told, is up.
+    pub(crate) fn third_timeout(&mut self, now: Timestamp, id: ContactId) {
+        match self.third(id).map(|third| third.stage) {
+            Some(ThirdStage::Told { .. }) => self.code_told(now, id),
+            _ => self.third_gone(now, id, ThirdEnd::NoAnswer),
+        }
     }
 
     pub(crate) fn third_leg(&self, leg: LegId) -> Option<ContactId> {
@@ -472,7 +519,7 @@ fn segment_end(end: ThirdEnd, answered: bool) -> SegmentEnd {
 
 /// What another system is told of the contact: ours and the portal's ids and the matter, no name and no number.
 fn context_of(contact: &Contact) -> String {
-    let mut context = format!("{};subject={}", contact.id, contact.subject);
+    let mut context = format!("{};subject={};code={}", contact.id, contact.subject, short_code(contact.id));
     if let Some(customer) = &contact.customer.customer_id {
         context.push_str(&format!(";customer={customer}"));
     }

@@ -277,6 +277,9 @@ pub enum Deed {
         number: String,
         ring_timeout: Millis,
         context: String,
+        /// By which the contact can be looked up; told to who answers, where the tenant wants that.
+        #[serde(default)]
+        code: String,
     },
     /// Take the call that rings; its sound is there when `LegAnswered` is told.
     AnswerLeg {
@@ -435,6 +438,8 @@ pub enum PromptName {
     CodeWrong,
     /// The last word to whoever had no right code.
     CodeFailed,
+    /// For a number outside, before the digits of the contact's code.
+    ShortCode,
     /// 0 to 9.
     Digit(u8),
 }

@@ -5,6 +5,8 @@
 //!   │        │         │        the agent leaves: a colleague has the contact,
 //!   └────────┴─────────┴─────▶  a number outside is Alone with the customer
 //! ```
+//!
+//! A number outside that answers when the agent has left already may be Told the contact's code first.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,8 @@ pub enum ThirdStage {
     Private { since: Timestamp },
     /// All three hear each other.
     Joined { since: Timestamp },
+    /// A number outside hears the code of the contact, until then at the longest; the customer still hears music.
+    Told { until: Timestamp },
     /// A number outside and the customer; the agent is out of it.
     Alone { since: Timestamp },
 }
@@ -81,6 +85,16 @@ impl Third {
             ThirdParty::Outside { .. } => None,
         }
     }
+}
+
+/// Digits by which whoever was called outside can have the matter looked up: few enough to be written down while they are heard.
+pub const CODE_DIGITS: usize = 6;
+
+/// The code of a contact. Two contacts may have the same one: who looks it up means the latest that went outside.
+pub fn short_code(contact: ContactId) -> String {
+    // The low half of an id is chance; a multiplication by an odd constant spreads it over the high bits.
+    let mixed = (contact.0 as u64 ^ (contact.0 >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("{:0width$}", (mixed >> 24) % 10_u64.pow(CODE_DIGITS as u32), width = CODE_DIGITS)
 }
 
 impl Contact {

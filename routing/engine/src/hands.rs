@@ -19,6 +19,7 @@ use crate::{
     names::SipNames,
     plant::Plant,
     quality, recordings,
+    thirds::Told,
 };
 
 pub(crate) struct Hands {
@@ -59,8 +60,9 @@ impl Hands {
             Deed::PlaceLeg { leg, contact, trunk, number, ring_timeout, .. } => {
                 self.place(Outgoing { leg, contact, number, ring_timeout }, trunk).await;
             }
-            Deed::PlaceThird { leg, contact, trunks, number, ring_timeout, context } => {
-                self.place_third(Outgoing { leg, contact, number, ring_timeout }, &trunks, &context).await;
+            Deed::PlaceThird { leg, contact, trunks, number, ring_timeout, context, code } => {
+                let call = Outgoing { leg, contact, number, ring_timeout };
+                self.place_third(call, &trunks, Told { context, code }).await;
             }
             Deed::AnswerLeg { leg, contact, number_key } => self.answer(leg, contact, &number_key).await,
             Deed::RefuseLeg { leg, why } => self.refuse(leg, why),

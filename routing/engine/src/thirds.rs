@@ -16,9 +16,17 @@ use crate::{
     plant::Plant,
 };
 
+/// What a number outside learns of the contact.
+pub(crate) struct Told {
+    /// In the INVITE.
+    pub context: String,
+    /// In words, where the tenant wants that.
+    pub code: String,
+}
+
 impl Hands {
     /// Through the gate like every call, over a channel of its own, with the context beside it.
-    pub(crate) async fn place_third(&self, call: Outgoing, trunks: &[TrunkId], context: &str) {
+    pub(crate) async fn place_third(&self, call: Outgoing, trunks: &[TrunkId], told: Told) {
         let leg = call.leg;
         match self.judged(call.contact, Some(&call.number), None).await {
             Verdict::Pass => {}
@@ -34,13 +42,14 @@ impl Hands {
             }
         };
         // It uses up the tenant's day, so it is counted before it leaves.
-        if let Err(error) = self.plant.store.outside_dialled(&self.tenant, leg, self.plant.clock.now()).await {
+        let (contact, now) = (call.contact, self.plant.clock.now());
+        if let Err(error) = self.plant.store.outside_dialled(&self.tenant, leg, contact, &told.code, now).await {
             tracing::error!(%leg, %error, "a call to a number outside cannot be counted: it is not placed");
             self.plant.books.channels().depart(leg);
             return self.place_failed(leg, AttemptResult::Failed).await;
         }
         let kind = LegKind::Outside { dialog: DialogStage::Calling, trunk: trunk.clone() };
-        if !self.dial(call, trunk, kind, user_to_user(context)).await {
+        if !self.dial(call, trunk, kind, user_to_user(&told.context)).await {
             self.plant.books.channels().depart(leg);
             count(&self.plant, &self.tenant, leg, Moment::Ended);
         }

@@ -149,6 +149,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 19,
+        name: "short_codes",
+        common: include_str!("../migrations/0019_short_codes.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

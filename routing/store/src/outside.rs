@@ -1,23 +1,33 @@
-//! Calls to numbers outside that agents bring into a call, as far as a tenant's day counts them: dialled, answered, ended.
+//! Calls to numbers outside that are brought into a call, as far as a tenant's day counts them: dialled, answered, ended. By the
+//! code that is told there the contact is found again.
 
 use ringback_routing::{
-    ids::{LegId, TenantId},
+    ids::{ContactId, LegId, TenantId},
     time::Timestamp,
 };
 
 use crate::{Store, error::StoreError, sql::sql};
 
 impl Store {
-    /// The call is about to leave. Said twice, the first time holds.
-    pub async fn outside_dialled(&self, tenant: &TenantId, leg: LegId, at: Timestamp) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
+    /// The call is about to leave; `code` stands for its contact. Said twice, the first time holds.
+    pub async fn outside_dialled(
+        &self,
+        tenant: &TenantId,
+        leg: LegId,
+        contact: ContactId,
+        code: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (tenant, code) = (tenant.clone(), code.to_owned());
         self.write(move |conn| {
             Box::pin(async move {
-                sql("INSERT INTO outside_legs (tenant, leg, dialled_at) VALUES ($1, $2, $3)
+                sql("INSERT INTO outside_legs (tenant, leg, dialled_at, contact, code) VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT (tenant, leg) DO NOTHING")
                 .id(&tenant)
                 .id(leg)
                 .int(at.as_millis())
+                .id(contact)
+                .text(&code)
                 .run(conn)
                 .await?;
                 Ok(())
@@ -59,6 +69,27 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Contacts that went outside under this code since then, the latest first, `limit` at most.
+    pub async fn contacts_by_code(
+        &self,
+        tenant: &TenantId,
+        code: &str,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ContactId>, StoreError> {
+        let mut reader = self.reader().await?;
+        let rows = sql("SELECT contact, MAX(dialled_at) AS last FROM outside_legs
+                        WHERE tenant = $1 AND code = $2 AND dialled_at >= $3 AND contact IS NOT NULL
+                        GROUP BY contact ORDER BY last DESC LIMIT $4")
+        .id(tenant)
+        .text(code)
+        .int(since.as_millis())
+        .int(i64::from(limit))
+        .all(&mut reader)
+        .await?;
+        rows.iter().map(|row| row.id("contact", "short code")).collect()
     }
 
     /// After a restart none of the tenant's stands any more.

@@ -120,6 +120,12 @@ impl Exchange {
                     agenda.push(now + dice.seconds(3, 20), tenant, Plan::Pressed(leg));
                 }
             }
+            Deed::PlayWords { leg, then_tell, .. } => {
+                insist!(self.legs.contains_key(&leg), "{leg}: words for nobody");
+                if then_tell && !dice.one_in(60) {
+                    agenda.push(now + dice.seconds(5, 12), tenant, Plan::Heard(leg));
+                }
+            }
             Deed::OpenChat { contact, agent, .. } => self.open_chat(now, tenant, contact, agent, dice, agenda)?,
             Deed::LeaveChat { contact, agent, .. } => {
                 let left = self.rooms.remove(&(tenant, contact));

@@ -102,7 +102,7 @@ pub fn deadline(now: Timestamp, config: &TenantConfig, contact: &Contact) -> Opt
         ContactState::Arriving { .. } => Some(now + STEP_LIMIT),
         // A number outside, and nobody of the house.
         ContactState::Active { .. } if contact.open_segment().is_none() => Some(match contact.third.as_ref()?.stage {
-            ThirdStage::Asked { until } => until,
+            ThirdStage::Asked { until } | ThirdStage::Told { until } => until,
             _ => now + TALK_LIMIT,
         }),
         ContactState::Active { .. } => Some(match contact.open_segment()?.state {

@@ -63,6 +63,7 @@ pub fn tenant(dice: &mut Dice, index: usize, calm: bool) -> TenantConfig {
         "callback": callback(dice, calm),
         "chat": chat(dice),
         "outbound": !dice.one_in(3),
+        "tell_code": dice.one_in(2),
         "hours": hours(dice, calm),
         "queues": queues.iter().map(|name| queue(name)).collect::<Vec<_>>(),
         "subjects": subjects,

@@ -296,6 +296,7 @@ impl Check<'_> {
             chat: self.chat(table),
             inbound: self.inbound(table, &subjects),
             outbound: table.dialling.agents_call_out,
+            tell_code: table.dialling.tell_code,
             hours: hours(table),
             queues,
             subjects,

@@ -1,4 +1,4 @@
-//! What a tenant's calls may use up, and whether agents call of their own accord.
+//! What a tenant's calls may use up, whether agents call of their own accord, and what a number outside is told.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub struct DiallingTable {
     pub spend_per_day: f64,
     /// Agents may call numbers that nobody asked to be called.
     pub agents_call_out: bool,
+    /// Who answers outside, when a customer is passed on, hears a code first by which staff find the contact.
+    pub tell_code: bool,
 }
 
 impl Default for DiallingTable {
@@ -25,6 +27,7 @@ impl Default for DiallingTable {
             cost_per_minute: 0.0,
             spend_per_day: 0.0,
             agents_call_out: false,
+            tell_code: false,
         }
     }
 }

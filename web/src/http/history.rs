@@ -39,7 +39,7 @@ pub struct HistoryAnswer {
 }
 
 /// An earlier contact of the same customer.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HistoryItem {
     pub contact: String,
     #[schema(value_type = schema::Channel)]
@@ -155,7 +155,12 @@ async fn earlier(app: &App, tenant: &TenantId, present: &Contact) -> Result<Vec<
     Ok(app.store.contacts(tenant, &search).await?.items.into_iter().filter(|found| found.id != present.id).collect())
 }
 
-async fn item(app: &App, tenant: &TenantId, contact: &Contact, names: &mut Names) -> Result<HistoryItem, ApiError> {
+pub(super) async fn item(
+    app: &App,
+    tenant: &TenantId,
+    contact: &Contact,
+    names: &mut Names,
+) -> Result<HistoryItem, ApiError> {
     let mut agents = Vec::new();
     let served = contact.segments.iter().filter(|segment| segment.connected_at.is_some());
     for segment in served.clone() {

@@ -39,6 +39,7 @@ pub mod recordings;
 pub mod routes;
 pub mod schema;
 pub mod settings;
+pub mod short_codes;
 pub mod sounds;
 pub mod sso;
 pub mod status;

@@ -16,7 +16,7 @@ use super::{
     history, holds, ice, keys, ladder, lines, login, numbers, operations, people, person_versions, playback, privacy,
     quality, recordings,
     routes::{Route, table},
-    schema, settings, sounds, sso, status, transcripts, webhooks,
+    schema, settings, short_codes, sounds, sso, status, transcripts, webhooks,
 };
 use crate::ws;
 
@@ -149,6 +149,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<schema::WhyView>(&mut found);
     add::<contacts::ContactAnswer>(&mut found);
     add::<history::HistoryAnswer>(&mut found);
+    add::<short_codes::CodeAnswer>(&mut found);
     add::<cases::ContactCustomer>(&mut found);
     add::<cases::CaseWrite>(&mut found);
     add::<cases::DraftList>(&mut found);

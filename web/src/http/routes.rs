@@ -17,7 +17,7 @@ use super::{
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
     history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, person_versions,
-    playback, privacy, quality, recordings, settings, sounds, sso, status, transcripts, webhooks, welcome,
+    playback, privacy, quality, recordings, settings, short_codes, sounds, sso, status, transcripts, webhooks, welcome,
 };
 use crate::{demo, state::App, ws};
 
@@ -275,6 +275,8 @@ fn directory_routes() -> Vec<Route> {
             .says("Files the contact under a customer, or leaves a draft; audited", "ContactCustomer"),
         api(Method::GET, "/api/v1/cases/drafts", Staff(DESK), get(cases::drafts))
             .says("Cases the caller left to be finished", "DraftList"),
+        api(Method::GET, "/api/v1/short-codes/{code}", Staff(DESK), get(short_codes::read))
+            .says("What was passed to a number outside under this code; audited", "CodeAnswer"),
         api(Method::GET, "/api/v1/customers", Staff(DIRECTORY), get(customers::search))
             .says("People of the directory, by name, number or a portal's id; audited", "CustomerList")
             .asks(&["q"]),

@@ -319,6 +319,7 @@ mirrored! {
         Asked { until: i64 },
         Private { since: i64 },
         Joined { since: i64 },
+        Told { until: i64 },
         Alone { since: i64 },
     }
 

@@ -1,7 +1,7 @@
 //! A number outside as the last step of a subject's ladder (G9): who is on the telephone and is taken by nobody goes there.
 
 use crate::world::*;
-use ringback_routing::{config::*, contact::*, event::*, output::*, reason::Reason, third::*};
+use ringback_routing::{config::*, contact::*, event::*, ids::*, output::*, reason::Reason, third::*};
 
 const OUTSIDE: &str = "+19165550400";
 
@@ -90,4 +90,67 @@ fn a_crash_ends_a_call_that_came_in_and_releases_both() {
     world.restart();
     assert_did!(world, Deed::ReleaseLeg { leg: of } if *of == leg);
     assert_eq!(world.outcome(contact), Some(Outcome::Unsuccessful));
+}
+
+/// Somebody outside has answered and hears the code.
+fn told() -> (World, ContactId, LegId) {
+    let mut config = config();
+    config.subjects[0].overflow = Some(Overflow { number: OUTSIDE.into(), timeout: secs(30) });
+    config.tell_code = true;
+    let mut world = World::new(config, &[agent("anna")]);
+    let contact = world.called(1);
+    world.pass(secs(30));
+    let leg = world.row(contact).third.as_ref().unwrap().leg.unwrap();
+    world.ok(Event::LegAnswered { leg });
+    (world, contact, leg)
+}
+
+#[test]
+fn who_answers_outside_hears_the_code_twice_and_then_the_caller() {
+    let (mut world, contact, leg) = told();
+    let customer = world.leg(contact);
+    let code = short_code(contact);
+    assert_eq!(code.len(), CODE_DIGITS);
+    let digits = code.repeat(2).bytes().map(|digit| PromptName::Digit(digit - b'0')).collect::<Vec<_>>();
+    let heard = [vec![PromptName::ShortCode], digits].concat();
+    assert_did!(world, Deed::PlayWords { leg: of, words, then_tell: true, .. } if *of == leg && *words == heard);
+    assert!(!world.did(|deed| matches!(deed, Deed::Bridge { .. })), "the caller hears music until it is told");
+    world.ok(Event::PromptFinished { leg, heard: None });
+    assert_did!(world, Deed::StopPrompt { leg } if *leg == customer);
+    assert_did!(world, Deed::Bridge { a, b } if *a == customer && *b == leg);
+    world.ok(Event::LegEnded { leg });
+    assert_eq!(world.outcome(contact), Some(Outcome::Successful));
+}
+
+#[test]
+fn a_key_cuts_the_code_short_and_one_whose_end_is_never_told_ends_by_itself() {
+    let (mut world, contact, leg) = told();
+    let customer = world.leg(contact);
+    world.ok(Event::DtmfReceived { leg, digit: '5' });
+    assert_did!(world, Deed::StopPrompt { leg: of } if *of == leg);
+    assert_did!(world, Deed::Bridge { a, b } if *a == customer && *b == leg);
+    let (mut world, contact, leg) = told();
+    world.pass(secs(29));
+    assert!(!world.did(|deed| matches!(deed, Deed::Bridge { .. })));
+    world.pass(secs(1));
+    assert_did!(world, Deed::Bridge { b, .. } if *b == leg);
+    assert!(world.row(contact).third.is_some());
+}
+
+#[test]
+fn who_hangs_up_while_the_code_is_told_has_not_taken_the_call() {
+    let (mut world, contact, leg) = told();
+    world.ok(Event::LegEnded { leg });
+    assert!(world.is_queued(contact), "the caller is in line again");
+    let (mut world, contact, _) = told();
+    let customer = world.leg(contact);
+    world.ok(Event::LegEnded { leg: customer });
+    assert_eq!(world.outcome(contact), Some(Outcome::Abandoned));
+}
+
+#[test]
+fn codes_of_neighbours_differ() {
+    let codes =
+        |from: u128| (from..from + 1000).map(|id| short_code(ContactId(id))).collect::<std::collections::BTreeSet<_>>();
+    assert!(codes(1 << 80).len() > 990 && codes(7).len() > 990);
 }

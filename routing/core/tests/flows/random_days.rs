@@ -72,6 +72,7 @@ impl Day {
             config.policy.on_reject.not_ready = None;
         }
         config.outbound = self.roll(6) > 0;
+        config.tell_code = self.roll(2) == 0;
         config.inbound.announce_every = secs(self.roll(3) as i64 * 20);
         config.inbound.offer_callback = self.roll(2) == 0;
         if self.roll(2) == 0 {

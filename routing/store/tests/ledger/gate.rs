@@ -9,6 +9,7 @@ on_both! {
     rings_are_counted_over_all_tenants_but_not_those_that_disturbed_nobody
     a_tenants_calls_and_minutes_are_its_own
     numbers_brought_in_use_up_the_same_day
+    a_code_leads_to_who_went_outside_under_it
     a_number_is_forbidden_to_one_or_to_all
 }
 
@@ -112,9 +113,9 @@ async fn numbers_brought_in_use_up_the_same_day(database: Database) {
         (usage.calls, usage.minutes)
     };
     for leg in 1..=2 {
-        store.outside_dialled(&a, LegId(leg), at(1000)).await.expect("dialled");
+        store.outside_dialled(&a, LegId(leg), ContactId(leg), "123456", at(1000)).await.expect("dialled");
     }
-    store.outside_dialled(&a, LegId(1), at(1000)).await.expect("said again");
+    store.outside_dialled(&a, LegId(1), ContactId(1), "654321", at(1000)).await.expect("said again");
     assert_eq!(used(&a, 500_000).await, (2, 0), "nobody has answered");
     store.outside_answered(&a, LegId(1), at(2000)).await.expect("answered");
     assert_eq!(used(&a, 2000 + 60_001).await, (2, 2), "begun minutes, while it stands");
@@ -125,4 +126,21 @@ async fn numbers_brought_in_use_up_the_same_day(database: Database) {
     assert_eq!(used(&a, 900_000).await, (2, 2), "a restart ended the other");
     assert_eq!(used(&b, 900_000).await, (0, 0), "no other tenant's day");
     assert_eq!(store.usage(&a, at(1001), at(900_000)).await, Ok(Usage::default()), "nor another day");
+}
+
+async fn a_code_leads_to_who_went_outside_under_it(database: Database) {
+    let store = database.open().await.expect("open");
+    let (a, b) = (tenant("a"), tenant("b"));
+    for (leg, contact, code, when) in
+        [(1, 7, "000111", 1000), (2, 8, "000111", 3000), (3, 7, "000111", 2000), (4, 9, "5", 4000)]
+    {
+        store.outside_dialled(&a, LegId(leg), ContactId(contact), code, at(when)).await.expect("dialled");
+    }
+    let found = async |tenant: &TenantId, since, limit| {
+        store.contacts_by_code(tenant, "000111", at(since), limit).await.expect("found")
+    };
+    assert_eq!(found(&a, 0, 5).await, [ContactId(8), ContactId(7)], "the latest first, each once");
+    assert_eq!(found(&a, 2001, 5).await, [ContactId(8)], "not what is too old");
+    assert_eq!(found(&a, 0, 1).await, [ContactId(8)]);
+    assert_eq!(found(&b, 0, 5).await, [], "nobody else's");
 }

@@ -155,6 +155,7 @@ fn third_parties_at_every_stage() {
         ThirdStage::Asked { until: AT },
         ThirdStage::Private { since: AT },
         ThirdStage::Joined { since: AT },
+        ThirdStage::Told { until: AT },
         ThirdStage::Alone { since: AT },
     ];
     let ends = [

@@ -272,6 +272,7 @@ export interface Third {
     | { stage: 'asked'; until: Timestamp }
     | { stage: 'private'; since: Timestamp }
     | { stage: 'joined'; since: Timestamp }
+    | { stage: 'told'; until: Timestamp }
     | { stage: 'alone'; since: Timestamp }
   /** The engagement of the agent who asked; null: the house did. */
   by: string | null

@@ -120,7 +120,8 @@ impl Engine {
                 }
             }
             Deed::PlayWords { leg, words, then_tell, .. } => {
-                assert!(self.legs.contains_key(leg) && !words.is_empty(), "something is said to somebody");
+                let somebody = self.legs.contains_key(leg) || self.thirds.contains_key(leg);
+                assert!(somebody && !words.is_empty(), "something is said to somebody");
                 self.prompts.remove(leg);
                 if *then_tell {
                     self.prompts.insert(*leg);

@@ -57,6 +57,7 @@ pub fn config() -> TenantConfig {
         },
         chat: ChatConfig { reconnect_grace: secs(30), ..ChatConfig::default() },
         outbound: true,
+        tell_code: false,
         inbound: InboundConfig {
             numbers: vec![DialledNumber {
                 number: OUR_NUMBER.into(),

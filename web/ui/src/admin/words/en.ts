@@ -253,7 +253,7 @@ export const en = {
   },
 
   prompts: {
-    names: { announcement: 'Announcement of a callback', press_one: 'Press 1 to be connected', please_hold: 'Please hold', agent_lost: 'The agent was lost', goodbye: 'Goodbye', greeting: 'Greeting of callers', closed: 'We are closed', closure: 'Emergency closure', stay_on_line: 'Stay on the line', menu: 'Menu', menu_wrong: 'That was no key of the menu', position: 'Your place in line is …', next_in_line: 'You are next', expected_wait: 'The expected wait is …', callback_offer: 'Press 1 to be called back', callback_kept: 'You will be called back', enter_code: 'Enter your code', code_wrong: 'The code is wrong', code_failed: 'No right code was entered', hold_music: 'Music' } as Record<string, string>,
+    names: { announcement: 'Announcement of a callback', press_one: 'Press 1 to be connected', please_hold: 'Please hold', agent_lost: 'The agent was lost', goodbye: 'Goodbye', greeting: 'Greeting of callers', closed: 'We are closed', closure: 'Emergency closure', stay_on_line: 'Stay on the line', menu: 'Menu', menu_wrong: 'That was no key of the menu', position: 'Your place in line is …', next_in_line: 'You are next', expected_wait: 'The expected wait is …', callback_offer: 'Press 1 to be called back', callback_kept: 'You will be called back', enter_code: 'Enter your code', code_wrong: 'The code is wrong', code_failed: 'No right code was entered', short_code: 'Before the code that a number outside hears', hold_music: 'Music' } as Record<string, string>,
     which: 'Text',
     language: 'Language',
     file: 'WAV file',

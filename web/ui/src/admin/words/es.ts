@@ -250,7 +250,7 @@ export const es: AdminWords = {
   },
 
   prompts: {
-    names: { announcement: 'Anuncio de una llamada devuelta', press_one: 'Pulse 1 para conectar', please_hold: 'Espere, por favor', agent_lost: 'Se perdió al agente', goodbye: 'Despedida', greeting: 'Saludo a quien llama', closed: 'Está cerrado', closure: 'Cierre de emergencia', stay_on_line: 'No cuelgue', menu: 'Menú', menu_wrong: 'Esa tecla no está en el menú', position: 'Su lugar en la fila es …', next_in_line: 'Usted es el siguiente', expected_wait: 'La espera prevista es …', callback_offer: 'Pulse 1 para que le llamemos', callback_kept: 'Le llamaremos', enter_code: 'Marque su código', code_wrong: 'El código no es correcto', code_failed: 'No se marcó ningún código correcto', hold_music: 'Música' },
+    names: { announcement: 'Anuncio de una llamada devuelta', press_one: 'Pulse 1 para conectar', please_hold: 'Espere, por favor', agent_lost: 'Se perdió al agente', goodbye: 'Despedida', greeting: 'Saludo a quien llama', closed: 'Está cerrado', closure: 'Cierre de emergencia', stay_on_line: 'No cuelgue', menu: 'Menú', menu_wrong: 'Esa tecla no está en el menú', position: 'Su lugar en la fila es …', next_in_line: 'Usted es el siguiente', expected_wait: 'La espera prevista es …', callback_offer: 'Pulse 1 para que le llamemos', callback_kept: 'Le llamaremos', enter_code: 'Marque su código', code_wrong: 'El código no es correcto', code_failed: 'No se marcó ningún código correcto', short_code: 'Antes del código que oye un número de fuera', hold_music: 'Música' },
     which: 'Texto',
     language: 'Idioma',
     file: 'Archivo WAV',

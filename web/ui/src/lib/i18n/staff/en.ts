@@ -54,5 +54,16 @@ export const en = {
   },
   outcomes: { successful: 'Spoken', unsuccessful: 'Not reached', cancelled: 'Cancelled', abandoned: 'Hung up early' },
   roles: { agent: 'agent', supervisor: 'supervisor', admin: 'administrator', auditor: 'auditor', operator: 'operator' },
+  code: {
+    label: 'Code of a call that was passed on',
+    hint: 'The six digits that were told to a number outside',
+    find: 'Look up',
+    six: 'A code has six digits.',
+    none: 'No call went outside under this code in the last three days.',
+    failed: 'The code could not be looked up.',
+    found: 'Found by its code',
+    nobody: 'No agent',
+    withheld: 'Number withheld',
+  },
   languages: { en: 'English', es: 'Spanish' },
 }

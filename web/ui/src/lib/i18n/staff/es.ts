@@ -54,5 +54,16 @@ export const es: Wide<typeof en> = {
   },
   outcomes: { successful: 'Atendido', unsuccessful: 'No localizado', cancelled: 'Cancelado', abandoned: 'Colgó antes' },
   roles: { agent: 'agente', supervisor: 'supervisor', admin: 'administrador', auditor: 'auditor', operator: 'operador' },
+  code: {
+    label: 'Código de una llamada que se pasó',
+    hint: 'Los seis dígitos que se dijeron a un número de fuera',
+    find: 'Consultar',
+    six: 'Un código tiene seis dígitos.',
+    none: 'Ninguna llamada salió con este código en los últimos tres días.',
+    failed: 'No se pudo consultar el código.',
+    found: 'Encontrada por su código',
+    nobody: 'Ningún agente',
+    withheld: 'Número oculto',
+  },
   languages: { en: 'Inglés', es: 'Español' },
 }
