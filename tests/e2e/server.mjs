@@ -73,7 +73,7 @@ export function writeCertificate(folder) {
 
 export class Server {
   /**
-   * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `limits` change single keys of the
+   * Prepares a server whose trunk leads to `carrierPort`. `callback`, `policy`, `trunk`, `server`, `sip`, `limits` change single keys of the
    * configuration's tables; `trunks` are further ones. `closing`: what becomes of those in line then. `ladder`: the
    * subject's targets; `overflow`: its number outside. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
    * keys changed, these `choices` in its menu and further `numbers`. `origins`: of pages that may show ours.
@@ -83,7 +83,7 @@ export class Server {
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
    * `dialling`: what the day's calls may use up, and whether agents call out. `port`: where it is served; `more`: tables besides.
    */
-  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], overflow, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, dialling, more = '' }) {
+  static async prepare({ carrierPort, trunk = {}, callback = {}, policy = {}, server = {}, sip = {}, media = {}, trunks = [], chat, inbound, closing, ladder = [], overflow, origins = [], limits = {}, staff = STAFF, announcement = 1.5, pressOne, disk, tls, behind, store, portal, port, dialling, more = '' }) {
     const self = new Server();
     self.folder = mkdtempSync(join(tmpdir(), 'ringback-e2e-'));
     if (disk) asRoot('mount', '-t', 'tmpfs', '-o', `size=${disk},mode=0777`, 'tmpfs', self.folder);
@@ -167,6 +167,7 @@ url = "${store ?? `sqlite://${self.ledger}`}"
 [sip]
 udp = "127.0.0.1:${self.sip}"
 tcp = "127.0.0.1:${self.sip}"
+${table(sip)}
 [media]
 ${table({ webrtc: `127.0.0.1:${self.webrtc}`, rtp: '127.0.0.1', rtp_ports: `${rtp}-${rtp + 199}`, ...media })}
 [recorder]

@@ -1,6 +1,6 @@
 // Kamailio as a carrier's border proxy: asks for a SHA-256 digest (RFC 8760), stays in the route, passes calls on; by UDP or
 // TLS, and with a registrar.
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program, freePort } from './process.mjs';
@@ -8,9 +8,10 @@ import { Program, freePort } from './process.mjs';
 export class Kamailio {
   /**
    * Calls go on to `to` (a port of 127.0.0.1). `proxy`: challenge with 407 instead of 401. `tls`: { certificate, key, clients }, files;
-   * clients must show a certificate of the roots in `clients`.
+   * clients must show a certificate of the roots in `clients`. `inward`: { number, port }: calls for that number go to that port by TLS,
+   * whose certificate must be of those roots, too; ours is shown there.
    */
-  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true, tls }) {
+  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true, tls, inward }) {
     const border = new Kamailio();
     border.port = port ?? (await freePort());
     const folder = mkdtempSync(join(tmpdir(), 'ringback-kamailio-'));
@@ -23,6 +24,11 @@ verify_certificate = yes
 require_certificate = yes
 ca_list = ${tls.clients}
 [client:default]
+method = TLSv1.2+
+private_key = ${tls.key}
+certificate = ${tls.certificate}
+verify_certificate = yes
+ca_list = ${tls.clients}
 `);
     }
     const kind = proxy ? 'proxy' : 'www';
@@ -69,6 +75,14 @@ request_route {
     save("location");
     exit;
   }
+${inward ? `  if (is_method("INVITE") && $rU == "${inward.number}") {
+    record_route();
+    set_contact_alias();
+    xlog("L_ALERT", "passes in: over tls\\n");
+    $du = "sip:127.0.0.1:${inward.port};transport=tls";
+    t_relay();
+    exit;
+  }` : ''}
   if (is_method("INVITE")) {
     if (!pv_${kind}_authenticate("${realm}", "${password}", "0") || $au != "${username}") {
       xlog("L_ALERT", "challenged: $rm\\n");
@@ -92,6 +106,14 @@ request_route {
     });
     await border.program.bound(border.port);
     return border;
+  }
+
+  /** Its machine is switched off: no process of it closes anything. */
+  async dies() {
+    const { pid } = this.program.child;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number);
+    for (const child of [pid, ...children]) process.kill(child, 'SIGKILL');
+    await this.program.exited;
   }
 
   async stop() {
