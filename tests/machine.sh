@@ -30,7 +30,7 @@ need_toolchains() {
 
 # The foreign peers: SIP trunk and telephones, a SIP proxy with SHA-256 digest, a relay, a browser.
 need_peers() {
-  need_command sipp sip-tester baresip baresip-core chromium chromium openssl openssl sqlite3 sqlite3
+  need_command sipp sip-tester baresip baresip-core linphonec linphone-cli chromium chromium openssl openssl sqlite3 sqlite3
   # Debian keeps kamailio in sbin, which is not on every user's path.
   PATH=$PATH:/usr/sbin need_command kamailio kamailio
   need_file "/usr/lib/*/kamailio/modules/tls.so" kamailio-tls-modules

@@ -57,13 +57,14 @@ test('linphone is called back, both hear each other, and it hangs up', async () 
   await bothWereHeard();
 });
 
-test('linphone calls; it puts the agent on hold and comes back; the agent hangs up', async () => {
+test('linphone calls; it puts the agent on hold, with its own music, and comes back; the agent hangs up', async () => {
   await telephone();
   await calls();
   await desk.accept();
   await heard();
+  await pause(1500);
   await phone.command('pause', /paused/i);
-  await desk.becomesSilent(PHONE_TONE);
+  await pause(1500);
   await phone.command('resume', /resumed|Media streams established/i);
   await heard('the agent to hear linphone again');
   await pause(2500);
@@ -72,6 +73,9 @@ test('linphone calls; it puts the agent on hold and comes back; the agent hangs 
   await desk.finish('Resolved');
   await phone.stop();
   await bothWereHeard();
+  const { contact } = await newest();
+  const { calls: [{ messages }] } = (await stage.server.api(`/api/v1/contacts/${contact}/sip`, { cookie: stage.supervisorCookie })).json;
+  assert.equal(messages.filter(({ out, line }) => !out && line.startsWith('INVITE')).length, 3, 'the call, its hold and its end of hold');
 });
 
 test('linphone declines: the agent is free again without wrap-up, and the customer’s page says that it did not work out', async () => {

@@ -39,11 +39,17 @@ enabled=1
 `);
     phone.heard = heard;
     phone.program = new Program('linphonec', ['-c', settings], { cwd: phone.folder, env: { ...process.env, HOME: phone.folder } });
-    await phone.program.says(/linphonec>/);
-    await phone.command('soundcard use files', /Using wav files/);
-    await phone.command(`play ${tone}`);
-    await phone.command(`record ${heard}`);
-    await phone.program.bound(phone.port);
+    try {
+      await phone.program.says(/linphonec>/);
+      await phone.command('soundcard use files', /Using wav files/);
+      await phone.command(`play ${tone}`);
+      await phone.command(`record ${heard}`);
+      // One socket for both families.
+      await phone.program.bound(phone.port, 'udp6');
+    } catch (error) {
+      await phone.stop('SIGKILL');
+      throw error;
+    }
     return phone;
   }
 
