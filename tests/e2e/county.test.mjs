@@ -175,6 +175,15 @@ test('the operator changes its line and brings it back; one that a county calls 
   await operator.keyboard.press('Enter');
   await dialog.getByRole('alert').filter({ hasText: 'Calls at one time cannot be kept' }).waitFor();
   await dialog.getByLabel('Calls at one time').fill('3');
+  const note = dialog.getByText('By UDP the keys travel in the clear');
+  assert.equal(await note.count(), 0);
+  await dialog.getByLabel('Encrypted sound (SRTP)').selectOption({ label: 'Always: no call without' });
+  await note.waitFor();
+  await dialog.getByLabel('Transport').selectOption('tls');
+  await note.waitFor({ state: 'hidden' });
+  await dialog.getByLabel('Transport').selectOption('udp');
+  await dialog.getByLabel('Encrypted sound (SRTP)').selectOption({ label: 'Where the carrier can' });
+  await note.waitFor();
   await dialog.getByLabel('Number shown to customers').fill('+15305550177');
   await dialog.getByLabel('Password at the carrier').fill('known to few');
   assert.deepEqual(await findings(operator), []);
@@ -183,6 +192,7 @@ test('the operator changes its line and brings it back; one that a county calls 
   await operator.getByRole('status').filter({ hasText: 'nevada-line is changed' }).waitFor();
   await operator.getByText('Changes of nevada-line').click();
   await operator.getByText('Number shown to customers: +15305550100 → +15305550177').waitFor();
+  await operator.getByText('Encrypted sound (SRTP):').waitFor();
   assert.deepEqual(await findings(operator), []);
   await shot(operator, 'operator-lines');
   const cookie = await cookieOf('ada', 'only ada knows');

@@ -70,6 +70,7 @@ export const en = {
     fields: { tenant: 'Whose line it is', register_seconds: 'Register for so many seconds (0: not)', options_seconds: 'Ask whether it is there every so many seconds (0: never)', retired: 'Retired: no calls over it any more', from_domain: 'Domain of our address', srtp: 'Encrypted sound (SRTP)', refer: 'Calls to numbers outside are left to the carrier (REFER)' } as Record<string, string>,
     srtpKinds: { off: 'No', optional: 'Where the carrier can', required: 'Always: no call without' } as Record<string, string>,
     referHint: 'They take no channels any more then, and are not recorded further.',
+    srtpInClear: (transport: string) => `By ${transport} the keys travel in the clear: whoever can read along can listen in. Choose TLS as transport.`,
     srtpHint: 'The keys travel with the call’s messages: choose TLS as transport, too.',
     retiredHint: 'Calls that run go on. A line that a county still calls over cannot be retired.',
     keepPassword: 'One is kept and never shown. Leave it empty to keep it.',

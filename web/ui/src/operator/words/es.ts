@@ -73,6 +73,7 @@ export const es: Wide<typeof en> = {
     fields: { tenant: 'De quién es', register_seconds: 'Registrarse por tantos segundos (0: no)', options_seconds: 'Preguntar si está cada tantos segundos (0: nunca)', retired: 'Retirada: ya no hay llamadas por ella', from_domain: 'Dominio de nuestra dirección', srtp: 'Sonido cifrado (SRTP)', refer: 'Las llamadas a números de fuera se dejan al operador (REFER)' },
     srtpKinds: { off: 'No', optional: 'Si el operador puede', required: 'Siempre: sin cifrado no hay llamada' },
     referHint: 'Entonces ya no ocupan canales, y no se siguen grabando.',
+    srtpInClear: (transport) => `Por ${transport} las claves viajan sin cifrar: quien pueda leerlas puede escuchar. Elija TLS como transporte.`,
     srtpHint: 'Las claves viajan con los mensajes de la llamada: elija también TLS como transporte.',
     retiredHint: 'Las llamadas en curso siguen. Una línea por la que todavía llama un condado no se puede retirar.',
     keepPassword: 'Hay una guardada y nunca se muestra. Déjelo vacío para conservarla.',
