@@ -39,6 +39,7 @@ for (const [what, status, expected] of [
   ['busy', '486 Busy Here', 'attempt_busy'],
   ['rejected', '603 Decline', 'attempt_failed'],
   ['unreachable', '404 Not Found', 'attempt_failed'],
+  ['a carrier that names another address, which is not followed', '302 Moved Temporarily', 'attempt_failed'],
   ['a failing carrier', '500 Server Internal Error', 'attempt_failed'],
 ]) {
   test(`${what}: tried as often as configured, the agent free at once`, async () => {

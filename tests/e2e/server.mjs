@@ -99,7 +99,7 @@ export class Server {
       const { certificate, key } = writeCertificate(self.folder);
       server = { https: [`127.0.0.1:${self.https}`], certificate, private_key: key, ...server };
     }
-    self.sip = await freePort();
+    self.sip = sip.udp ? Number(sip.udp.split(':').at(-1)) : await freePort();
     self.webrtc = await freePort();
     self.recordings = join(self.folder, 'recordings');
     self.config = join(self.folder, 'ringback.toml');
@@ -165,9 +165,7 @@ ${table({ http: [`127.0.0.1:${self.port}`], public_url: self.url, data_dir: self
 [store]
 url = "${store ?? `sqlite://${self.ledger}`}"
 [sip]
-udp = "127.0.0.1:${self.sip}"
-tcp = "127.0.0.1:${self.sip}"
-${table(sip)}
+${table({ udp: `127.0.0.1:${self.sip}`, tcp: `127.0.0.1:${self.sip}`, ...sip })}
 [media]
 ${table({ webrtc: `127.0.0.1:${self.webrtc}`, rtp: '127.0.0.1', rtp_ports: `${rtp}-${rtp + 199}`, ...media })}
 [recorder]

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program, freePort } from './process.mjs';
-import { Carrier } from './sipp.mjs';
+import { Carrier, soundFrom } from './sipp.mjs';
 
 const soundAt = (port) => [
   'v=0',
@@ -77,17 +77,17 @@ export const calls = {
 };
 
 export class Caller extends Carrier {
-  /** Calls `number` at the server's SIP port; `from`: who calls. */
-  static async call(steps, { server, number, from, count = 1 }) {
+  /** Calls `number` at the server's SIP port; `from`: who calls. `host`: from this address, and to it. */
+  static async call(steps, { server, number, from, count = 1, host = '127.0.0.1' }) {
     const caller = new Caller();
     const folder = mkdtempSync(join(tmpdir(), 'ringback-caller-'));
     caller.log = join(folder, 'messages.log');
     caller.errors = join(folder, 'errors.log');
     caller.port = await freePort();
     const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="caller">${steps}\n</scenario>\n`;
-    writeFileSync(join(folder, 'caller.xml'), xml.replaceAll('NUMBER', number).replaceAll('FROM', from));
+    writeFileSync(join(folder, 'caller.xml'), soundFrom(host, xml.replaceAll('NUMBER', number).replaceAll('FROM', from)));
     caller.program = new Program('sipp', [
-      `127.0.0.1:${server.sip}`, '-sf', join(folder, 'caller.xml'), '-i', '127.0.0.1', '-p', String(caller.port), '-m', String(count),
+      `${host.includes(':') ? `[${host}]` : host}:${server.sip}`, '-sf', join(folder, 'caller.xml'), '-i', host, '-p', String(caller.port), '-m', String(count),
       '-mp', String(await freePort()), '-nostdin', '-trace_msg', '-message_file', caller.log, '-trace_err', '-error_file', caller.errors,
       '-default_behaviors', 'none', '-recv_timeout', '120000',
     ], { cwd: folder });

@@ -9,12 +9,12 @@ const EVENT_TYPE = 101;
 const DIGITS = '0123456789*#';
 
 export class Earpiece {
-  static async open({ frequency = 1300, level = 0.25 } = {}) {
+  static async open({ frequency = 1300, level = 0.25, host = '127.0.0.1' } = {}) {
     const ear = new Earpiece();
-    Object.assign(ear, { frequency, level, port: await freePort(), heard: [], digits: '', packets: 0, speaking: true });
-    ear.socket = createSocket('udp4');
+    Object.assign(ear, { frequency, level, port: await freePort(), heard: [], digits: '', packets: 0, speaking: true, host });
+    ear.socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     ear.socket.on('message', (packet, from) => ear.#receive(packet, from));
-    await new Promise((resolve) => ear.socket.bind(ear.port, '127.0.0.1', resolve));
+    await new Promise((resolve) => ear.socket.bind(ear.port, host, resolve));
     ear.sequence = 1000;
     ear.timestamp = 5000;
     ear.started = performance.now();
@@ -24,7 +24,7 @@ export class Earpiece {
   }
 
   /** Where to send: from the other side's SDP. Without it the earpiece answers to where packets come from. */
-  speakTo(port, host = '127.0.0.1') {
+  speakTo(port, host = this.host) {
     this.peer = { port, host };
   }
 

@@ -207,22 +207,25 @@ const scenario = (steps, { auth, optionsStatus = '200 OK' } = {}) => `<?xml vers
 </scenario>
 `;
 
+/** The descriptions name this address. */
+export const soundFrom = (host, xml) => (host.includes(':') ? xml.replaceAll('IN IP4 127.0.0.1', `IN IP6 ${host}`) : xml);
+
 export class Carrier {
-  /** Starts sipp on `port` doing `steps` with every call. `contact`: the port it says it is reached at, when it is not its own. */
-  static async start(steps, { port, transport = 'udp', contact, ...options } = {}) {
+  /** Starts sipp on `port` doing `steps` with every call. `contact`: the port it says it is reached at, when it is not its own. `host`: its address. */
+  static async start(steps, { port, transport = 'udp', contact, host = '127.0.0.1', ...options } = {}) {
     const carrier = new Carrier();
     carrier.port = port ?? (await freePort());
     const folder = mkdtempSync(join(tmpdir(), 'ringback-sipp-'));
     carrier.log = join(folder, 'messages.log');
     const told = contact ? (xml) => xml.replaceAll('phone@[local_ip]:[local_port]', `phone@[local_ip]:${contact}`) : (xml) => xml;
-    writeFileSync(join(folder, 'carrier.xml'), told(scenario(steps, options)));
+    writeFileSync(join(folder, 'carrier.xml'), soundFrom(host, told(scenario(steps, options))));
     carrier.program = new Program('sipp', [
-      '-sf', join(folder, 'carrier.xml'), '-i', '127.0.0.1', '-p', String(carrier.port), '-t', transport === 'tcp' ? 't1' : 'u1',
+      '-sf', join(folder, 'carrier.xml'), '-i', host, '-p', String(carrier.port), '-t', transport === 'tcp' ? 't1' : 'u1',
       '-mp', String(await freePort()), '-nostdin', '-trace_msg', '-message_file', carrier.log, '-trace_err', '-error_file', join(folder, 'errors.log'),
       '-default_behaviors', 'none', '-recv_timeout', '120000',
     ], { cwd: folder });
     carrier.errors = join(folder, 'errors.log');
-    await carrier.program.bound(carrier.port, transport);
+    await carrier.program.bound(carrier.port, host.includes(':') ? `${transport}6` : transport);
     return carrier;
   }
 
