@@ -6,12 +6,12 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{
     config::SignalingLimits,
-    guard::is_plausible,
+    guard::{MAX_METHOD, is_plausible},
     message::{Message, ParseError, Parsed, content_length, parse_head},
 };
 
 /// Longest method name with its space; a stream that has not shown a space by then is no SIP.
-const START_PROBE: usize = 33;
+const START_PROBE: usize = MAX_METHOD + 1;
 
 #[derive(Debug)]
 pub struct Framer {

@@ -11,8 +11,8 @@ use crate::{
     message::is_token,
 };
 
-/// Longest method name looked at.
-const MAX_METHOD: usize = 32;
+/// Longest method name looked at, in bytes; RFC 4475 has one of 43.
+pub const MAX_METHOD: usize = 48;
 
 /// What becomes of a message, by its source alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,6 +107,7 @@ impl NameAddr {
         let text = text.trim();
         let Some(open) = unquoted(text, '<') else {
             let (uri, params) = text.split_once(';').unwrap_or((text, ""));
+            let uri = uri.trim_end();
             Uri::parse(uri)?;
             let bare = !uri.contains([' ', '\t', '"', ',']);
             return bare.then(|| Self { display: None, uri: uri.to_owned(), params: params_of(params) });
@@ -231,6 +232,10 @@ impl Essentials {
         let essentials = Self::of(&request.headers)?;
         if essentials.cseq.method != request.method {
             return Err(Flaw("CSeq method differs"));
+        }
+        // A lower Via is not ours to judge, but commas and semicolons alone are none.
+        if list(&request.headers, "Via").iter().any(|via| !via.contains('/')) {
+            return Err(Flaw("bad Via"));
         }
         if request.headers.get("Max-Forwards").is_some_and(|value| value.parse::<u8>().is_err()) {
             return Err(Flaw("bad Max-Forwards"));

@@ -4,45 +4,16 @@ mod peer;
 
 use std::time::Duration;
 
-use peer::{OFFER, Rig, Scripted, config, header};
-use ringback_signaling::{SignalingEvent, SignalingLimits};
+use peer::{
+    Rig, Scripted, config,
+    good::{self, request},
+    header,
+};
+use ringback_signaling::SignalingLimits;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-
-/// A request with every header in order, to be broken by the tests.
-fn request(method: &str, id: &str) -> String {
-    format!(
-        "{method} sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9999;rport;branch=z9hG4bK{id}\r\nMax-Forwards: 70\r\n\
-         From: <sip:a@b>;tag=near\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {id}\r\nCSeq: 1 {method}\r\n\
-         Contact: <sip:a@127.0.0.1:9999>\r\nContent-Length: 0\r\n\r\n"
-    )
-}
-
-/// Calls in, is answered, hangs up.
-async fn good_call(rig: &mut Rig, peer: &mut Scripted, id: &str) {
-    peer.send(request("INVITE", id).as_bytes()).await;
-    let SignalingEvent::Incoming { key, .. } = rig.next().await else { panic!("incoming") };
-    rig.signaling.accept(key, OFFER.into());
-    let ok = peer.expect("SIP/2.0 200").await;
-    let to = header(&ok, "To");
-    let within = |method: &str, cseq: u32| {
-        request(method, &format!("{id}{method}"))
-            .replace("To: <sip:100@127.0.0.1>", &format!("To: {to}"))
-            .replace(&format!("Call-ID: {id}{method}"), &format!("Call-ID: {id}"))
-            .replace("CSeq: 1", &format!("CSeq: {cseq}"))
-    };
-    let ack = within("ACK", 1).replace(
-        "Content-Length: 0\r\n\r\n",
-        &format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{OFFER}", OFFER.len()),
-    );
-    peer.send(ack.as_bytes()).await;
-    rig.answered().await;
-    peer.send(within("BYE", 2).as_bytes()).await;
-    peer.expect("SIP/2.0 200").await;
-    rig.over().await;
-}
 
 #[tokio::test]
 async fn odd_but_valid_requests_are_answered() {
@@ -125,7 +96,7 @@ async fn broken_requests_are_refused_or_dropped_and_good_calls_go_on() {
         }
         let ack = text.replacen("INVITE", "ACK", 1).replace("1 INVITE", "1 ACK");
         peer.send(ack.as_bytes()).await;
-        good_call(&mut rig, &mut peer, &format!("good{at}")).await;
+        good::call(&mut rig, &mut peer, &format!("good{at}")).await;
     }
     let dropped: Vec<Vec<u8>> = vec![
         Vec::new(),
@@ -148,7 +119,7 @@ async fn broken_requests_are_refused_or_dropped_and_good_calls_go_on() {
     for (at, bytes) in dropped.into_iter().enumerate() {
         peer.send(&bytes).await;
         assert!(peer.quiet("", Duration::from_millis(30)).await, "case {at} deserves silence");
-        good_call(&mut rig, &mut peer, &format!("still{at}")).await;
+        good::call(&mut rig, &mut peer, &format!("still{at}")).await;
     }
 }
 
@@ -185,7 +156,7 @@ async fn a_flood_is_cut_and_a_good_call_goes_on_after_it() {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(rig.signaling.counters().flooding > 500, "{:?}", rig.signaling.counters());
-    good_call(&mut rig, &mut peer, "after").await;
+    good::call(&mut rig, &mut peer, "after").await;
 }
 
 async fn connect(rig: &Rig) -> TcpStream {
@@ -249,7 +220,7 @@ async fn tcp_without_framing_is_closed() {
         let mut rest = Vec::new();
         let closed = tokio::time::timeout(Duration::from_secs(3), stream.read_to_end(&mut rest)).await;
         assert!(closed.is_ok(), "case {at} must be cut");
-        good_call(&mut rig, &mut peer, &format!("tcp{at}")).await;
+        good::call(&mut rig, &mut peer, &format!("tcp{at}")).await;
     }
 }
 

@@ -336,7 +336,7 @@ impl Call {
 
     /// A request of the far side within this call; ACK and CANCEL have their own ways in.
     pub fn on_request(&mut self, ctx: &mut Ctx<'_>, server: ServerId, request: &Request, essentials: &Essentials) {
-        if let Some(response) = unsupported(request) {
+        if let Some(response) = unsupported(request, None) {
             return ctx.respond(server, response);
         }
         match &mut self.phase {
@@ -509,7 +509,7 @@ impl Call {
 }
 
 /// The 420 for a request that requires what we do not know (RFC 3261 §8.2.2.3).
-pub fn unsupported(request: &Request) -> Option<Response> {
+pub fn unsupported(request: &Request, to_tag: Option<&str>) -> Option<Response> {
     let required = crate::header::list(&request.headers, "Require");
     let unknown: Vec<&str> = required
         .into_iter()
@@ -518,7 +518,7 @@ pub fn unsupported(request: &Request) -> Option<Response> {
     if unknown.is_empty() {
         return None;
     }
-    let mut response = reply(request, 420, None);
+    let mut response = reply(request, 420, to_tag);
     response.headers.push("Unsupported", unknown.join(", "));
     Some(response)
 }

@@ -100,6 +100,14 @@ fn wants_privacy(words: &str) -> bool {
     words.split(';').any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
 }
 
+/// Whether the caller reads the only kind of answer there is (RFC 3261 §20.1); who says nothing does.
+fn takes_sdp(request: &Request) -> bool {
+    let kinds = list(&request.headers, "Accept");
+    let kind = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kinds.is_empty()
+        || kinds.iter().any(|value| matches!(kind(value).as_str(), "application/sdp" | "application/*" | "*/*"))
+}
+
 impl Call {
     /// A new call coming in. The request has passed the checks of the stack; `Err` is the answer that refuses it.
     #[allow(clippy::too_many_arguments)] // each is a fact about the INVITE that only the stack knows
@@ -113,21 +121,26 @@ impl Call {
         local: Local,
         peer: Peer,
     ) -> Result<Self, Box<Response>> {
-        if let Some(response) = super::unsupported(request) {
+        let tag = ctx.entropy.tag();
+        if let Some(response) = super::unsupported(request, Some(&tag)) {
             return Err(Box::new(response));
         }
+        let refused = |status, header, value: &str| {
+            let mut response = reply(request, status, Some(&tag));
+            response.headers.push(header, value);
+            Err(Box::new(response))
+        };
         let offer = sdp_of(&request.headers, &request.body);
         if offer.is_none() && !request.body.is_empty() {
-            let mut response = reply(request, 415, None);
-            response.headers.push("Accept", "application/sdp");
-            return Err(Box::new(response));
+            return refused(415, "Accept", "application/sdp");
+        }
+        if !takes_sdp(request) {
+            return refused(406, "Accept", "application/sdp");
         }
         if refresh::asked(ctx.now, request) == Asked::TooSmall {
-            let mut response = reply(request, 422, None);
-            response.headers.push("Min-SE", MIN_SE.to_string());
-            return Err(Box::new(response));
+            return refused(422, "Min-SE", &MIN_SE.to_string());
         }
-        let dialog = Dialog::of_request(request, essentials, ctx.entropy.tag(), peer);
+        let dialog = Dialog::of_request(request, essentials, tag, peer);
         ctx.respond(server, reply(request, 100, None));
         let Parties { to_user, from_user, from_display } = Parties::of(request, essentials, &origin);
         let private = list(&request.headers, "Privacy").iter().any(|word| wants_privacy(word));

@@ -183,10 +183,16 @@ impl Stack {
     }
 
     fn on_options(&mut self, now: Instant, server: ServerId, request: &Request) {
-        if let Some(response) = unsupported(request) {
+        match Uri::parse(&request.uri).map(|uri| uri.scheme) {
+            None => return self.refuse(now, server, request, 400),
+            Some(Scheme::Other) => return self.refuse(now, server, request, 416),
+            Some(_) => {}
+        }
+        let tag = self.entropy.tag();
+        if let Some(response) = unsupported(request, Some(&tag)) {
             return self.respond(now, server, &response);
         }
-        let mut response = reply(request, 200, Some(&self.entropy.tag()));
+        let mut response = reply(request, 200, Some(&tag));
         response.headers.push("Allow", ALLOW);
         response.headers.push("Accept", "application/sdp");
         response.headers.push("Supported", "100rel, timer");

@@ -7,13 +7,17 @@ use crate::{
     call::{Sent, Unanswered},
     dialog::{Dialog, InviteRecord, Peer},
     event::{CallKey, DialogState},
-    header::Essentials,
+    header::{Essentials, list},
     message::{Method, Request, Response},
 };
 
 impl Stack {
     pub(super) fn on_response(&mut self, now: Instant, from: Peer, response: Response) {
         let Ok(essentials) = Essentials::of_response(&response) else { return };
+        // Others stand behind us in it: it was not meant for us, and nobody is to be told of it (RFC 3261 §8.1.3.3).
+        if list(&response.headers, "Via").len() > 1 {
+            return;
+        }
         let Some(branch) = essentials.via.branch() else { return };
         let key = ClientKey { branch: branch.to_owned(), method: essentials.cseq.method.clone() };
         if let Some(id) = self.client_index.get(&key).copied()

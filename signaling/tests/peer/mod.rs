@@ -3,7 +3,9 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 pub mod certificates;
+pub mod good;
 pub mod kamailio;
+pub mod torture;
 
 use std::{
     net::UdpSocket,
