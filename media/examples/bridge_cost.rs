@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use ringback_media::testing::{BrowserPeer, Received, RtpPeer};
-use ringback_media::{Codec, Frame, FrameSink, LegKey, Media, MediaConfig};
+use ringback_media::{Circle, Codec, Frame, FrameSink, LegKey, Media, MediaConfig};
 
 const BEAT: Duration = Duration::from_millis(20);
 /// Start of calls is spread so that the peers' handshakes do not pile up.
@@ -65,7 +65,7 @@ fn server(calls: u128, seconds: u64) -> Result<(), Failure> {
     let mut from_peers = BufReader::new(child.stdout.take().ok_or("no pipe")?);
     for call in 0..calls {
         let (browser, carrier) = (LegKey(call * 2), LegKey(call * 2 + 1));
-        let answer = runtime.block_on(media.open_browser(browser, read_block(&mut from_peers)?))?;
+        let answer = runtime.block_on(media.open_browser(browser, Circle(0), read_block(&mut from_peers)?))?;
         let offer = runtime.block_on(media.open_rtp(carrier))?;
         write!(to_peers, "{answer}\n{offer}\n")?;
         media.apply_answer(carrier, read_block(&mut from_peers)?);

@@ -53,7 +53,7 @@ mod wire;
 pub use config::{MediaConfig, MediaLimits, RtpTerms};
 pub use event::{DisconnectReason, LegKey, MediaError, MediaEvent, MediaEvents};
 pub use frame::{Codec, Frame, FrameSink};
-pub use media::Media;
+pub use media::{Circle, Media};
 pub use player::Pcm8k;
 pub use room::{RoomKey, Voice};
 pub use sdes::Encryption;

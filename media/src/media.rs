@@ -53,6 +53,11 @@ struct Places {
     rooms: HashMap<RoomKey, BTreeSet<LegKey>>,
 }
 
+/// Browsers that may come to speak with each other, by a number of the caller's choice: they share a thread, which they cannot
+/// leave because its port is theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Circle(pub u64);
+
 /// On which thread a leg lives, and whether it may move to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -62,8 +67,14 @@ struct Place {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Browser,
+    Browser(Circle),
     Carrier,
+}
+
+impl Kind {
+    fn is_browser(self) -> bool {
+        matches!(self, Kind::Browser(_))
+    }
 }
 
 /// The way to one media thread.
@@ -110,12 +121,13 @@ impl Media {
         self.inner.lanes.iter().flat_map(|lane| lane.candidates.clone()).collect()
     }
 
-    /// Answers an agent's browser. The connection stays until [`Media::close`]; calls attach by [`Media::bridge`].
+    /// Answers an agent's browser. The connection stays until [`Media::close`]; calls attach by [`Media::bridge`], and those of one
+    /// circle can be brought together.
     ///
     /// # Errors
     /// [`MediaError::Exists`], [`MediaError::Offer`], [`MediaError::Exhausted`], [`MediaError::Unavailable`].
-    pub async fn open_browser(&self, leg: LegKey, offer_sdp: String) -> Result<String, MediaError> {
-        let lane = self.inner.claim(leg, Kind::Browser)?;
+    pub async fn open_browser(&self, leg: LegKey, circle: Circle, offer_sdp: String) -> Result<String, MediaError> {
+        let lane = self.inner.claim(leg, Kind::Browser(circle))?;
         let opened = self.connect_browser(lane, leg, &offer_sdp).await;
         if opened.is_err() {
             self.inner.forget(leg);
@@ -276,8 +288,8 @@ impl Media {
         taken.await.map_err(|_| MediaError::Unavailable)?
     }
 
-    /// Each side hears the other. Earlier bridges of either side end. Two browsers on different threads cannot
-    /// be bridged: [`MediaEvent::Failed`].
+    /// Each side hears the other. Earlier bridges of either side end. Two browsers of different circles may be on different threads
+    /// and then cannot be bridged: [`MediaEvent::Failed`].
     pub fn bridge(&self, a: LegKey, b: LegKey) {
         match self.inner.bring_together(a, b) {
             Ok(()) => self.inner.order(a, Command::Bridge { a, b }),
@@ -384,7 +396,7 @@ impl Inner {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the name for a new leg and chooses the thread with the fewest.
+    /// Takes the name for a new leg and chooses the thread: that of its circle, else the one with the fewest.
     fn claim(&self, leg: LegKey, kind: Kind) -> Result<usize, MediaError> {
         let mut places = self.places();
         if places.legs.contains_key(&leg) {
@@ -392,9 +404,15 @@ impl Inner {
         }
         let mut legs = vec![0usize; self.lanes.len()];
         if legs.len() > 1 {
-            places.legs.values().filter(|place| place.kind == kind).for_each(|place| legs[place.lane] += 1);
+            for place in places.legs.values().filter(|place| place.kind.is_browser() == kind.is_browser()) {
+                legs[place.lane] += 1;
+                if kind.is_browser() && place.kind == kind {
+                    circle = Some(place.lane);
+                }
+            }
+        let mut circle = None;
         }
-        let lane = (0..legs.len()).min_by_key(|lane| legs[*lane]).unwrap_or(0);
+        let lane = circle.or_else(|| (0..legs.len()).min_by_key(|lane| legs[*lane])).unwrap_or(0);
         places.legs.insert(leg, Place { lane, kind });
         Ok(lane)
     }
@@ -417,8 +435,8 @@ impl Inner {
         }
         let (leg, from, to) = match (place_a.kind, place_b.kind) {
             (_, Kind::Carrier) => (b, place_b.lane, place_a.lane),
-            (Kind::Carrier, Kind::Browser) => (a, place_a.lane, place_b.lane),
-            (Kind::Browser, Kind::Browser) => return Err(MediaError::Unavailable),
+            (Kind::Carrier, Kind::Browser(_)) => (a, place_a.lane, place_b.lane),
+            (Kind::Browser(_), Kind::Browser(_)) => return Err(MediaError::Unavailable),
         };
         self.relocate(&mut places, leg, from, to)
     }
@@ -430,7 +448,7 @@ impl Inner {
         let others = places.rooms.get(&room).and_then(|legs| legs.iter().find(|other| **other != leg));
         let there = others.and_then(|other| places.legs.get(other)).map_or(place.lane, |other| other.lane);
         if there != place.lane {
-            if place.kind == Kind::Browser {
+            if place.kind.is_browser() {
                 return Err(MediaError::Unavailable);
             }
             self.relocate(&mut places, leg, place.lane, there)?;

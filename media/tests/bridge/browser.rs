@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ringback_media::testing::tone::level;
 use ringback_media::testing::{BrowserPeer, Received};
-use ringback_media::{Codec, DisconnectReason, LegKey, MediaError, MediaEvent};
+use ringback_media::{Circle, Codec, DisconnectReason, LegKey, MediaError, MediaEvent};
 
 use crate::rig::{LOCAL, Party, Peer, Rig, Tape};
 
@@ -72,7 +72,7 @@ fn a_client_hello_without_a_passed_check_is_dropped_and_the_real_one_connects() 
     let stranger = UdpSocket::bind((LOCAL, 0)).unwrap();
     stranger.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let (mut peer, offer) = BrowserPeer::offer(Instant::now(), LOCAL).unwrap();
-    let answer = rig.wait(rig.media.open_browser(LegKey(1), offer)).unwrap();
+    let answer = rig.wait(rig.media.open_browser(LegKey(1), Circle(0), offer)).unwrap();
     for _ in 0..20 {
         stranger.send_to(&CLIENT_HELLO, server).unwrap();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringback_media::testing::tone::{Tone, level};
-use ringback_media::{Codec, LegKey, MediaError, MediaEvent, Pcm8k, SdpError};
+use ringback_media::{Circle, Codec, LegKey, MediaError, MediaEvent, Pcm8k, RoomKey, SdpError, Voice};
 
 use crate::rig::{Rig, Tape};
 
@@ -181,7 +181,7 @@ fn errors_are_told_apart() {
     let _a = rig.carrier(1, Codec::Pcmu, 440.0);
     assert_eq!(rig.wait(rig.media.open_rtp(LegKey(1))), Err(MediaError::Exists));
     assert_eq!(rig.wait(rig.media.open_rtp(LegKey(2))), Err(MediaError::Exhausted));
-    assert_eq!(rig.wait(rig.media.open_browser(LegKey(3), "v=0".into())), Err(MediaError::Offer));
+    assert_eq!(rig.wait(rig.media.open_browser(LegKey(3), Circle(0), "v=0".into())), Err(MediaError::Offer));
     assert_eq!(rig.wait(rig.media.browser_restart(LegKey(3), "v=0".into())), Err(MediaError::UnknownLeg));
     rig.media.apply_answer(LegKey(1), "v=0".into());
     let why = MediaError::Sdp(SdpError::NoAudio);
@@ -196,7 +196,7 @@ fn errors_are_told_apart() {
 #[test]
 fn legs_of_different_threads_come_together() {
     let mut rig = Rig::start(|config| config.threads = 3);
-    let mut agents = [rig.browser(1, 440.0), rig.browser(2, 440.0), rig.browser(3, 440.0)];
+    let mut agents = [1, 2, 3].map(|key| rig.browser_of(key, Circle(key as u64), 440.0));
     let mut customers = [rig.carrier(13, Codec::Pcmu, 1000.0), rig.carrier(12, Codec::Pcmu, 1000.0)];
     let tape = Tape::default();
     rig.media.record(LegKey(12), Box::new(tape.clone()));
@@ -220,6 +220,25 @@ fn legs_of_different_threads_come_together() {
     assert_eq!(rig.count(|event| *event == MediaEvent::Failed { leg: LegKey(1), why }), 1);
     rig.media.shutdown();
     assert!(tape.0.lock().unwrap().samples.len() > 35 * 160);
+}
+
+#[test]
+fn agents_of_one_circle_are_joined_however_many_threads_there_are() {
+    let mut rig = Rig::start(|config| config.threads = 3);
+    let mut stranger = rig.browser_of(9, Circle(9), 2000.0);
+    let mut agents = [rig.browser_of(1, Circle(1), 440.0), rig.browser_of(2, Circle(1), 1000.0)];
+    let mut customer = rig.carrier(12, Codec::Pcmu, 700.0);
+    let [a, b] = &mut agents;
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [a, b, &mut customer, &mut stranger], 40);
+    assert!(a.level(1000.0, 20) > 0.45 && b.level(440.0, 20) > 0.45, "one asks the other");
+    for key in [1, 2, 12] {
+        rig.media.join(RoomKey(1), LegKey(key), Voice::Everyone);
+    }
+    rig.run(&mut [a, b, &mut customer, &mut stranger], 60);
+    assert!(customer.mixed_level(440.0, 30) > 0.35 && customer.mixed_level(1000.0, 30) > 0.35, "all three together");
+    assert!(a.mixed_level(700.0, 30) > 0.35 && b.mixed_level(700.0, 30) > 0.35);
+    assert_eq!(rig.count(|event| matches!(event, MediaEvent::Failed { .. })), 0);
 }
 
 #[test]

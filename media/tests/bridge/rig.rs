@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use ringback_media::testing::tone::{Tone, level};
 use ringback_media::testing::{BrowserPeer, Received, RtpPeer, samples};
 use ringback_media::{
-    Codec, Encryption, Frame, FrameSink, LegKey, Media, MediaConfig, MediaError, MediaEvent, MediaEvents, RtpTerms,
+    Circle, Codec, Decoder, Encryption, Frame, FrameSink, LegKey, Media, MediaConfig, MediaError, MediaEvent,
+    MediaEvents, RtpTerms,
 };
 
 pub const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -81,7 +82,11 @@ impl Rig {
 
     pub fn browser(&mut self, key: u128, frequency: f64) -> Party {
         let (mut peer, offer) = BrowserPeer::offer(Instant::now(), LOCAL).unwrap();
-        let answer = self.wait(self.media.open_browser(LegKey(key), offer)).unwrap();
+        let answer = self.wait(self.media.open_browser(LegKey(key), circle, offer)).unwrap();
+        self.browser_of(key, Circle(0), frequency)
+    }
+
+    pub fn browser_of(&mut self, key: u128, circle: Circle, frequency: f64) -> Party {
         peer.accept(Instant::now(), &answer).unwrap();
         let mut party = Party {
             peer: Peer::Browser(Box::new(peer)),

@@ -1,8 +1,11 @@
 //! The handle everything outside holds.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
-use ringback_media::LegKey;
+use ringback_media::{Circle, LegKey};
 use ringback_routing::{
     agent::Health,
     config::{Closure, TenantConfig},
@@ -130,7 +133,7 @@ impl Engine {
             let key = self.new_key()?;
             let phone = Phone { key, session: session.clone(), connected: false, muted: false, tab: Health::default() };
             self.plant.books.phones().insert(tenant, agent, phone);
-            let answer = media.open_browser(key, sdp).await;
+            let answer = media.open_browser(key, circle_of(tenant), sdp).await;
             if answer.is_err() {
                 self.plant.books.phones().remove(tenant, agent);
             }
@@ -316,4 +319,11 @@ impl Engine {
         getrandom::fill(&mut seed).map_err(|_| PhoneError::Full)?;
         Ok(LegKey(IdSource::new(u64::from_le_bytes(seed)).mint(self.plant.clock.now())))
     }
+}
+
+/// A tenant's agents are brought together in consultations, transfers and conferences.
+fn circle_of(tenant: &TenantId) -> Circle {
+    let mut hasher = DefaultHasher::new();
+    tenant.hash(&mut hasher);
+    Circle(hasher.finish())
 }
