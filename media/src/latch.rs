@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 /// Consecutive packets of one foreign source before it is believed.
 const PROBATION: u8 = 3;
+/// And so long it must have been speaking, with nothing from the address of the SDP: a volley that is fired at every port in the
+/// moment before the right party's first packet is not believed.
+const STEADY: Duration = Duration::from_millis(200);
 /// A latched address may change its SSRC when the old one has been silent for this long.
 const SSRC_HANDOVER: Duration = Duration::from_millis(100);
 
@@ -39,6 +42,7 @@ struct Candidate {
     ssrc: u32,
     sequence: u16,
     count: u8,
+    since: Instant,
 }
 
 impl Latch {
@@ -81,7 +85,7 @@ impl Latch {
             State::Unknown => Verdict::Drop,
             State::Open { expected, until, candidate } => {
                 let expected = *expected;
-                let steady = from == expected || (now <= *until && probation(candidate, from, ssrc, sequence));
+                let steady = from == expected || (now <= *until && probation(candidate, now, from, ssrc, sequence));
                 if !steady {
                     return Verdict::Drop;
                 }
@@ -103,20 +107,20 @@ impl Latch {
 }
 
 /// Counts consecutive packets of one foreign source; true once it has proved steady.
-fn probation(candidate: &mut Option<Candidate>, from: SocketAddr, ssrc: u32, sequence: u16) -> bool {
-    let count = match candidate {
+fn probation(candidate: &mut Option<Candidate>, now: Instant, from: SocketAddr, ssrc: u32, sequence: u16) -> bool {
+    let (count, since) = match candidate {
         Some(known) if known.address == from && known.ssrc == ssrc && sequence == known.sequence.wrapping_add(1) => {
-            known.count + 1
+            (known.count.saturating_add(1), known.since)
         }
         // A second source cannot push the first one out while that one goes on.
         Some(known) if known.address != from && known.count > 1 => {
             known.count -= 1;
             return false;
         }
-        _ => 1,
+        _ => (1, now),
     };
-    *candidate = Some(Candidate { address: from, ssrc, sequence, count });
-    count >= PROBATION
+    *candidate = Some(Candidate { address: from, ssrc, sequence, count, since });
+    count >= PROBATION && now.saturating_duration_since(since) >= STEADY
 }
 
 #[cfg(test)]
@@ -146,9 +150,11 @@ mod tests {
         let now = Instant::now();
         let mut latch = Latch::new(WINDOW);
         latch.expect(now, address(1));
-        assert_eq!(latch.judge(now, address(9), 7, 10), Verdict::Drop);
-        assert_eq!(latch.judge(now, address(9), 7, 11), Verdict::Drop);
-        assert_eq!(latch.judge(now, address(9), 7, 12), Verdict::Accept);
+        for packet in 0..10u16 {
+            let at = now + Duration::from_millis(20) * u32::from(packet);
+            assert_eq!(latch.judge(at, address(9), 7, 10 + packet), Verdict::Drop, "packet {packet}");
+        }
+        assert_eq!(latch.judge(now + STEADY, address(9), 7, 20), Verdict::Accept);
         assert_eq!(latch.destination(), Some(address(9)));
         for sequence in 0..50 {
             assert_eq!(latch.judge(now, address(8), 7, sequence), Verdict::Drop);
@@ -156,6 +162,18 @@ mod tests {
         }
         latch.expect(now, address(1));
         assert_eq!(latch.destination(), Some(address(9)), "the same SDP again changes nothing");
+    }
+
+    #[test]
+    fn a_volley_just_before_the_first_packet_steals_nothing() {
+        let now = Instant::now();
+        let mut latch = Latch::new(WINDOW);
+        latch.expect(now, address(1));
+        for sequence in 0..40 {
+            assert_eq!(latch.judge(now + Duration::from_millis(19), address(9), 6, sequence), Verdict::Drop);
+        }
+        assert_eq!(latch.judge(now + Duration::from_millis(20), address(1), 7, 0), Verdict::Accept);
+        assert_eq!(latch.destination(), Some(address(1)));
     }
 
     #[test]
