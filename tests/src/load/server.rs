@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Write as _,
     net::{TcpListener, UdpSocket},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -33,6 +34,9 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     /// Where it listens for SIP, over UDP and TCP.
     pub(crate) sip: u16,
+    /// And for browsers, and on which ports for carriers' sound.
+    pub(crate) webrtc: u16,
+    pub(crate) sound: Range<u16>,
 }
 
 /// What the process has used up to now.
@@ -77,11 +81,14 @@ impl Server {
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let sip = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let webrtc = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let sound = 20_000..u16::try_from(20_000 + house.calls * 4 + 100).unwrap_or(u16::MAX);
         let config = folder.path().join("ringback.toml");
-        fs::write(&config, configuration(folder.path(), [port, sip, carrier], house)?)?;
+        let ports = Ports { http: port, sip, carrier, webrtc, sound: sound.clone() };
+        fs::write(&config, configuration(folder.path(), &ports, house))?;
         add_users(house.binary, &config, folder.path(), house.agents).await?;
         let child = Mutex::new(spawn(house.binary, folder.path())?);
-        let server = Self { child, folder, port, sip };
+        let server = Self { child, folder, port, sip, webrtc, sound };
         server.wait_until_ready().await?;
         Ok(server)
     }
@@ -154,16 +161,17 @@ impl Server {
 
     /// Files of sound, finished or being written.
     pub(crate) fn recordings(&self) -> usize {
-        count_wavs(&self.folder.path().join("recordings"))
+        sounds(self.folder.path()).len()
     }
 
-    pub(crate) async fn stop(self) -> Result<(), Failure> {
+    /// Ends it; gives what it leaves behind.
+    pub(crate) async fn stop(mut self) -> Result<tempfile::TempDir, Failure> {
         let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
         let deadline = Instant::now() + STOP_LIMIT;
         while status.success() && self.is_running() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Ok(())
+        Ok(std::mem::replace(&mut self.folder, tempfile::tempdir()?))
     }
 }
 
@@ -183,20 +191,21 @@ fn cpu_in(rest: &str) -> Duration {
     TICK * (field(11) + field(12))
 }
 
-fn count_wavs(folder: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| {
+/// The files of sound in a server's folder, finished or being written.
+pub(crate) fn sounds(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.join("recordings")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
             if path.is_dir() {
-                count_wavs(&path)
-            } else {
-                usize::from(name.ends_with(".wav") || name.ends_with(".wav.part"))
+                folders.push(path);
+            } else if name.ends_with(".wav") || name.ends_with(".wav.part") {
+                found.push(path);
             }
-        })
-        .sum()
+        }
+    }
+    found
 }
 
 fn spawn(binary: &Path, folder: &Path) -> Result<Child, Failure> {
@@ -271,12 +280,19 @@ fn session(number: usize) -> Session {
     }
 }
 
-fn configuration(folder: &Path, [port, sip, carrier]: [u16; 3], house: &House<'_>) -> Result<String, Failure> {
+struct Ports {
+    http: u16,
+    sip: u16,
+    carrier: u16,
+    webrtc: u16,
+    sound: Range<u16>,
+}
+
+fn configuration(folder: &Path, ports: &Ports, house: &House<'_>) -> String {
     let &House { calls, policy, tables, .. } = house;
-    let webrtc = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
-    let last = 20_000 + calls * 4 + 100;
+    let Ports { http: port, sip, carrier, webrtc, sound: Range { start: first, end: last } } = ports;
     let folder = folder.display();
-    Ok(format!(
+    format!(
         r#"
 [server]
 http = ["127.0.0.1:{port}"]
@@ -289,7 +305,7 @@ tcp = "127.0.0.1:{sip}"
 [media]
 webrtc = "127.0.0.1:{webrtc}"
 rtp = "127.0.0.1"
-rtp_ports = "20000-{last}"
+rtp_ports = "{first}-{last}"
 [recorder]
 dir = "{folder}/recordings"
 min_free_mib = 1
@@ -335,5 +351,5 @@ from = "00:00"
 to = "00:00"
 {tables}
 "#
-    ))
+    )
 }

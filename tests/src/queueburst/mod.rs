@@ -1,9 +1,10 @@
 //! A burst of callers for few agents: how long until the last of them has been served, and what that costs.
 //!
 //! The callers are SIP user agents of our own that call the server's number, the agents browsers as in the load generator;
-//! all sound flows and is recorded. What two hundred calls of two seconds must take at least is known, so the rest is the server's.
+//! all sound flows and is recorded. With `storm` ill will comes from everywhere meanwhile. What two hundred calls of two seconds must take at least is known, so the rest is the server's.
 
 mod callers;
+mod storm;
 
 use std::{
     path::PathBuf,
@@ -16,7 +17,7 @@ use serde::Serialize;
 use crate::load::{
     Failure,
     desk::{Floor, Shift},
-    server::{House, Server},
+    server::{House, Server, sounds},
     sound::Sound,
 };
 
@@ -24,6 +25,10 @@ use crate::load::{
 const CALLED: &str = "+19165550001";
 /// After the ideal time the burst may take so much longer before it is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The storm is waited for until so many connections sit there, or so long.
+const CROWD: usize = 3_900;
+const CROWD_LIMIT: Duration = Duration::from_secs(20);
 
 const POLICY: &str = "offer_seconds = 60\nwrap_up_seconds = 0";
 
@@ -37,6 +42,8 @@ pub struct Options {
     pub talk: Duration,
     /// The server's binary.
     pub server: PathBuf,
+    /// Ill will meanwhile.
+    pub storm: bool,
 }
 
 /// The last line. CPU is of the server's process alone.
@@ -54,6 +61,32 @@ pub struct Report {
     pub cpu_s: f64,
     pub cpu_media_s: f64,
     pub cpu_recorder_s: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm: Option<Weathered>,
+}
+
+/// What there was besides the calls, and what it left behind.
+#[derive(Debug, Serialize)]
+pub struct Weathered {
+    /// Datagrams, a volley of the foreign voice counted as one.
+    pub datagrams_per_second: f64,
+    /// Connections that said nothing, held at the end.
+    pub idle_connections: usize,
+    pub recordings: usize,
+    /// Of these, the ones in which the foreign voice is heard.
+    pub foreign: usize,
+}
+
+impl Report {
+    /// Everybody was served; in a storm all but one in a thousand, and nobody heard or recorded a stranger.
+    pub fn is_good(&self) -> bool {
+        match &self.storm {
+            None => self.served == self.callers,
+            Some(storm) => {
+                self.served * 1000 >= self.callers * 999 && storm.foreign == 0 && storm.recordings >= 2 * self.served
+            }
+        }
+    }
 }
 
 /// The threads that carry sound, and those that write it.
@@ -67,7 +100,9 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report, Failur
     let line = callers::Line::bind()?;
     let tables = format!("[tenant.inbound]\nannounce_seconds = 0\n[[tenant.number]]\nnumber = \"{CALLED}\"");
     let prompts = [("greeting", silence())];
-    let (binary, calls) = (options.server.as_path(), options.callers);
+    // In a storm fewer ports, so that more of what is thrown at them hits a call.
+    let calls = if options.storm { options.agents * 2 } else { options.callers };
+    let binary = options.server.as_path();
     let house = House { binary, calls, agents: options.agents, policy: POLICY, tables: &tables, prompts: &prompts };
     let server = Server::set_up(&house, line.port()).await?;
     let sound = Arc::new(Sound::start(options.callers, false)?);
@@ -75,6 +110,10 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report, Failur
     let shift = Shift::Serve { ring: options.ring, talk: options.talk };
     let floor = Floor::open(&server, &sound, options.agents, shift).await?;
     let before = usage(&server)?;
+    let storm = match options.storm {
+        true => Some(begin(&server, &say).await?),
+        false => None,
+    };
     say("the callers call");
     let callers = line.call(server.sip, options.callers, options.per_second, Arc::clone(&sound));
     let deadline = Instant::now() + Duration::from_secs_f64(ideal(options)) + PATIENCE;
@@ -82,8 +121,9 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report, Failur
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let after = usage(&server)?;
+    let storm = storm.map(storm::Storm::end);
     let seconds = |at: usize| rounded(after[at].saturating_sub(before[at]).as_secs_f64());
-    let report = Report {
+    let mut report = Report {
         callers: options.callers,
         agents: options.agents,
         served: callers.served(),
@@ -92,10 +132,35 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report, Failur
         cpu_s: rounded(seconds(0) - seconds(1) - seconds(2)),
         cpu_media_s: seconds(1),
         cpu_recorder_s: seconds(2),
+        storm: None,
     };
     drop(floor);
-    server.stop().await?;
+    let folder = server.stop().await?;
+    if let Some(done) = storm {
+        say("looking for the foreign voice");
+        let files = sounds(folder.path());
+        let foreign = files.iter().filter(|file| std::fs::read(file).is_ok_and(|bytes| storm::is_in(&bytes))).count();
+        report.storm = Some(Weathered {
+            datagrams_per_second: done.per_second.round(),
+            idle_connections: done.idle,
+            recordings: files.len(),
+            foreign,
+        });
+    }
     Ok(report)
+}
+
+/// The storm is up when most of the connections that only sit there are.
+async fn begin(server: &Server, say: &impl Fn(&str)) -> Result<storm::Storm, Failure> {
+    let targets =
+        storm::Targets { http: server.port, sip: server.sip, webrtc: server.webrtc, sound: server.sound.clone() };
+    let storm = storm::Storm::begin(&targets)?;
+    say("the storm rises");
+    let until = Instant::now() + CROWD_LIMIT;
+    while storm.idle() < CROWD && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(storm)
 }
 
 /// Of the whole process, and of the threads of sound.
@@ -138,7 +203,8 @@ mod tests {
     #[test]
     fn the_least_time_is_that_of_the_rounds() {
         let (ring, talk) = (Duration::from_millis(200), Duration::from_secs(2));
-        let options = Options { callers: 200, per_second: 100, agents: 20, ring, talk, server: PathBuf::new() };
+        let options =
+            Options { callers: 200, per_second: 100, agents: 20, ring, talk, server: PathBuf::new(), storm: false };
         assert!((ideal(&options) - 22.2).abs() < 0.001, "{}", ideal(&options));
     }
 }
