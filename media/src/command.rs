@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::config::Codecs;
 use crate::event::{LegKey, MediaError};
 use crate::frame::FrameSink;
 use crate::leg::Leg;
@@ -31,6 +32,7 @@ pub(crate) struct Opening {
     pub(crate) ports: PortPair,
     pub(crate) origin: Origin,
     pub(crate) keys: Keys,
+    pub(crate) codecs: Codecs,
     /// The far side's offer, and the keys agreed by our answer to it.
     pub(crate) remote: Option<Box<(Remote, Option<Agreed>)>>,
 }

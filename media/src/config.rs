@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::frame::Codec;
 use crate::sdes::Encryption;
 
 /// Addresses, ports and timeouts of the media plane.
@@ -51,6 +52,47 @@ impl Default for MediaConfig {
 pub struct RtpTerms {
     /// Whether sound is encrypted on the way to the carrier.
     pub encryption: Encryption,
+    /// How sound may travel.
+    pub codecs: Codecs,
+}
+
+/// Codecs of a trunk in the order in which it is offered them; never none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Codecs([Option<Codec>; Codec::ALL.len()]);
+
+impl Codecs {
+    /// None when there is none, or one of them twice.
+    pub fn new(wanted: &[Codec]) -> Option<Codecs> {
+        let mut codecs = [None; Codec::ALL.len()];
+        for (index, codec) in wanted.iter().enumerate() {
+            if codecs.contains(&Some(*codec)) {
+                return None;
+            }
+            *codecs.get_mut(index)? = Some(*codec);
+        }
+        codecs[0].map(|_| Codecs(codecs))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Codec> {
+        self.0.into_iter().flatten()
+    }
+
+    pub fn contains(&self, codec: Codec) -> bool {
+        self.0.contains(&Some(codec))
+    }
+
+    /// How late in the order a codec comes; the two flavours of G.711 are as good as each other.
+    pub(crate) fn rank(&self, codec: Codec) -> Option<usize> {
+        let same = |known: Codec| known == codec || (known.law().is_some() && codec.law().is_some());
+        self.contains(codec).then(|| self.iter().position(same)).flatten()
+    }
+}
+
+impl Default for Codecs {
+    /// All there are, the cheapest first.
+    fn default() -> Self {
+        Codecs(Codec::ALL.map(Some))
+    }
 }
 
 /// Every bound of the media plane by name.

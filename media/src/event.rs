@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::frame::Codec;
 use crate::sdp::SdpError;
 use crate::stats::LegStats;
 
@@ -63,6 +64,9 @@ pub enum MediaEvent {
     PromptFinished { leg: LegKey, token: u64 },
     /// No RTP for the silence timeout; sent once, until RTP comes again.
     Silent { leg: LegKey },
+    /// A browser's sound would have to be transcoded for whom it is bridged to; it should offer its connection anew with
+    /// `codec` first ([`crate::Media::browser_mend`]).
+    Suggested { leg: LegKey, codec: Codec },
     /// The leg was closed; its figures from beginning to end.
     Ended { leg: LegKey, stats: LegStats },
     /// The first RTP, or the first after [`MediaEvent::Silent`].

@@ -7,7 +7,6 @@ use crate::demux::{Route, Slot};
 use crate::dtmf::DtmfTick;
 use crate::event::MediaEvent;
 use crate::frame::{Codec, Frame};
-use crate::g711;
 use crate::latch::Verdict;
 use crate::leg::{COMFORT_AFTER, Hearing, Leg, TICK, Transport};
 use crate::output::CLOCK;
@@ -217,7 +216,7 @@ impl MediaThread {
     fn forward(&mut self, target: Slot, now: Instant, origin: u64, sound: Sound, header: RtpHeader, payload: &[u8]) {
         let Some(leg) = self.legs.get_mut(target).and_then(Option::as_mut) else { return };
         let Some(formats) = leg.formats().filter(|_| leg.takes_forwarded()) else { return };
-        let mut transcoded = [0u8; MAX_PAYLOAD];
+        let (mut turned, mut forced_with) = ([0u8; MAX_PAYLOAD], None);
         let (payload_type, payload, samples) = match sound {
             Sound::Event => match formats.event {
                 Some(event) => (event, payload, FRAME_SAMPLES as u32),
@@ -233,18 +232,22 @@ impl MediaThread {
                     Some(payload_type) => (payload_type, payload, samples(payload)),
                     None => {
                         count(&self.wire.totals.transcoded_frames, 1);
-                        let out = &mut transcoded[..payload.len()];
-                        for (to, from) in out.iter_mut().zip(payload) {
-                            *to = g711::transcode(codec, formats.codec, *from);
-                        }
-                        let payload_type = formats.payload_type(formats.codec).unwrap_or(formats.codec.payload_type());
-                        (payload_type, &*out, samples(payload))
+                        forced_with = leg.peer.filter(|_| leg.forced.goes_on());
+                        let codecs = (codec, formats.codec);
+                        let length = leg.converter.convert(&mut leg.encoder, origin, codecs, payload, &mut turned);
+                        let out = &turned[..length.min(MAX_PAYLOAD)];
+                        (formats.own_type(), out, samples(payload))
                     }
                 }
             }
         };
         if let Some(header) = leg.output.forward(now, origin, header, payload_type, samples, payload.len()) {
             self.wire.send(leg, header, payload);
+        }
+        // Both directions of a bridge are one call.
+        let other = forced_with.and_then(|peer| self.legs.get(peer)?.as_ref());
+        if other.is_some_and(|other| !other.forced.is_clear()) {
+            count(&self.wire.totals.transcoded_calls, 1);
         }
     }
 
@@ -257,13 +260,15 @@ impl MediaThread {
             leg.tick_at = None;
             return;
         };
-        let payload_type = formats.payload_type(formats.codec).unwrap_or(formats.codec.payload_type());
+        let payload_type = formats.own_type();
         let mut frame = [formats.codec.silence(); FRAME_SAMPLES];
+        let mut sound = [0; FRAME_SAMPLES];
         if leg.dtmf_out.is_active() {
             self.dtmf_tick(slot, now, formats.event);
         } else if let Some(player) = &mut leg.player {
             let token = player.token();
-            if player.next_frame(formats.codec, &mut frame) {
+            if player.next_frame(&mut sound) {
+                leg.encoder.encode(formats.codec, &sound, &mut frame);
                 let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
                 self.wire.send(leg, header, &frame);
             } else {

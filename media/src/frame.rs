@@ -2,21 +2,45 @@
 
 use std::time::Instant;
 
-/// The two flavours of G.711, 8000 samples per second, one byte each.
+use crate::g711::Law;
+use crate::g722;
+
+/// How sound travels. One byte of each is an eighth of a millisecond, and each counts 8000 timestamps a second: G.722 by a
+/// mistake that RFC 3551 §4.5.2 keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// µ-law, payload type 0.
+    /// G.711 µ-law.
     Pcmu,
-    /// A-law, payload type 8.
+    /// G.711 A-law.
     Pcma,
+    /// G.722 at 64 kbit/s.
+    G722,
 }
 
 impl Codec {
+    /// Every codec there is, the cheapest first.
+    pub const ALL: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::G722];
+
     /// The byte that decodes to the quietest sample.
     pub const fn silence(self) -> u8 {
         match self {
             Codec::Pcmu => 0xff,
             Codec::Pcma => 0xd5,
+            Codec::G722 => g722::SILENCE,
+        }
+    }
+
+    /// By the name in SDP, in any case.
+    pub fn named(name: &str) -> Option<Codec> {
+        Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Which flavour of G.711 it is, where a byte means the same whatever came before it.
+    pub(crate) const fn law(self) -> Option<Law> {
+        match self {
+            Codec::Pcmu => Some(Law::Mu),
+            Codec::Pcma => Some(Law::A),
+            Codec::G722 => None,
         }
     }
 
@@ -25,6 +49,7 @@ impl Codec {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
         }
     }
 
@@ -33,6 +58,7 @@ impl Codec {
         match self {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
+            Codec::G722 => 9,
         }
     }
 }
@@ -50,7 +76,7 @@ pub struct Frame<'a> {
     pub ssrc: u32,
     /// When the datagram was read.
     pub arrived: Instant,
-    /// One byte per sample.
+    /// One byte for each tick of the timestamp.
     pub payload: &'a [u8],
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 
+use crate::codec::{Converter, Encoder};
+use crate::config::Codecs;
 use crate::demux::Slot;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
 use crate::event::LegKey;
@@ -23,6 +25,8 @@ use crate::webrtc_leg::WebrtcLeg;
 
 /// Packet interval of everything made here.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
+/// Packets (1.5 s) after which a bridge counts as transcoded.
+const FORCED_AFTER: u32 = 75;
 /// A carrier's leg whose source pauses for this long gets silence, so that nobody takes it for dead.
 pub(crate) const COMFORT_AFTER: Duration = Duration::from_millis(200);
 
@@ -42,6 +46,8 @@ pub(crate) struct Carrier {
     pub(crate) origin: Origin,
     pub(crate) remote: Option<Remote>,
     pub(crate) keys: Keys,
+    /// What the trunk allows.
+    pub(crate) codecs: Codecs,
     /// Set once both sides' keys are agreed; then nothing plain is taken or sent.
     pub(crate) srtp: Option<Box<Srtp>>,
 }
@@ -109,6 +115,23 @@ pub(crate) struct Counters {
     pub(crate) sender_report: Option<(u32, Instant)>,
 }
 
+/// Packets in a row that are sent in another codec than they came in.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Forced(u32);
+
+impl Forced {
+    /// One more; true once, when it has become clear that the two sides do not come to share a codec: a browser that is asked to
+    /// change over does so within the first second.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        self.0 = self.0.saturating_add(1);
+        self.0 == FORCED_AFTER
+    }
+
+    pub(crate) fn is_clear(&self) -> bool {
+        self.0 >= FORCED_AFTER
+    }
+}
+
 pub(crate) struct Leg {
     pub(crate) key: LegKey,
     /// Never reused, so that an output stream tells its sources apart.
@@ -120,6 +143,10 @@ pub(crate) struct Leg {
     pub(crate) echo: bool,
     pub(crate) muted: bool,
     pub(crate) output: OutputStream,
+    /// For what is made here and for what is heard in another codec.
+    pub(crate) encoder: Encoder,
+    pub(crate) converter: Converter,
+    pub(crate) forced: Forced,
     pub(crate) player: Option<Player>,
     pub(crate) dtmf_in: DtmfReceiver,
     pub(crate) dtmf_out: DtmfSender,
@@ -144,6 +171,9 @@ impl Leg {
             echo: false,
             muted: false,
             output,
+            encoder: Encoder::default(),
+            converter: Converter::default(),
+            forced: Forced::default(),
             player: None,
             dtmf_in: DtmfReceiver::default(),
             dtmf_out: DtmfSender::default(),

@@ -13,8 +13,10 @@
 //! | `webrtc_leg.rs`, `offer_filter.rs`, `demux.rs`, `stun.rs` | browsers, and the guard before DTLS |
 //! | `sdp.rs`, `sdes.rs`, `srtp.rs`, `latch.rs`, `ports.rs` | carriers |
 //! | `room.rs`, `jitter_buffer.rs` | several legs mixed, the only place where sound waits |
-//! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `quality.rs`, `output.rs`, `dtmf.rs`, `g711.rs`, `player.rs` | the formats |
+//! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `quality.rs`, `output.rs`, `dtmf.rs`, `player.rs` | the formats |
+//! | `codec.rs`, `g711.rs`, `g722.rs` | sound of 8 kHz from what travels, and back |
 
+mod codec;
 mod command;
 mod config;
 mod demux;
@@ -22,7 +24,8 @@ mod dtmf;
 mod event;
 mod flow;
 mod frame;
-pub mod g711;
+mod g711;
+mod g722;
 mod jitter_buffer;
 mod keying;
 mod latch;
@@ -50,7 +53,8 @@ mod thread;
 mod webrtc_leg;
 mod wire;
 
-pub use config::{MediaConfig, MediaLimits, RtpTerms};
+pub use codec::{Decoder, Encoder};
+pub use config::{Codecs, MediaConfig, MediaLimits, RtpTerms};
 pub use event::{DisconnectReason, LegKey, MediaError, MediaEvent, MediaEvents};
 pub use frame::{Codec, Frame, FrameSink};
 pub use media::{Circle, Media};

@@ -224,7 +224,9 @@ impl Media {
         terms: RtpTerms,
     ) -> Result<String, MediaError> {
         let remote = sdp::parse(&remote_offer, self.inner.config.limits.sdp_bytes)?;
-        let Some(lane) = self.inner.place(leg) else { return self.open_carrier(leg, terms, Some(remote)).await };
+        let Some(lane) = self.inner.place(leg) else {
+            return self.open_carrier(leg, terms, Some(remote.within(&terms.codecs)?)).await;
+        };
         let (reply, answer) = oneshot::channel();
         self.inner.send(lane, Command::Reoffer { leg, remote: Box::new(remote), reply })?;
         answer.await.map_err(|_| MediaError::Unavailable)?
@@ -251,11 +253,11 @@ impl Media {
                 }
                 None => {
                     let profile = keys.offered_profile();
-                    (sdp::offer(&origin, profile, keys.offer()?), None)
+                    (sdp::offer(&origin, &terms.codecs, profile, keys.offer()?), None)
                 }
             };
             let (reply, opened) = oneshot::channel();
-            let opening = Box::new(Opening { ports, origin, keys, remote });
+            let opening = Box::new(Opening { ports, origin, keys, codecs: terms.codecs, remote });
             inner.send(lane, Command::Carrier { leg, opening, reply })?;
             opened.await.map_err(|_| MediaError::Unavailable)??;
             Ok(description)
@@ -403,6 +405,7 @@ impl Inner {
             return Err(MediaError::Exists);
         }
         let mut legs = vec![0usize; self.lanes.len()];
+        let mut circle = None;
         if legs.len() > 1 {
             for place in places.legs.values().filter(|place| place.kind.is_browser() == kind.is_browser()) {
                 legs[place.lane] += 1;
@@ -410,7 +413,6 @@ impl Inner {
                     circle = Some(place.lane);
                 }
             }
-        let mut circle = None;
         }
         let lane = circle.or_else(|| (0..legs.len()).min_by_key(|lane| legs[*lane])).unwrap_or(0);
         places.legs.insert(leg, Place { lane, kind });

@@ -1,4 +1,4 @@
-//! A browser's offer reduced to what is answered: G.711 and telephone-event at its clock, no header
+//! A browser's offer reduced to what is answered: the codecs spoken here and telephone-event at their clock, no header
 //! extensions, no candidates.
 //!
 //! The library matches telephone-event by name and would take the one at 48 kHz that belongs to Opus; header
@@ -6,6 +6,8 @@
 //! address that no genuine check came from.
 
 use std::collections::HashSet;
+
+use crate::frame::Codec;
 
 /// Attributes that belong to one payload type.
 const PER_FORMAT: [&str; 3] = ["rtpmap", "fmtp", "rtcp-fb"];
@@ -32,16 +34,31 @@ pub(crate) fn reduce(offer: &str) -> String {
     out
 }
 
-/// The library lists each candidate for RTCP too, although RTCP shares the port.
-pub(crate) fn tidy_answer(answer: &str) -> String {
+/// The library lists each candidate for RTCP too, although RTCP shares the port; and it has an order of codecs of its own,
+/// whereas the first one of the answer is what the browser speaks: that shall be the offer's.
+pub(crate) fn tidy_answer(answer: &str, offer: &str) -> String {
+    let audio = |text: &str| text.lines().find_map(|line| line.strip_prefix("m=audio ")).map(str::to_owned);
+    let wanted = audio(offer).unwrap_or_default();
+    let wanted: Vec<&str> = wanted.split_ascii_whitespace().skip(2).collect();
     let mut out = String::with_capacity(answer.len());
     for line in answer.lines().map(str::trim_end) {
         let component = line.strip_prefix("a=candidate:").and_then(|rest| rest.split(' ').nth(1));
-        if component != Some("2") {
-            push(&mut out, line);
+        match line.strip_prefix("m=audio ") {
+            Some(media) => push(&mut out, &in_order(media, &wanted)),
+            None if component != Some("2") => push(&mut out, line),
+            None => {}
         }
     }
     out
+}
+
+/// An audio section's line with its formats as `wanted` has them; what is not wanted stays behind.
+fn in_order(media: &str, wanted: &[&str]) -> String {
+    let mut words: Vec<&str> = media.split_ascii_whitespace().collect();
+    if let Some(formats) = words.get_mut(2..) {
+        formats.sort_by_key(|format| wanted.iter().position(|wanted| wanted == format).unwrap_or(usize::MAX));
+    }
+    format!("m=audio {}", words.join(" "))
 }
 
 fn push(out: &mut String, line: &str) {
@@ -64,9 +81,11 @@ fn wanted_formats<'a>(media: &'a str, section: &'a str) -> HashSet<&'a str> {
         .skip(3)
         .filter(|format| match mapped(format) {
             Some(encoding) => {
-                ["pcmu/8000", "pcma/8000", "telephone-event/8000"].contains(&encoding.trim_end_matches("/1"))
+                let encoding = encoding.trim_end_matches("/1");
+                let name = encoding.strip_suffix("/8000");
+                name.is_some_and(|name| name == "telephone-event" || Codec::named(name).is_some())
             }
-            None => matches!(*format, "0" | "8"),
+            None => matches!(*format, "0" | "8" | "9"),
         })
         .collect()
 }
@@ -101,20 +120,28 @@ mod tests {
             m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126\r\nc=IN IP4 0.0.0.0\r\na=candidate:1 1 udp 1 10.0.0.1 5 typ host\r\n\
             a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n\
             a=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-            a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n\
+            a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:9 G722/8000\r\n\
             m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
-        let expected = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 8 126\r\nc=IN IP4 0.0.0.0\r\n\
-            a=mid:0\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:126 telephone-event/8000\r\n\
+        let expected = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 9 0 8 126\r\nc=IN IP4 0.0.0.0\r\n\
+            a=mid:0\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:9 G722/8000\r\n\
             m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
         assert_eq!(reduce(offer), expected);
         assert_eq!(reduce(expected), expected);
+    }
+
+    #[test]
+    fn an_answer_has_its_offers_order() {
+        let offer = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 9 8 0 126\r\n";
+        let answer =
+            "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 8 9 126\r\na=candidate:1 2 udp 1 10.0.0.1 5 typ host\r\na=mid:0\r\n";
+        assert_eq!(tidy_answer(answer, offer), format!("{offer}a=mid:0\r\n"));
     }
 
     proptest! {
         #[test]
         fn garbage_never_panics(text in "(m=audio [ -~]{0,30}\r?\n|a=[a-z:0-9 /-]{0,30}\n|\\PC{0,20}\n){0,10}") {
             let _ = reduce(&text);
-            let _ = tidy_answer(&text);
+            let _ = tidy_answer(&text, &text);
         }
     }
 }

@@ -6,10 +6,11 @@ use std::time::Instant;
 use mio::net::UdpSocket;
 
 use crate::command::{Command, Opening, Renegotiated};
+use crate::demux::Slot;
 use crate::event::{LegKey, MediaError, MediaEvent};
 use crate::frame::FrameSink;
 use crate::latch::Latch;
-use crate::leg::{Carrier, Hearing, Leg, Transport};
+use crate::leg::{Carrier, Forced, Hearing, Leg, Transport};
 use crate::output::{CLOCK, OutputStream};
 use crate::player::Player;
 use crate::sdp::{self, Remote};
@@ -137,7 +138,7 @@ impl MediaThread {
         if self.slots.contains_key(&key) {
             return Err(MediaError::Exists);
         }
-        let Opening { ports, origin, keys, remote } = opening;
+        let Opening { ports, origin, keys, codecs, remote } = opening;
         let mut carrier = Carrier {
             rtp: UdpSocket::from_std(ports.rtp),
             rtcp: UdpSocket::from_std(ports.rtcp),
@@ -146,6 +147,7 @@ impl MediaThread {
             origin,
             remote: None,
             keys,
+            codecs,
             srtp: None,
         };
         let remote = match remote.map(|remote| *remote) {
@@ -168,6 +170,7 @@ impl MediaThread {
     fn reoffer(&mut self, now: Instant, key: LegKey, remote: Remote) -> Result<String, MediaError> {
         let (_, leg) = self.leg(key).ok_or(MediaError::UnknownLeg)?;
         let Transport::Carrier(carrier) = &mut leg.transport else { return Err(MediaError::UnknownLeg) };
+        let remote = remote.within(&carrier.codecs)?;
         let agreed = carrier.keys.offered(&remote.encryption)?.cloned();
         carrier.origin.version += 1;
         let answer = sdp::answer(&carrier.origin, &remote, agreed.as_ref().map(|agreed| &agreed.ours));
@@ -176,10 +179,12 @@ impl MediaThread {
         Ok(answer)
     }
 
-    /// The far side's answer to our offer. When encryption is not agreed as it must be, the leg stays as it was: deaf.
+    /// The far side's answer to our offer. When it is in none of the codecs offered, or encryption is not agreed as it must be,
+    /// the leg stays as it was: deaf.
     fn answered(&mut self, now: Instant, key: LegKey, remote: Remote) -> Result<(), MediaError> {
         let (_, leg) = self.leg(key).ok_or(MediaError::UnknownLeg)?;
         let Transport::Carrier(carrier) = &mut leg.transport else { return Err(MediaError::UnknownLeg) };
+        let remote = remote.within(&carrier.codecs)?;
         let agreed = carrier.keys.answered(&remote.encryption)?.cloned();
         carrier.encrypt(agreed)?;
         self.apply_remote(now, key, remote);
@@ -193,6 +198,7 @@ impl MediaThread {
             carrier.latch.expect(now, remote.rtp);
         }
         carrier.remote = Some(remote);
+        let peer = leg.peer;
         leg.hearing = match leg.hearing {
             Hearing::Waiting { since: None } => Hearing::Waiting { since: Some(now) },
             // After a hold the count starts again.
@@ -200,6 +206,21 @@ impl MediaThread {
             other => other,
         };
         self.wake_tick(slot, now);
+        if let Some(peer) = peer {
+            self.suggest(peer, slot);
+        }
+    }
+
+    /// A browser whose sound would have to be turned into another codec for the carrier it speaks to, and which knows that one, is
+    /// asked to speak it.
+    fn suggest(&mut self, browser: Slot, carrier: Slot) {
+        let leg = |slot: Slot| self.legs.get(slot).and_then(Option::as_ref);
+        let (Some(browser), Some(carrier)) = (leg(browser), leg(carrier)) else { return };
+        let (Transport::Browser(_), Transport::Carrier(_)) = (&browser.transport, &carrier.transport) else { return };
+        let (Some(speaks), Some(wanted)) = (browser.formats(), carrier.formats()) else { return };
+        if speaks.codec != wanted.codec && speaks.payload_type(wanted.codec).is_some() {
+            self.events.push(MediaEvent::Suggested { leg: browser.key, codec: wanted.codec });
+        }
     }
 
     fn new_leg(&mut self, now: Instant, key: LegKey, transport: Transport, output: OutputStream) -> Box<Leg> {
@@ -227,8 +248,13 @@ impl MediaThread {
                 self.wake_tick(former, now);
             }
         }
-        self.wake_tick(a_slot, now);
-        self.wake_tick(b_slot, now);
+        for (slot, peer) in [(a_slot, b_slot), (b_slot, a_slot)] {
+            if let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) {
+                leg.forced = Forced::default();
+            }
+            self.wake_tick(slot, now);
+            self.suggest(slot, peer);
+        }
     }
 
     fn unbridge(&mut self, now: Instant, a: LegKey, b: LegKey) {

@@ -1,9 +1,6 @@
-//! A prompt being played: PCM in, 20 ms frames of the leg's codec out.
+//! A prompt being played, 20 ms at a time.
 
 use std::sync::Arc;
-
-use crate::frame::Codec;
-use crate::g711;
 
 /// Samples in one packet: 20 ms.
 pub(crate) const FRAME_SAMPLES: usize = 160;
@@ -38,16 +35,16 @@ impl Player {
     }
 
     /// Fills the next frame; false when the prompt was over before it. A short last frame is filled with silence.
-    pub(crate) fn next_frame(&mut self, codec: Codec, frame: &mut [u8; FRAME_SAMPLES]) -> bool {
+    pub(crate) fn next_frame(&mut self, frame: &mut [i16; FRAME_SAMPLES]) -> bool {
         let samples = &self.prompt.0;
         if samples.is_empty() || (self.position >= samples.len() && !self.repeat) {
             return false;
         }
-        for byte in frame.iter_mut() {
+        for sample in frame.iter_mut() {
             if self.position >= samples.len() && self.repeat {
                 self.position = 0;
             }
-            *byte = samples.get(self.position).map_or(codec.silence(), |sample| g711::encode(codec, *sample));
+            *sample = samples.get(self.position).copied().unwrap_or(0);
             self.position += 1;
         }
         true
@@ -58,12 +55,12 @@ impl Player {
 mod tests {
     use super::*;
 
-    fn frames(length: usize, repeat: bool, limit: usize) -> Vec<[u8; FRAME_SAMPLES]> {
+    fn frames(length: usize, repeat: bool, limit: usize) -> Vec<[i16; FRAME_SAMPLES]> {
         let prompt = Arc::new(Pcm8k((0..length).map(|i| 100 + i as i16).collect()));
         let mut player = Player::new(prompt, repeat, 1);
         let mut frame = [0; FRAME_SAMPLES];
         let mut out = Vec::new();
-        while out.len() < limit && player.next_frame(Codec::Pcmu, &mut frame) {
+        while out.len() < limit && player.next_frame(&mut frame) {
             out.push(frame);
         }
         out
@@ -73,8 +70,8 @@ mod tests {
     fn the_last_frame_is_filled_with_silence() {
         let out = frames(200, false, 10);
         assert_eq!(out.len(), 2);
-        assert_eq!(out[1][40..], [0xff; 120]);
-        assert_ne!(out[1][39], 0xff);
+        assert_eq!(out[1][40..], [0; 120]);
+        assert_ne!(out[1][39], 0);
         assert_eq!(frames(160, false, 10).len(), 1);
     }
 

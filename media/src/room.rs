@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::codec::Decoder;
 use crate::demux::Slot;
 use crate::event::{LegKey, MediaError, MediaEvent};
 use crate::frame::Codec;
-use crate::g711;
 use crate::jitter_buffer::{JitterBuffer, Pulled};
 use crate::leg::{Leg, TICK};
 use crate::player::FRAME_SAMPLES;
@@ -53,8 +53,18 @@ struct Member {
     leg: LegKey,
     slot: Slot,
     voice: Voice,
+    decoder: Decoder,
+    /// What the last packet said; kept for its room in memory.
+    decoded: Vec<i16>,
     buffer: JitterBuffer,
     frame: [i16; FRAME_SAMPLES],
+}
+
+impl Member {
+    fn new(leg: LegKey, slot: Slot, voice: Voice) -> Self {
+        let (decoder, decoded) = (Decoder::default(), Vec::new());
+        Member { leg, slot, voice, decoder, decoded, buffer: JitterBuffer::new(), frame: [0; FRAME_SAMPLES] }
+    }
 }
 
 impl Rooms {
@@ -101,8 +111,7 @@ impl MediaThread {
             self.events.push(MediaEvent::Failed { leg: key, why: MediaError::Exhausted });
             return self.wake_tick(slot, now);
         }
-        let (buffer, frame) = (JitterBuffer::new(), [0; FRAME_SAMPLES]);
-        found.members.push(Member { leg: key, slot, voice, buffer, frame });
+        found.members.push(Member::new(key, slot, voice));
         self.wake_tick(slot, now);
     }
 
@@ -126,12 +135,9 @@ impl MediaThread {
     /// A packet of a member, decoded into its jitter buffer.
     pub(crate) fn hear_in_room(&mut self, room: RoomKey, slot: Slot, codec: Codec, header: RtpHeader, payload: &[u8]) {
         let Some(member) = self.rooms.member(room, slot) else { return };
-        let mut samples = [0i16; crate::wire::MAX_PAYLOAD];
-        let samples = &mut samples[..payload.len().min(crate::wire::MAX_PAYLOAD)];
-        for (sample, byte) in samples.iter_mut().zip(payload) {
-            *sample = g711::decode(codec, *byte);
-        }
-        member.buffer.push(header.ssrc, header.timestamp, samples);
+        member.decoded.clear();
+        member.decoder.decode(codec, payload, &mut member.decoded);
+        member.buffer.push(header.ssrc, header.timestamp, &member.decoded);
     }
 
     /// Mixes the rooms whose time has come.
@@ -157,9 +163,9 @@ impl MediaThread {
             let Some(leg) = self.legs.get_mut(listener.slot).and_then(Option::as_mut) else { continue };
             let Some(formats) = leg.formats().filter(|_| leg.takes_forwarded()) else { continue };
             let mix = heard_by(listener.leg, &room.members);
-            let frame = mix.map(|sample| g711::encode(formats.codec, sample));
-            let payload_type = formats.payload_type(formats.codec).unwrap_or(formats.codec.payload_type());
-            let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
+            let mut frame = [0; FRAME_SAMPLES];
+            leg.encoder.encode(formats.codec, &mix, &mut frame);
+            let header = leg.output.local(now, formats.own_type(), FRAME_SAMPLES as u32, FRAME_SAMPLES);
             self.wire.send(leg, header, &frame);
         }
         let next = room.mix_at + TICK;
@@ -192,8 +198,7 @@ mod tests {
     use super::*;
 
     fn member(leg: u128, voice: Voice, level: i16) -> Member {
-        let (buffer, frame) = (JitterBuffer::new(), [level; FRAME_SAMPLES]);
-        Member { leg: LegKey(leg), slot: leg as Slot, voice, buffer, frame }
+        Member { frame: [level; FRAME_SAMPLES], ..Member::new(LegKey(leg), leg as Slot, voice) }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Session descriptions of carriers' legs (RFC 4566/8866, RFC 3264): a small tolerant reader and a writer
-//! for one G.711 audio stream with telephone-event.
+//! for one audio stream with telephone-event.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+use crate::config::Codecs;
 use crate::frame::Codec;
 use crate::sdes::{self, Crypto, Stated};
 
@@ -25,9 +26,12 @@ pub enum SdpError {
     /// No `m=audio` with a port.
     #[error("the session description has no usable audio stream")]
     NoAudio,
-    /// Neither PCMU nor PCMA in the audio stream.
-    #[error("the far side speaks neither PCMU nor PCMA")]
+    /// The audio stream has no codec that is spoken here.
+    #[error("the far side offers no codec that is spoken here (PCMU, PCMA, G722)")]
     NoCommonCodec,
+    /// The answer, or an offer, has only codecs that the trunk does not allow.
+    #[error("the far side speaks only codecs that this trunk was not offered")]
+    NotOffered,
     /// No `c=` line with an IP address.
     #[error("the session description names no address")]
     NoAddress,
@@ -96,30 +100,44 @@ impl Direction {
 pub(crate) struct Formats {
     /// What we send.
     pub(crate) codec: Codec,
-    /// Payload type of each flavour that the far side listed.
-    pub(crate) pcmu: Option<u8>,
-    pub(crate) pcma: Option<u8>,
+    /// What the far side listed, in its order, with the payload types.
+    listed: [Option<(Codec, u8)>; Codec::ALL.len()],
     /// telephone-event at 8000 Hz.
     pub(crate) event: Option<u8>,
 }
 
 impl Formats {
-    pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
-        match codec {
-            Codec::Pcmu => self.pcmu,
-            Codec::Pcma => self.pcma,
-        }
+    /// What was listed, in that order; None when nothing was.
+    fn of(listed: &[(Codec, u8)], event: Option<u8>) -> Option<Formats> {
+        let mut kept = [None; Codec::ALL.len()];
+        kept.iter_mut().zip(listed).for_each(|(kept, listed)| *kept = Some(*listed));
+        listed.first().map(|(codec, _)| Formats { codec: *codec, listed: kept, event })
     }
 
-    /// Which flavour a received payload type is.
+    fn listed(&self) -> impl Iterator<Item = (Codec, u8)> {
+        self.listed.into_iter().flatten()
+    }
+
+    pub(crate) fn payload_type(&self, codec: Codec) -> Option<u8> {
+        self.listed().find(|(listed, _)| *listed == codec).map(|(_, payload_type)| payload_type)
+    }
+
+    /// The payload type of what we send.
+    pub(crate) fn own_type(&self) -> u8 {
+        self.payload_type(self.codec).unwrap_or(self.codec.payload_type())
+    }
+
+    /// Which codec a received payload type is.
     pub(crate) fn codec_of(&self, payload_type: u8) -> Option<Codec> {
-        if self.pcmu == Some(payload_type) {
-            Some(Codec::Pcmu)
-        } else if self.pcma == Some(payload_type) {
-            Some(Codec::Pcma)
-        } else {
-            None
-        }
+        self.listed().find(|(_, listed)| *listed == payload_type).map(|(codec, _)| codec)
+    }
+
+    /// Less what the trunk does not allow. Of what is left the cheapest class that the trunk prefers is sent, in it what the
+    /// far side named first (RFC 3264 §6.1).
+    fn within(&self, codecs: &Codecs) -> Option<Formats> {
+        let allowed: Vec<(Codec, u8)> = self.listed().filter(|(codec, _)| codecs.contains(*codec)).collect();
+        let best = allowed.iter().min_by_key(|(codec, _)| codecs.rank(*codec))?.0;
+        Formats::of(&allowed, self.event).map(|formats| Formats { codec: best, ..formats })
     }
 }
 
@@ -135,6 +153,17 @@ pub(crate) struct Remote {
     /// All media sections in order, for the answer: kind, protocol, first format; and which one is used.
     sections: Vec<(String, String, String)>,
     used: usize,
+}
+
+impl Remote {
+    /// Within what the trunk allows.
+    ///
+    /// # Errors
+    /// [`SdpError::NotOffered`].
+    pub(crate) fn within(mut self, codecs: &Codecs) -> Result<Remote, SdpError> {
+        self.formats = self.formats.within(codecs).ok_or(SdpError::NotOffered)?;
+        Ok(self)
+    }
 }
 
 /// Identity of our description in `o=`; the version grows with each one sent.
@@ -285,8 +314,7 @@ fn parse_attribute<'a>(section: &mut Section<'a>, value: &'a str) {
 }
 
 fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
-    let mut formats = Formats { codec: Codec::Pcmu, pcmu: None, pcma: None, event: None };
-    let mut chosen = None;
+    let (mut listed, mut event) = (Vec::<(Codec, u8)>::new(), None);
     for payload_type in
         audio.formats.iter().filter_map(|format| format.parse::<u8>().ok()).filter(|format| *format < 128)
     {
@@ -295,6 +323,7 @@ fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
             (Some(encoding), _) => encoding,
             (None, 0) => "PCMU/8000",
             (None, 8) => "PCMA/8000",
+            (None, 9) => "G722/8000",
             (None, _) => continue,
         };
         let mut parts = encoding.split('/');
@@ -302,33 +331,35 @@ fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
         if rate.trim() != "8000" || parts.next().is_some_and(|channels| channels.trim() != "1") {
             continue;
         }
-        if name.eq_ignore_ascii_case("PCMU") && formats.pcmu.is_none() {
-            formats.pcmu = Some(payload_type);
-            chosen = chosen.or(Some(Codec::Pcmu));
-        } else if name.eq_ignore_ascii_case("PCMA") && formats.pcma.is_none() {
-            formats.pcma = Some(payload_type);
-            chosen = chosen.or(Some(Codec::Pcma));
-        } else if name.eq_ignore_ascii_case("telephone-event") && formats.event.is_none() {
-            formats.event = Some(payload_type);
+        match Codec::named(name) {
+            Some(codec) if listed.iter().all(|(known, _)| *known != codec) => listed.push((codec, payload_type)),
+            Some(_) => {}
+            None if name.eq_ignore_ascii_case("telephone-event") => event = event.or(Some(payload_type)),
+            None => {}
         }
     }
-    formats.codec = chosen.ok_or(SdpError::NoCommonCodec)?;
-    Ok(formats)
+    Formats::of(&listed, event).ok_or(SdpError::NoCommonCodec)
 }
 
-/// Our offer: both flavours of G.711, telephone-event, 20 ms packets; `profile` and `lines` by the leg's encryption.
-pub(crate) fn offer(origin: &Origin, profile: &str, lines: &[Crypto]) -> String {
+/// Our offer: the trunk's codecs, telephone-event, 20 ms packets; `profile` and `lines` by the leg's encryption.
+pub(crate) fn offer(origin: &Origin, codecs: &Codecs, profile: &str, lines: &[Crypto]) -> String {
     let mut text = head(origin);
-    let _ = write!(text, "m=audio {} {profile} 0 8 {OFFERED_EVENT}\r\n", origin.rtp.port());
+    let _ = write!(text, "m=audio {} {profile}", origin.rtp.port());
+    for codec in codecs.iter() {
+        let _ = write!(text, " {}", codec.payload_type());
+    }
+    let _ = write!(text, " {OFFERED_EVENT}\r\n");
     for line in lines {
         let _ = write!(text, "{}\r\n", line.line());
     }
-    text.push_str("a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n");
+    for codec in codecs.iter() {
+        let _ = write!(text, "a=rtpmap:{} {}/8000\r\n", codec.payload_type(), codec.name());
+    }
     tail(&mut text, Some(OFFERED_EVENT), Direction::SendRecv, origin);
     text
 }
 
-/// Our answer to `remote`: its first G.711 flavour, its payload types, every other section rejected; `ours` when
+/// Our answer to `remote`: the codec that was chosen, its payload types, every other section rejected; `ours` when
 /// the leg is encrypted.
 pub(crate) fn answer(origin: &Origin, remote: &Remote, ours: Option<&Crypto>) -> String {
     let mut text = head(origin);
@@ -338,7 +369,7 @@ pub(crate) fn answer(origin: &Origin, remote: &Remote, ours: Option<&Crypto>) ->
             continue;
         }
         let codec = remote.formats.codec;
-        let payload_type = remote.formats.payload_type(codec).unwrap_or(codec.payload_type());
+        let payload_type = remote.formats.own_type();
         let _ = write!(text, "m=audio {} {protocol} {payload_type}", origin.rtp.port());
         if let Some(event) = remote.formats.event {
             let _ = write!(text, " {event}");

@@ -23,6 +23,8 @@ pub struct MediaStats {
     pub dropped_by_format: u64,
     /// Packets sent in another codec than they came in.
     pub transcoded_frames: u64,
+    /// Bridges in which sound had to be sent for more than 1.5 s in another codec than it came in: the two sides share none.
+    pub transcoded_calls: u64,
     /// Frames (20 ms) taken from legs in rooms.
     pub mixed_frames: u64,
     /// Of these, frames that had a part guessed.
@@ -112,6 +114,7 @@ pub(crate) struct Totals {
     pub(crate) dropped_by_source: AtomicU64,
     pub(crate) dropped_by_format: AtomicU64,
     pub(crate) transcoded_frames: AtomicU64,
+    pub(crate) transcoded_calls: AtomicU64,
     pub(crate) mixed_frames: AtomicU64,
     pub(crate) concealed_frames: AtomicU64,
     pub(crate) send_errors: AtomicU64,
@@ -136,6 +139,7 @@ impl Totals {
             dropped_by_source: read(&self.dropped_by_source),
             dropped_by_format: read(&self.dropped_by_format),
             transcoded_frames: read(&self.transcoded_frames),
+            transcoded_calls: read(&self.transcoded_calls),
             mixed_frames: read(&self.mixed_frames),
             concealed_frames: read(&self.concealed_frames),
             send_errors: read(&self.send_errors),

@@ -18,7 +18,9 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::RTCPeerConnectionBuilder;
 use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_G722, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT,
+};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::transport::{
     CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCDtlsTransportState, RTCIceCandidate, RTCIceCandidateInit,
@@ -456,25 +458,25 @@ fn build(
     let mut connection = RTCPeerConnectionBuilder::new()
         .with_configuration(configuration)
         .with_setting_engine(engine)
-        .with_media_engine(g711_engine()?)
+        .with_media_engine(codec_engine()?)
         .with_interceptor_registry(Registry::new())
         .build(now)?;
-    connection.add_track(g711_track(settings.ssrc))?;
+    connection.add_track(sound_track(settings.ssrc))?;
     Ok(connection)
 }
 
-pub(crate) fn g711_engine() -> rtc::shared::error::Result<MediaEngine> {
+pub(crate) fn codec_engine() -> rtc::shared::error::Result<MediaEngine> {
     let mut engine = MediaEngine::default();
     for (mime, payload_type) in
-        [(MIME_TYPE_PCMU, 0), (MIME_TYPE_PCMA, 8), (MIME_TYPE_TELEPHONE_EVENT, EVENT_PAYLOAD_TYPE)]
+        [(MIME_TYPE_PCMU, 0), (MIME_TYPE_PCMA, 8), (MIME_TYPE_G722, 9), (MIME_TYPE_TELEPHONE_EVENT, EVENT_PAYLOAD_TYPE)]
     {
-        let parameters = RTCRtpCodecParameters { rtp_codec: g711_codec(mime), payload_type };
+        let parameters = RTCRtpCodecParameters { rtp_codec: codec_named(mime), payload_type };
         engine.register_codec(parameters, RtpCodecKind::Audio)?;
     }
     Ok(engine)
 }
 
-fn g711_codec(mime: &str) -> RTCRtpCodec {
+fn codec_named(mime: &str) -> RTCRtpCodec {
     RTCRtpCodec {
         mime_type: mime.to_owned(),
         clock_rate: 8000,
@@ -483,10 +485,10 @@ fn g711_codec(mime: &str) -> RTCRtpCodec {
     }
 }
 
-fn g711_track(ssrc: u32) -> MediaStreamTrack {
+fn sound_track(ssrc: u32) -> MediaStreamTrack {
     let encoding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-        codec: g711_codec(MIME_TYPE_PCMU),
+        codec: codec_named(MIME_TYPE_PCMU),
         ..Default::default()
     };
     MediaStreamTrack::new("ringback".into(), "call".into(), "call".into(), RtpCodecKind::Audio, vec![encoding])
@@ -500,7 +502,7 @@ fn negotiate(
     candidates: &[SocketAddr],
 ) -> rtc::shared::error::Result<String> {
     let offer = offer_filter::reduce(offer);
-    connection.set_remote_description(now, RTCSessionDescription::offer(offer)?)?;
+    connection.set_remote_description(now, RTCSessionDescription::offer(offer.clone())?)?;
     for candidate in candidates {
         let host = CandidateHostConfig {
             base_config: CandidateConfig {
@@ -519,7 +521,7 @@ fn negotiate(
     let answer = connection.create_answer(None)?;
     connection.set_local_description(now, answer)?;
     let answer = connection.local_description().map(|description| description.sdp).unwrap_or_default();
-    Ok(offer_filter::tidy_answer(&answer))
+    Ok(offer_filter::tidy_answer(&answer, &offer))
 }
 
 #[cfg(test)]

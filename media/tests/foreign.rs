@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ringback_media::testing::tone::{Tone, level};
 use ringback_media::{
-    Encryption, Frame, FrameSink, LegKey, Media, MediaConfig, MediaError, Pcm8k, RtpTerms, SdpError, g711,
+    Codec, Decoder, Encryption, Frame, FrameSink, LegKey, Media, MediaConfig, MediaError, Pcm8k, RtpTerms, SdpError,
 };
 
 const LEG: LegKey = LegKey(1);
@@ -30,27 +30,34 @@ struct Phone {
 impl Phone {
     /// `encryption`: its `mediaenc`, empty for none.
     fn start(name: &str, encryption: &str) -> Phone {
+        Phone::speaking(name, encryption, Codec::Pcmu)
+    }
+
+    fn speaking(name: &str, encryption: &str, codec: Codec) -> Phone {
         let folder = std::env::temp_dir().join(format!("ringback-baresip-{}-{name}", std::process::id()));
         let heard = folder.join("heard");
         fs::create_dir_all(&heard).unwrap();
-        write_wav(&folder.join("tone.wav"), &Tone::new(PHONE_TONE, 0.25).samples(8000 * 60));
+        let rate = if codec == Codec::G722 { 16_000 } else { 8000 };
+        write_wav(&folder.join("tone.wav"), rate, &tone(rate));
         let (sip, control, media) = (free_udp(), free_tcp(), free_udp() & !1);
         // Encryption before accounts: they look it up when they are read.
-        let modules = ["g711", "srtp", "account", "menu", "ctrl_tcp", "aufile", "aubridge", "sndfile"];
+        let modules = ["g711", "g722", "srtp", "account", "menu", "ctrl_tcp", "aufile", "aubridge", "sndfile"];
         let modules: String = modules.iter().map(|module| format!("module {module}.so\n")).collect();
         let paths = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
         let path = paths.into_iter().find(|path| Path::new(path).is_dir()).unwrap_or(paths[0]);
         let (tone, heard) = (folder.join("tone.wav"), heard.display());
         let config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\naudio_source aufile,{}\naudio_player aubridge,quiet\n\
-             audio_alert aubridge,quiet\naudio_srate 8000\naudio_channels 1\nausrc_format s16\nauplay_format s16\n\
+             audio_alert aubridge,quiet\naudio_srate {rate}\naudio_channels 1\nausrc_format s16\nauplay_format s16\n\
              rtp_ports {media}-{}\nsnd_path {heard}\nctrl_tcp_listen 127.0.0.1:{control}\n{modules}module_path {path}\n",
             tone.display(),
             media + 20
         );
         fs::write(folder.join("config"), config).unwrap();
         let encryption = if encryption.is_empty() { String::new() } else { format!(";mediaenc={encryption}") };
-        let account = format!("<sip:phone@127.0.0.1>;regint=0;answermode=auto;audio_codecs=PCMU/8000/1{encryption}\n");
+        let codec = codec.name();
+        let account =
+            format!("<sip:phone@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}/{rate}/1{encryption}\n");
         fs::write(folder.join("accounts"), account).unwrap();
         let log = fs::File::create(folder.join("log")).unwrap();
         let child = Command::new("baresip")
@@ -106,13 +113,19 @@ fn free_tcp() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn write_wav(path: &Path, samples: &[i16]) {
+/// A minute of its tone: each sample of 8 kHz so often, which adds nothing below 4 kHz.
+fn tone(rate: u32) -> Vec<i16> {
+    let samples = Tone::new(PHONE_TONE, 0.25).samples(8000 * 60);
+    samples.iter().flat_map(|sample| std::iter::repeat_n(*sample, (rate / 8000) as usize)).collect()
+}
+
+fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
     let bytes = (samples.len() * 2) as u32;
     let mut out = b"RIFF".to_vec();
     out.extend((bytes + 36).to_le_bytes());
     out.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    out.extend(8000u32.to_le_bytes());
-    out.extend(16_000u32.to_le_bytes());
+    out.extend(rate.to_le_bytes());
+    out.extend((2 * rate).to_le_bytes());
     out.extend(b"\x02\0\x10\0data");
     out.extend(bytes.to_le_bytes());
     out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
@@ -121,7 +134,10 @@ fn write_wav(path: &Path, samples: &[i16]) {
 
 fn read_wav(bytes: &[u8]) -> Vec<i16> {
     let data = bytes.windows(4).position(|word| word == b"data").expect("a WAV") + 8;
-    bytes[data..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    // The tones lie far below 4 kHz: of a higher rate every second sample, or third …, is enough.
+    let rate = u32::from_le_bytes([bytes[24], bytes[25], bytes[26], bytes[27]]);
+    let samples = bytes[data..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+    samples.step_by((rate / 8000).max(1) as usize).collect()
 }
 
 /// Our side of the signalling.
@@ -224,11 +240,12 @@ fn body_of(message: &str) -> String {
 }
 
 #[derive(Clone, Default)]
-struct Tape(Arc<Mutex<Vec<i16>>>);
+struct Tape(Arc<Mutex<(Decoder, Vec<i16>)>>);
 
 impl FrameSink for Tape {
     fn frame(&mut self, frame: Frame<'_>) {
-        self.0.lock().unwrap().extend(frame.payload.iter().map(|byte| g711::decode(frame.codec, *byte)));
+        let (decoder, samples) = &mut *self.0.lock().unwrap();
+        decoder.decode(frame.codec, frame.payload, samples);
     }
     fn mark(&mut self, _: &str, _: bool, _: Instant) {}
     fn finish(&mut self) {}
@@ -250,7 +267,7 @@ fn both_hear(media: Media, runtime: &tokio::runtime::Runtime, phone: Phone, line
     let stats = runtime.block_on(media.leg_stats(LEG)).unwrap();
     let at_phone = phone.heard(line);
     media.shutdown();
-    let at_us = tape.0.lock().unwrap().clone();
+    let at_us = tape.0.lock().unwrap().1.clone();
     assert!(at_us.len() > 8000, "only {} samples: {stats:?}", at_us.len());
     assert!(level(&at_us[at_us.len() / 2..], PHONE_TONE) > 0.2, "{}", level(&at_us, PHONE_TONE));
     let later = &at_phone[at_phone.len() / 2..];
@@ -262,7 +279,9 @@ fn both_hear(media: Media, runtime: &tokio::runtime::Runtime, phone: Phone, line
 fn baresip_is_called_with_encryption_required() {
     let phone = Phone::start("called", "srtp-mand");
     let (media, runtime) = media(31_800);
-    let offer = runtime.block_on(media.open_rtp_on(LEG, RtpTerms { encryption: Encryption::Required })).unwrap();
+    let offer = runtime
+        .block_on(media.open_rtp_on(LEG, RtpTerms { encryption: Encryption::Required, ..RtpTerms::default() }))
+        .unwrap();
     assert!(offer.contains("RTP/SAVP "), "{offer}");
     let line = Line::open();
     let (status, answer) = line.call(&phone, &offer);
@@ -282,7 +301,7 @@ fn baresip_calls_and_is_answered_with_encryption() {
         let line = Line::open();
         phone.dial(line.port());
         let (invite, from) = line.invited();
-        let terms = RtpTerms { encryption: ours };
+        let terms = RtpTerms { encryption: ours, ..RtpTerms::default() };
         let answer = runtime.block_on(media.answer_rtp_on(LEG, body_of(&invite), terms)).unwrap();
         assert!(answer.contains("a=crypto:"), "{answer}");
         line.answer(&invite, from, "200 OK", &answer);
@@ -294,7 +313,7 @@ fn baresip_calls_and_is_answered_with_encryption() {
 fn baresip_without_encryption_is_refused_when_it_is_required_and_refuses_us() {
     let phone = Phone::start("plain", "");
     let (media, runtime) = media(31_860);
-    let terms = RtpTerms { encryption: Encryption::Required };
+    let terms = RtpTerms { encryption: Encryption::Required, ..RtpTerms::default() };
     let line = Line::open();
     phone.dial(line.port());
     let (invite, from) = line.invited();
@@ -310,4 +329,19 @@ fn baresip_without_encryption_is_refused_when_it_is_required_and_refuses_us() {
     }
     let stats = runtime.block_on(media.leg_stats(LEG)).unwrap();
     assert_eq!((stats.packets_in, stats.packets_out), (0, 0), "answered {status}");
+}
+
+/// Its coder of G.722 is not ours: what we make of a prompt it must understand, and we what it makes of a tone.
+#[test]
+fn baresip_speaks_g722_alone() {
+    let phone = Phone::speaking("wideband", "", Codec::G722);
+    let (media, runtime) = media(31_880);
+    let offer = runtime.block_on(media.open_rtp(LEG)).unwrap();
+    assert!(offer.contains("RTP/AVP 0 8 9 101\r\n"), "{offer}");
+    let line = Line::open();
+    let (status, answer) = line.call(&phone, &offer);
+    assert_eq!(status, 200);
+    assert!(answer.contains("G722/8000") && !answer.contains("PCM"), "{answer}");
+    media.apply_answer(LEG, answer);
+    both_hear(media, &runtime, phone, &line);
 }

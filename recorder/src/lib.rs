@@ -26,7 +26,7 @@ mod writer;
 
 /// What the media plane hands over.
 pub mod frame {
-    pub use ringback_media::{Codec, Frame, FrameSink, g711::decode};
+    pub use ringback_media::{Codec, Decoder, Frame, FrameSink};
 }
 
 pub use recorder::{Recorder, RecorderConfig, RecorderEvent, RecorderEvents, RecorderStats, RecordingSpec};

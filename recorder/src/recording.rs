@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    frame::{Codec, decode},
+    frame::{Codec, Decoder},
     integrity::Chain,
     recorder::RecordingSpec,
     summary::{Mark, Sidecar, Stage, Summary, milliseconds},
@@ -43,6 +43,7 @@ pub(crate) struct Recording {
     paused: bool,
     /// Sidecar differs from what is on the disk.
     stale: bool,
+    decoder: Decoder,
     decoded: Vec<i16>,
 }
 
@@ -82,6 +83,7 @@ impl Recording {
             overflow_frames: 0,
             paused: false,
             stale: true,
+            decoder: Decoder::default(),
             decoded: Vec::new(),
         }
     }
@@ -125,10 +127,9 @@ impl Recording {
 
     fn frame(&mut self, at: Duration, codec: Codec, rtp: (u32, u16, u32), payload: &[u8]) {
         self.decoded.clear();
+        self.decoder.decode(codec, payload, &mut self.decoded);
         if self.paused {
-            self.decoded.resize(payload.len(), 0);
-        } else {
-            self.decoded.extend(payload.iter().map(|&byte| decode(codec, byte)));
+            self.decoded.fill(0);
         }
         let (rtp_timestamp, sequence, ssrc) = rtp;
         let arrival = Arrival { at, rtp_timestamp, sequence, ssrc, samples: &self.decoded };

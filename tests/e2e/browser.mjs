@@ -9,7 +9,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export const AGENT_TONE = 700;
 
 /** Runs in the page before any of its scripts; Content-Security-Policy does not reach it. */
-function soundInPage({ frequency, nat }) {
+function soundInPage({ frequency, nat, narrow }) {
   let context;
   const sound = () => (context ??= new AudioContext({ sampleRate: 48000 }));
   const microphone = { oscillator: null, gain: null };
@@ -39,6 +39,13 @@ function soundInPage({ frequency, nat }) {
     sound().createMediaStreamSource(stream).connect(analyser);
     ears.push({ analyser, player, track });
   };
+  if (narrow) {
+    const known = RTCRtpReceiver.getCapabilities.bind(RTCRtpReceiver);
+    RTCRtpReceiver.getCapabilities = (kind) => {
+      const all = known(kind);
+      return all && { ...all, codecs: all.codecs.filter(({ mimeType }) => !/g722|opus/i.test(mimeType)) };
+    };
+  }
   const connections = [];
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
@@ -66,6 +73,12 @@ function soundInPage({ frequency, nat }) {
     const pair = [...report.values()].find((entry) => entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded');
     const local = pair && report.get(pair.localCandidateId);
     return local ? { type: local.candidateType, relayProtocol: local.relayProtocol } : {};
+  };
+  /** The codec that is sent now. */
+  window.ringbackSpeaks = async () => {
+    const report = await connections.at(-1).getStats();
+    const sent = [...report.values()].find(({ type, kind }) => type === 'outbound-rtp' && kind === 'audio');
+    return sent && report.get(sent.codecId)?.mimeType;
   };
   /** Sound stops for good, and the page is told nothing. */
   window.ringbackBreaks = () => connections.forEach((connection) => connection.close());
@@ -113,11 +126,11 @@ export class Browser {
   }
 
   /** A fresh person: cookies of their own. */
-  /** `nat`: what comes from port `from` of the server is told to the page as port `to`. */
-  async person({ viewport = { width: 1280, height: 800 }, tone = AGENT_TONE, nat, ...options } = {}) {
+  /** `nat`: what comes from port `from` of the server is told to the page as port `to`. `narrow`: it knows no codec but G.711. */
+  async person({ viewport = { width: 1280, height: 800 }, tone = AGENT_TONE, nat, narrow, ...options } = {}) {
     const context = await this.chromium.newContext({ viewport, permissions: ['microphone'], ...options });
     context.setDefaultTimeout(15_000);
-    await context.addInitScript(soundInPage, { frequency: tone, nat });
+    await context.addInitScript(soundInPage, { frequency: tone, nat, narrow });
     return new Person(context);
   }
 

@@ -30,22 +30,23 @@ export function ulawDecode(byte) {
   return ((u & 0x80 ? 132 - m : m - 132) / 32768);
 }
 
-/** Samples at 8 kHz as a mono WAV of 16-bit PCM. */
-export function writeWav(samples) {
-  const data = Buffer.alloc(44 + samples.length * 2);
+/** Samples as a WAV of 16-bit PCM, the same in each channel. */
+export function writeWav(samples, rate = 8000, channels = 1) {
+  const bytes = samples.length * channels * 2;
+  const data = Buffer.alloc(44 + bytes);
   data.write('RIFF', 0);
   data.writeUInt32LE(data.length - 8, 4);
   data.write('WAVEfmt ', 8);
   data.writeUInt32LE(16, 16);
   data.writeUInt16LE(1, 20);
-  data.writeUInt16LE(1, 22);
-  data.writeUInt32LE(8000, 24);
-  data.writeUInt32LE(16000, 28);
-  data.writeUInt16LE(2, 32);
+  data.writeUInt16LE(channels, 22);
+  data.writeUInt32LE(rate, 24);
+  data.writeUInt32LE(2 * rate * channels, 28);
+  data.writeUInt16LE(2 * channels, 32);
   data.writeUInt16LE(16, 34);
   data.write('data', 36);
-  data.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((x, i) => data.writeInt16LE(Math.round(x * 32767), 44 + 2 * i));
+  data.writeUInt32LE(bytes, 40);
+  for (let i = 0; i < samples.length * channels; i += 1) data.writeInt16LE(Math.round(samples[Math.floor(i / channels)] * 32767), 44 + 2 * i);
   return data;
 }
 

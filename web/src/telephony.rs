@@ -27,7 +27,9 @@ fn terms_of(trunk: &Trunk) -> TrunkTerms {
         Srtp::Optional => Encryption::Optional,
         Srtp::Required => Encryption::Required,
     };
-    TrunkTerms { channels: trunk.table.channels, sound: RtpTerms { encryption }, refers: trunk.table.refer }
+    let codecs = trunk.table.codecs().unwrap_or_default();
+    let sound = RtpTerms { encryption, codecs };
+    TrunkTerms { channels: trunk.table.channels, sound, refers: trunk.table.refer }
 }
 
 pub(crate) fn signaling(config: &ServerConfig) -> Result<SignalingConfig, RunError> {

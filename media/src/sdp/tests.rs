@@ -9,10 +9,11 @@ fn origin() -> Origin {
 
 #[test]
 fn our_offer_reads_back() {
-    let remote = parse(&offer(&origin(), "RTP/AVP", &[]), LIMIT).unwrap();
+    let remote = parse(&offer(&origin(), &Codecs::default(), "RTP/AVP", &[]), LIMIT).unwrap();
     assert_eq!(remote.rtp, origin().rtp);
     assert_eq!(remote.rtcp.port(), 20_001);
-    assert_eq!(remote.formats, Formats { codec: Codec::Pcmu, pcmu: Some(0), pcma: Some(8), event: Some(101) });
+    let listed = [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9)];
+    assert_eq!(Some(remote.formats), Formats::of(&listed, Some(101)));
     assert_eq!(remote.direction, Direction::SendRecv);
 }
 
@@ -20,7 +21,7 @@ fn our_offer_reads_back() {
 fn static_payload_types_need_no_rtpmap() {
     let remote = parse("v=0\nc=IN IP4 198.51.100.7\nm=audio 4000 RTP/AVP 8 0\n", LIMIT).unwrap();
     assert_eq!(remote.formats.codec, Codec::Pcma);
-    assert_eq!(remote.formats.pcmu, Some(0));
+    assert_eq!(remote.formats.payload_type(Codec::Pcmu), Some(0));
     assert_eq!(remote.formats.event, None);
     assert_eq!(remote.rtcp, SocketAddr::from(([198, 51, 100, 7], 4001)));
 }
@@ -30,7 +31,26 @@ fn dynamic_payload_types_and_opus_first() {
     let text = "v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/AVP 111 97 96 110\r\na=rtpmap:111 opus/48000/2\r\n\
                 a=rtpmap:97 pcmu/8000/1\r\na=rtpmap:96 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
     let remote = parse(text, LIMIT).unwrap();
-    assert_eq!(remote.formats, Formats { codec: Codec::Pcmu, pcmu: Some(97), pcma: None, event: Some(96) });
+    assert_eq!(Some(remote.formats), Formats::of(&[(Codec::Pcmu, 97)], Some(96)));
+}
+
+#[test]
+fn of_what_both_speak_the_trunk_prefers_the_class_and_the_far_side_the_codec() {
+    let remote = |formats: &str| {
+        parse(&format!("v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 4000 RTP/AVP {formats}\r\n"), LIMIT).unwrap()
+    };
+    let codecs = |wanted: &[Codec]| Codecs::new(wanted).unwrap();
+    let chosen =
+        |formats: &str, wanted: &[Codec]| remote(formats).within(&codecs(wanted)).map(|remote| remote.formats.codec);
+    assert_eq!(chosen("9 8 0", &Codec::ALL), Ok(Codec::Pcma), "G.711 passes cheapest, and A-law is what they like");
+    assert_eq!(chosen("8 9 0", &[Codec::G722, Codec::Pcmu, Codec::Pcma]), Ok(Codec::G722));
+    assert_eq!(chosen("9", &Codec::ALL), Ok(Codec::G722));
+    assert_eq!(chosen("9", &[Codec::Pcmu, Codec::Pcma]), Err(SdpError::NotOffered));
+    let left = remote("9 8 0").within(&codecs(&[Codec::Pcmu])).unwrap();
+    assert_eq!(left.formats.codec_of(8), None, "what was not offered is not taken");
+    let ours = offer(&origin(), &codecs(&[Codec::G722]), "RTP/AVP", &[]);
+    assert!(ours.contains("RTP/AVP 9 101\r\na=rtpmap:9 G722/8000\r\n"), "{ours}");
+    assert_eq!((Codecs::new(&[]), Codecs::new(&[Codec::Pcmu, Codec::Pcmu])), (None, None));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use webrtc::peer_connection::{
 };
 
 use super::Received;
-use crate::webrtc_leg::g711_engine;
+use crate::webrtc_leg::codec_engine;
 
 /// One browser with a socket of its own.
 pub struct BrowserPeer {
@@ -220,7 +220,7 @@ fn connect(now: Instant, local: SocketAddr, ssrc: u32) -> rtc::shared::error::Re
     let mut connection = RTCPeerConnectionBuilder::new()
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_setting_engine(engine)
-        .with_media_engine(g711_engine()?)
+        .with_media_engine(codec_engine()?)
         .with_interceptor_registry(Registry::new())
         .build(now)?;
     let encoding = RTCRtpEncodingParameters {

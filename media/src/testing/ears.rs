@@ -26,8 +26,8 @@ const STEP: Duration = Duration::from_millis(20);
 pub fn description(text: &str) -> String {
     let reduced = offer_filter::reduce(text);
     assert!(reduced.lines().all(|line| !line.starts_with("a=candidate:")), "no address of a browser is passed on");
-    let tidy = offer_filter::tidy_answer(text);
-    assert_eq!(offer_filter::tidy_answer(&tidy), tidy, "twice is once");
+    let tidy = offer_filter::tidy_answer(text, &reduced);
+    assert_eq!(offer_filter::tidy_answer(&tidy, &reduced), tidy, "twice is once");
     let formats = sdp::audio_formats(text).is_some();
     let remote = match sdp::parse(text, SDP_LIMIT) {
         Ok(remote) => remote,

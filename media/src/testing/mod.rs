@@ -29,18 +29,24 @@ pub struct Received {
 }
 
 impl Received {
-    /// The packet as linear samples; empty for anything but G.711's static payload types.
+    /// The packet as linear samples; empty for anything but sound of a static payload type.
     pub fn samples(&self) -> Vec<i16> {
-        let codec = match self.payload_type {
-            0 => Codec::Pcmu,
-            8 => Codec::Pcma,
-            _ => return Vec::new(),
-        };
-        self.payload.iter().map(|byte| crate::g711::decode(codec, *byte)).collect()
+        samples(std::slice::from_ref(self))
+    }
+
+    /// What it is encoded in, by its static payload type.
+    pub fn codec(&self) -> Option<Codec> {
+        Codec::ALL.into_iter().find(|codec| codec.payload_type() == self.payload_type)
     }
 }
 
 /// Joins the audio of packets in the given order.
 pub fn samples(packets: &[Received]) -> Vec<i16> {
-    packets.iter().flat_map(Received::samples).collect()
+    let (mut decoder, mut samples) = (crate::Decoder::default(), Vec::new());
+    for packet in packets {
+        if let Some(codec) = packet.codec() {
+            decoder.decode(codec, &packet.payload, &mut samples);
+        }
+    }
+    samples
 }

@@ -8,12 +8,13 @@ pub struct Tone {
     frequency: f64,
     amplitude: f64,
     position: u64,
+    encoder: crate::Encoder,
 }
 
 impl Tone {
     /// `frequency` in hertz, `amplitude` as a share of full scale.
     pub fn new(frequency: f64, amplitude: f64) -> Self {
-        Tone { frequency, amplitude, position: 0 }
+        Tone { frequency, amplitude, position: 0, encoder: crate::Encoder::default() }
     }
 
     /// The next samples.
@@ -28,9 +29,11 @@ impl Tone {
             .collect()
     }
 
-    /// The next 20 ms in G.711.
+    /// The next 20 ms, encoded.
     pub fn frame(&mut self, codec: crate::Codec) -> Vec<u8> {
-        self.samples(160).into_iter().map(|sample| crate::g711::encode(codec, sample)).collect()
+        let (sound, mut frame) = (self.samples(160), vec![0; 160]);
+        self.encoder.encode(codec, &sound, &mut frame);
+        frame
     }
 }
 

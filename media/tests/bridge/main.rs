@@ -2,6 +2,7 @@
 
 mod browser;
 mod carrier;
+mod codecs;
 mod encrypted;
 mod rig;
 mod room;

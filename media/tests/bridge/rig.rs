@@ -51,7 +51,9 @@ impl Rig {
     pub fn encrypted_carrier(&self, key: u128, terms: Encryption, policy: Encryption, frequency: f64) -> Party {
         let mut peer = RtpPeer::bind(LOCAL, Codec::Pcmu).unwrap();
         peer.encrypt(policy).unwrap();
-        let offer = self.wait(self.media.open_rtp_on(LegKey(key), RtpTerms { encryption: terms })).unwrap();
+        let offer = self
+            .wait(self.media.open_rtp_on(LegKey(key), RtpTerms { encryption: terms, ..RtpTerms::default() }))
+            .unwrap();
         let answer = peer.answer(&offer);
         self.media.apply_answer(LegKey(key), answer);
         Party { peer: Peer::Carrier(peer), codec: Codec::Pcmu, tone: Tone::new(frequency, 0.5), heard: Vec::new() }
@@ -67,7 +69,7 @@ impl Rig {
     ) -> Result<Party, MediaError> {
         let mut peer = RtpPeer::bind(LOCAL, Codec::Pcmu).unwrap();
         peer.encrypt(policy).unwrap();
-        let terms = RtpTerms { encryption: terms };
+        let terms = RtpTerms { encryption: terms, ..RtpTerms::default() };
         let answer = self.wait(self.media.answer_rtp_on(LegKey(key), peer.description(), terms))?;
         peer.set_remote(&answer);
         Ok(Party { peer: Peer::Carrier(peer), codec: Codec::Pcmu, tone: Tone::new(frequency, 0.5), heard: Vec::new() })
@@ -81,12 +83,12 @@ impl Rig {
     }
 
     pub fn browser(&mut self, key: u128, frequency: f64) -> Party {
-        let (mut peer, offer) = BrowserPeer::offer(Instant::now(), LOCAL).unwrap();
-        let answer = self.wait(self.media.open_browser(LegKey(key), circle, offer)).unwrap();
         self.browser_of(key, Circle(0), frequency)
     }
 
     pub fn browser_of(&mut self, key: u128, circle: Circle, frequency: f64) -> Party {
+        let (mut peer, offer) = BrowserPeer::offer(Instant::now(), LOCAL).unwrap();
+        let answer = self.wait(self.media.open_browser(LegKey(key), circle, offer)).unwrap();
         peer.accept(Instant::now(), &answer).unwrap();
         let mut party = Party {
             peer: Peer::Browser(Box::new(peer)),
@@ -195,7 +197,7 @@ impl Party {
     pub fn mixed_level(&self, frequency: f64, packets: usize) -> f64 {
         let from = self.heard.len().saturating_sub(packets);
         let pieces: Vec<f64> =
-            self.heard[from..].chunks_exact(5).map(|piece| level(&samples(piece), frequency)).collect();
+            samples(&self.heard[from..]).chunks_exact(800).map(|piece| level(piece, frequency)).collect();
         pieces.iter().sum::<f64>() / pieces.len().max(1) as f64
     }
 
@@ -217,6 +219,7 @@ pub struct Tape(pub Arc<Mutex<Recorded>>);
 
 #[derive(Default)]
 pub struct Recorded {
+    decoder: Decoder,
     pub samples: Vec<i16>,
     pub marks: Vec<(String, bool)>,
     pub finished: bool,
@@ -225,7 +228,8 @@ pub struct Recorded {
 impl FrameSink for Tape {
     fn frame(&mut self, frame: Frame<'_>) {
         let mut tape = self.0.lock().unwrap();
-        tape.samples.extend(frame.payload.iter().map(|byte| ringback_media::g711::decode(frame.codec, *byte)));
+        let Recorded { decoder, samples, .. } = &mut *tape;
+        decoder.decode(frame.codec, frame.payload, samples);
     }
 
     fn mark(&mut self, name: &str, begin: bool, _at: Instant) {

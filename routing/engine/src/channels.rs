@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_call_moves_on_only_to_a_trunk_that_asks_the_same_of_its_sound() {
         let (mut book, tenant) = (book(), TenantId::new("t"));
-        let sound = RtpTerms { encryption: Encryption::Required };
+        let sound = RtpTerms { encryption: Encryption::Required, ..RtpTerms::default() };
         book.admit(TrunkId::new("b"), TrunkTerms { sound, ..TrunkTerms::plain(1) });
         assert_eq!(book.reserve(&tenant, ContactId(1), "n1", &wanted(), NOW), Ok(TrunkId::new("a")));
         assert_eq!(

@@ -20,7 +20,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     alarms::{Alarm, Alarms},
     channels::TrunkTerms,
-    desks::Touched,
     error::{EngineError, PhoneError},
     owner::{Ask, Letter},
     phones::Phone,
@@ -131,7 +130,14 @@ impl Engine {
         let bad = |error: ringback_media::MediaError| PhoneError::BadOffer { why: error.to_string() };
         let Some(key) = known else {
             let key = self.new_key()?;
-            let phone = Phone { key, session: session.clone(), connected: false, muted: false, tab: Health::default() };
+            let phone = Phone {
+                key,
+                session: session.clone(),
+                connected: false,
+                muted: false,
+                codec: None,
+                tab: Health::default(),
+            };
             self.plant.books.phones().insert(tenant, agent, phone);
             let answer = media.open_browser(key, circle_of(tenant), sdp).await;
             if answer.is_err() {
@@ -198,17 +204,18 @@ impl Engine {
             phone.key
         };
         self.plant.media.mute(key, on);
-        if let Some(door) = self.plant.doors.get(tenant) {
-            door.version.send_modify(|version| *version += 1);
-            let mut touched = Touched::default();
-            touched.add(agent);
-            door.desks.ring(&touched, *door.version.borrow());
-        }
+        self.plant.ring_desk(tenant, agent);
         Ok(())
     }
 
     pub async fn is_muted(&self, tenant: &TenantId, agent: &AgentId) -> bool {
         self.plant.books.phones().get(tenant, agent).is_some_and(|phone| phone.muted)
+    }
+
+    /// What the agent's browser should speak, by its name in SDP, so that nothing has to be turned into another codec; None: what
+    /// it speaks anyway.
+    pub fn phone_codec(&self, tenant: &TenantId, agent: &AgentId) -> Option<&'static str> {
+        self.plant.books.phones().get(tenant, agent)?.codec.map(ringback_media::Codec::name)
     }
 
     /// Sends digits (0-9, *, #, A-D) by RFC 4733 to whom the agent hears: the customer, or a number asked in private.

@@ -55,7 +55,7 @@ pub use turn::digest;
 
 /// What [`EngineConfig`] is made of, for whoever reads it from a file.
 pub mod parts {
-    pub use ringback_media::{Encryption, MediaConfig, RtpTerms};
+    pub use ringback_media::{Codec, Codecs, Encryption, MediaConfig, RtpTerms};
     pub use ringback_recorder::RecorderConfig;
     pub use ringback_signaling::{
         IpNet, Secret, SignalingConfig, SignalingLimits, TlsFiles, TlsListen, Transport, TrunkConfig,

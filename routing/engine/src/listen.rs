@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringback_media::{LegKey, MediaEvent, MediaEvents};
+use ringback_media::{Codec, LegKey, MediaEvent, MediaEvents};
 use ringback_recorder::{RecorderEvent, RecorderEvents};
 use ringback_routing::{
     contact::AttemptResult,
@@ -271,10 +271,26 @@ pub(crate) async fn media(plant: Arc<Plant>, mut events: MediaEvents) {
                     plant.tell(&told.tenant, Event::PromptFinished { leg: told.leg, heard: Some(told.heard) }).await;
                 }
             }
+            MediaEvent::Suggested { leg, codec } => suggested(&plant, leg, codec),
             MediaEvent::Ended { leg, stats } => quality::media_ended(&plant, leg, stats),
             // After silence the phone is whole again; of a call it says nothing new.
             MediaEvent::Heard { leg } => phone_connected(&plant, leg, true).await,
         }
+    }
+}
+
+/// An agent's page is told what to speak.
+fn suggested(plant: &Plant, key: LegKey, codec: Codec) {
+    let owner = {
+        let mut phones = plant.books.phones();
+        let owner = phones.owner_of(key);
+        if let Some(phone) = owner.as_ref().and_then(|(tenant, agent)| phones.get_mut(tenant, agent)) {
+            phone.codec = Some(codec);
+        }
+        owner
+    };
+    if let Some((tenant, agent)) = owner {
+        plant.ring_desk(&tenant, &agent);
     }
 }
 

@@ -103,6 +103,7 @@ impl Engine {
             ("packets_out", "RTP packets sent.", stats.packets_out),
             ("packets_lost", "RTP packets that never arrived, of legs that ended.", stats.lost),
             ("transcoded", "RTP packets sent in another codec than they came in.", stats.transcoded_frames),
+            ("transcoded_calls", "Bridges whose sides came to share no codec.", stats.transcoded_calls),
             ("mixed_frames", "20 ms frames mixed for legs in rooms.", stats.mixed_frames),
             ("concealed_frames", "Mixed frames that had a part guessed.", stats.concealed_frames),
             ("dropped_by_guard", "Browser datagrams from addresses without a passed check.", stats.dropped_by_guard),

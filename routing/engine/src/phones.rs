@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use ringback_media::LegKey;
+use ringback_media::{Codec, LegKey};
 use ringback_routing::{
     agent::Health,
     ids::{AgentId, SessionId, TenantId},
@@ -18,6 +18,8 @@ pub(crate) struct Phone {
     /// ICE and DTLS stand.
     pub connected: bool,
     pub muted: bool,
+    /// What it should speak to be understood without conversion; None: nothing was ever wanted but what it speaks anyway.
+    pub codec: Option<Codec>,
     /// What the tab last said of itself.
     pub tab: Health,
 }

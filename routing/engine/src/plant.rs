@@ -22,7 +22,7 @@ use crate::{
     chat::Chats,
     clock::Clock,
     config::EngineLimits,
-    desks::Desks,
+    desks::{Desks, Touched},
     dialogs::DialogWriter,
     gate::DialGate,
     legs::LegBook,
@@ -118,6 +118,15 @@ impl Plant {
             // The owner ends only when the server does.
             let _ = door.legs.send(event).await;
         }
+    }
+
+    /// Something about the agent's phone has changed that its page shows.
+    pub fn ring_desk(&self, tenant: &TenantId, agent: &AgentId) {
+        let Some(door) = self.doors.get(tenant) else { return };
+        door.version.send_modify(|version| *version += 1);
+        let mut touched = Touched::default();
+        touched.add(agent);
+        door.desks.ring(&touched, *door.version.borrow());
     }
 
     /// The agent's health as it is now, told to the core.

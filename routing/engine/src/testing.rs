@@ -13,8 +13,14 @@ use crate::{face::Engine, hands::Hands, phones::Phone};
 impl Engine {
     /// A browser phone that stands, without a browser behind it.
     pub fn pretend_phone(&self, tenant: &TenantId, agent: &AgentId, session: &SessionId, key: u128) {
-        let phone =
-            Phone { key: LegKey(key), session: session.clone(), connected: true, muted: false, tab: Health::default() };
+        let phone = Phone {
+            key: LegKey(key),
+            session: session.clone(),
+            connected: true,
+            muted: false,
+            codec: None,
+            tab: Health::default(),
+        };
         self.plant.books.phones().insert(tenant, agent, phone);
     }
 

@@ -6,18 +6,23 @@ import { join } from 'node:path';
 import { Program, freePort, until } from './process.mjs';
 import { readWav, sine, writeWav } from '../tone.mjs';
 
-const MODULES = ['g711', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
+const MODULES = ['g711', 'g722', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
 
 export class Baresip {
-  /** `number`: the one it answers to. `answer`: auto or manual. `encryption`: srtp (if the far side can) or srtp-mand. */
-  static async start(number, { port, frequency = 1300, answer = 'auto', encryption } = {}) {
+  /**
+   * `number`: the one it answers to. `answer`: auto or manual. `encryption`: srtp (if the far side can) or srtp-mand. `codecs`: all
+   * it speaks.
+   */
+  static async start(number, { port, frequency = 1300, answer = 'auto', encryption, codecs = 'PCMU/8000/1,PCMA/8000/1' } = {}) {
     const phone = new Baresip();
     phone.port = port ?? (await freePort());
     phone.control = await freePort();
     phone.folder = mkdtempSync(join(tmpdir(), 'ringback-baresip-'));
     phone.heard = join(phone.folder, 'heard');
     mkdirSync(phone.heard);
-    writeFileSync(join(phone.folder, 'tone.wav'), writeWav(sine(frequency, 8000 * 600)));
+    // Its file must have the rate and the channels of the codec.
+    const [, rate, channels] = codecs.split(',')[0].split('/').map(Number);
+    writeFileSync(join(phone.folder, 'tone.wav'), writeWav(sine(frequency, rate * 120, { rate }), rate, channels));
     const media = await freePort();
     writeFileSync(join(phone.folder, 'config'), `
 sip_listen 127.0.0.1:${phone.port}
@@ -25,8 +30,8 @@ net_interface 127.0.0.1
 audio_source aufile,${phone.folder}/tone.wav
 audio_player aubridge,quiet
 audio_alert aubridge,quiet
-audio_srate 8000
-audio_channels 1
+audio_srate ${rate}
+audio_channels ${channels}
 ausrc_format s16
 auplay_format s16
 rtp_ports ${media}-${media + 40}
@@ -37,7 +42,7 @@ ctrl_tcp_listen 127.0.0.1:${phone.control}
 ${[...(encryption ? ['srtp'] : []), ...MODULES].map((name) => `module ${name}.so`).join('\n')}
 module_path ${modulePath()}
 `);
-    writeFileSync(join(phone.folder, 'accounts'), `<sip:${number}@127.0.0.1>;regint=0;answermode=${answer};audio_codecs=PCMU/8000/1,PCMA/8000/1${encryption ? `;mediaenc=${encryption}` : ''}\n`);
+    writeFileSync(join(phone.folder, 'accounts'), `<sip:${number}@127.0.0.1>;regint=0;answermode=${answer};audio_codecs=${codecs}${encryption ? `;mediaenc=${encryption}` : ''}\n`);
     phone.program = new Program('baresip', ['-f', phone.folder, '-v'], { cwd: phone.folder });
     await phone.program.bound(phone.port);
     await until(() => phone.program.output.includes('baresip is ready'), 'baresip to be ready', { also: () => phone.program.output });
@@ -54,7 +59,7 @@ module_path ${modulePath()}
     await new Promise((resolve) => socket.once('close', resolve));
   }
 
-  /** What it heard, newest call last: samples at 8 kHz. */
+  /** What it heard, newest call last, at the rate of the call's codec. */
   recordings() {
     return readdirSync(this.heard)
       .filter((name) => name.endsWith('-dec.wav'))

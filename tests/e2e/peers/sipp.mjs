@@ -32,14 +32,14 @@ const ok = (then = '') => `
 
   ]]></send>`;
 
-const soundAt = (port, direction = 'sendrecv') => [
+const soundAt = (port, direction = 'sendrecv', codec = '0 PCMU') => [
   'v=0',
   'o=phone 1 1 IN IP4 127.0.0.1',
   's=-',
   'c=IN IP4 127.0.0.1',
   't=0 0',
-  `m=audio ${port} RTP/AVP 0 101`,
-  'a=rtpmap:0 PCMU/8000',
+  `m=audio ${port} RTP/AVP ${codec.split(' ')[0]} 101`,
+  `a=rtpmap:${codec}/8000`,
   'a=rtpmap:101 telephone-event/8000',
   'a=fmtp:101 0-15',
   'a=ptime:20',
@@ -81,11 +81,11 @@ const terminated = answer('487 Request Terminated');
 
 /** What the telephone at the far end does with a call. */
 export const far = {
-  /** Rings, is answered, stays until we hang up, or hangs up itself after `hangUpAfter` ms. */
-  answers: ({ ring = 200, ear, hangUpAfter = 0, earlyMedia = false, ack = true }) => [
+  /** Rings, is answered, stays until we hang up, or hangs up itself after `hangUpAfter` ms. `codec`: the one of its answer. */
+  answers: ({ ring = 200, ear, hangUpAfter = 0, earlyMedia = false, ack = true, codec }) => [
     earlyMedia ? reply('183 Session Progress', { sdp: soundAt(ear) }) : reply('180 Ringing'),
     wait(ring),
-    reply('200 OK', { sdp: soundAt(ear), retrans: ' retrans="500"' }),
+    reply('200 OK', { sdp: soundAt(ear, 'sendrecv', codec), retrans: ' retrans="500"' }),
     ack ? take('ACK', ' rtd="true"') : '',
     hangUpAfter > 0 ? farHangsUp(hangUpAfter) : take('BYE') + ok(),
   ],

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ringback_engine::parts::{Codec, Codecs};
 use ringback_routing::ids::TrunkId;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -80,6 +81,36 @@ pub struct TrunkTable {
     /// Calls that are passed to a number outside are left to the carrier, by REFER with Replaces (RFC 3515, 3891).
     #[serde(default)]
     pub refer: bool,
+    /// How sound may travel, in the order in which it is offered.
+    #[serde(default = "every_codec")]
+    pub codecs: Vec<CodecName>,
+}
+
+fn every_codec() -> Vec<CodecName> {
+    vec![CodecName::Pcmu, CodecName::Pcma, CodecName::G722]
+}
+
+/// As in session descriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodecName {
+    #[serde(rename = "PCMU")]
+    Pcmu,
+    #[serde(rename = "PCMA")]
+    Pcma,
+    #[serde(rename = "G722")]
+    G722,
+}
+
+impl TrunkTable {
+    /// None when none is named, or one twice.
+    pub fn codecs(&self) -> Option<Codecs> {
+        let named = self.codecs.iter().map(|name| match name {
+            CodecName::Pcmu => Codec::Pcmu,
+            CodecName::Pcma => Codec::Pcma,
+            CodecName::G722 => Codec::G722,
+        });
+        Codecs::new(&named.collect::<Vec<_>>())
+    }
 }
 
 fn default_silence_seconds() -> u32 {
@@ -148,6 +179,9 @@ impl Check<'_> {
         }
         if (1..90).contains(&table.session_seconds) {
             self.says(table.id.span(), "session_seconds must be 0 or at least 90 (RFC 4028)");
+        }
+        if table.codecs().is_none() {
+            self.says(table.id.span(), "codecs must name at least one of PCMU, PCMA and G722, and none twice");
         }
         self.trunk_tls(table);
         let password = match (&table.password, &table.password_file) {

@@ -258,6 +258,7 @@ impl Tab {
             self.health = Health::default();
         }
         let muted = self.app.engine.is_muted(&self.tenant, &self.agent).await;
+        let codec = self.app.engine.phone_codec(&self.tenant, &self.agent).map(str::to_owned);
         let live: BTreeMap<_, _> = view
             .contacts
             .iter()
@@ -266,7 +267,7 @@ impl Tab {
                     segment.agent == self.agent && matches!(segment.state, SegmentState::Connected { .. })
                 })
             })
-            .map(|contact| (contact.id.to_string(), LiveCall { muted }))
+            .map(|contact| (contact.id.to_string(), LiveCall { muted, codec: codec.clone() }))
             .collect();
         self.chats.sit(&self.app, &self.tenant, &view).await;
         let shown = (view, owner, live);

@@ -8,7 +8,7 @@ import { Conversations } from './chats.svelte'
 import { Files } from './files.svelte'
 import { Phone, type Paths } from './phone.svelte'
 import { chime, fall, ring, silence } from './ring'
-import { Socket, type CallTo, type Colleague, type Incoming, type Link, type Outgoing } from './socket'
+import { Socket, type CallTo, type Colleague, type Incoming, type Link, type LiveCall, type Outgoing } from './socket'
 import { sound } from './sound.svelte'
 import { PhoneLock, tabSession } from './tab'
 import { callOver, deskWords, isChat, mine, offerOver, thirdOver } from './words'
@@ -32,7 +32,7 @@ const SAY_LOST_AFTER = 1200
 /** Everything on the agent's desk: what the server says, the phone, and what the agent can do. */
 export class Desk {
   view = $state.raw<AgentView | null>(null)
-  live = $state.raw<Record<string, { muted: boolean }>>({})
+  live = $state.raw<Record<string, LiveCall>>({})
   owner = $state(false)
   link = $state<Link>('connecting')
   /** True when the phone is in another tab of this browser, not in another browser. */
@@ -250,6 +250,7 @@ export class Desk {
         this.live = message.live ?? {}
         this.#sit()
         this.#owned(message.owner)
+        if (message.owner) for (const { codec } of Object.values(this.live)) if (codec) void this.phone.speak(codec)
         this.#ringIfOffered()
         this.#forgetMute()
         break

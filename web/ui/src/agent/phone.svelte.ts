@@ -52,6 +52,8 @@ export class Phone {
   #tries = 0
   #counted = { lost: 0, received: 0 }
   #paths: Paths = { servers: [], relay_only: false }
+  /** What is spoken if the server can have it so: first in the offer. */
+  #codec = 'PCMU'
   #meter: { analyser: AnalyserNode; source: MediaStreamAudioSourceNode } | null = null
 
   constructor(
@@ -109,6 +111,25 @@ export class Phone {
     for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !on
   }
 
+  /** Speaks this codec from now on, so that nothing has to be turned into another on the way. Where that fails the server turns it. */
+  async speak(codec: string): Promise<void> {
+    if (codec === this.#codec) return
+    this.#codec = codec
+    const connection = this.#connection
+    const transceiver = connection?.getTransceivers()[0]
+    if (!connection || !transceiver || this.state !== 'connected' || this.#mending) return
+    this.#mending = true
+    try {
+      prefer(transceiver, codec)
+      await connection.setLocalDescription()
+      const answer = await this.signal(connection.localDescription?.sdp ?? '', 'mend')
+      await connection.setRemoteDescription({ type: 'answer', sdp: answer })
+    } catch {
+      await connection.setLocalDescription({ type: 'rollback' }).catch(() => {})
+    }
+    this.#mending = false
+  }
+
   /** Another microphone or another processing: the call goes on with the new track. */
   async renew(): Promise<void> {
     if (!this.#microphone) return
@@ -164,7 +185,7 @@ export class Phone {
     const track = this.#microphone?.getAudioTracks()[0]
     if (!track || !this.#microphone) throw new DOMException('', 'NotFoundError')
     const transceiver = connection.addTransceiver(track, { direction: 'sendrecv', streams: [this.#microphone] })
-    preferTelephony(transceiver)
+    prefer(transceiver, this.#codec)
     connection.ontrack = ({ track: heard, streams }) => this.#play(streams[0] ?? new MediaStream([heard]))
     await connection.setLocalDescription()
     await gathered(connection)
@@ -216,6 +237,8 @@ export class Phone {
     try {
       connection.setConfiguration(await this.#configuration())
       connection.restartIce()
+      const transceiver = connection.getTransceivers()[0]
+      if (transceiver) prefer(transceiver, this.#codec)
       await connection.setLocalDescription()
       await gathered(connection)
       const answer = await this.signal(connection.localDescription?.sdp ?? '', 'mend')
@@ -323,9 +346,10 @@ export class Phone {
   }
 }
 
-/** What the telephone network speaks, before all else: then the sound passes straight through. */
-function preferTelephony(transceiver: RTCRtpTransceiver): void {
-  const order = ['audio/pcmu', 'audio/pcma', 'audio/telephone-event']
+/** What the telephone network speaks and nothing else, `codec` before all: then the sound passes straight through. */
+function prefer(transceiver: RTCRtpTransceiver, codec: string): void {
+  const first = `audio/${codec.toLowerCase()}`
+  const order = [first, ...['audio/pcmu', 'audio/pcma', 'audio/g722', 'audio/telephone-event'].filter((type) => type !== first)]
   const known = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? []
   const wanted = order.flatMap((type) => known.filter(({ mimeType }) => mimeType.toLowerCase() === type))
   if (wanted.length > 0) transceiver.setCodecPreferences?.(wanted)

@@ -11,7 +11,7 @@ export type Incoming =
       agent: AgentView
       owner: boolean
       server_time: Timestamp
-      live: Record<string, { muted: boolean }>
+      live: Record<string, LiveCall>
     }
   | { type: 'ping'; id: number }
   | { type: 'phone_answer'; id: number; sdp: string }
@@ -23,6 +23,12 @@ export type Incoming =
   /** The agent's own call came to nothing. */
   | { type: 'call_over'; contact: string; why: Reason }
   | ChatIncoming
+
+/** What of a call is not in the contact: `codec` is what the phone should speak. */
+export interface LiveCall {
+  muted: boolean
+  codec?: string
+}
 
 /** An agent who is signed in. */
 export interface Colleague {
