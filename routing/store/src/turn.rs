@@ -78,8 +78,9 @@ async fn write_turn(conn: &mut Conn, turn: &TurnWrite) -> Result<(), StoreError>
     for entry in &turn.journal {
         journal::append(conn, &turn.tenant, turn.epoch, entry).await?;
     }
+    let mut records = Records::of(&turn.changes);
     for change in &turn.changes {
-        write_change(conn, &turn.tenant, change).await?;
+        write_change(conn, &turn.tenant, change, &mut records).await?;
     }
     let attempts = attempts_of(&turn.changes);
     // A number that one contact of this turn lets go may be dialled for another: what ended is written first.
@@ -89,6 +90,27 @@ async fn write_turn(conn: &mut Conn, turn: &TurnWrite) -> Result<(), StoreError>
         }
     }
     Ok(())
+}
+
+/// Contacts and agents as they are at the turn's end, until each is written: a turn may save the same one several times, and
+/// nobody can ever read what it was in between.
+struct Records<'a> {
+    contacts: BTreeMap<ContactId, &'a Contact>,
+    agents: BTreeMap<&'a AgentId, &'a AgentRecord>,
+}
+
+impl<'a> Records<'a> {
+    fn of(changes: &'a [Change]) -> Self {
+        let mut records = Records { contacts: BTreeMap::new(), agents: BTreeMap::new() };
+        for change in changes {
+            match change {
+                Change::ContactSaved { contact } => drop(records.contacts.insert(contact.id, contact)),
+                Change::AgentSaved { agent } => drop(records.agents.insert(&agent.id, agent)),
+                Change::ContactFact { .. } | Change::PresenceChanged { .. } => {}
+            }
+        }
+        records
+    }
 }
 
 /// An attempt of a turn, which may save its contact several times.
@@ -111,10 +133,22 @@ fn attempts_of(changes: &[Change]) -> BTreeMap<AttemptId, SavedAttempt<'_>> {
     attempts
 }
 
-async fn write_change(conn: &mut Conn, tenant: &TenantId, change: &Change) -> Result<(), StoreError> {
+async fn write_change(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    change: &Change,
+    records: &mut Records<'_>,
+) -> Result<(), StoreError> {
     match change {
-        Change::ContactSaved { contact } => save_contact(conn, tenant, contact).await,
-        Change::AgentSaved { agent } => save_agent(conn, tenant, agent).await,
+        // Where it is first saved, so that the row is there for the facts that follow.
+        Change::ContactSaved { contact } => match records.contacts.remove(&contact.id) {
+            Some(contact) => save_contact(conn, tenant, contact).await,
+            None => Ok(()),
+        },
+        Change::AgentSaved { agent } => match records.agents.remove(&agent.id) {
+            Some(agent) => save_agent(conn, tenant, agent).await,
+            None => Ok(()),
+        },
         Change::ContactFact { contact, at, fact } => append_fact(conn, tenant, *contact, *at, fact).await,
         Change::PresenceChanged { agent, at, presence, reason } => {
             append_presence(conn, tenant, agent, *at, *presence, reason.as_ref()).await
