@@ -36,3 +36,30 @@ fn fuzz_media_ports() {
     let mut socket = sound::Socket::default();
     is_whole(&run("media ports", &corpus::datagrams(), &[], |input| socket.receive(input)));
 }
+
+#[test]
+fn fuzz_sound_in_every_codec() {
+    let mut voices = sound::Voices::default();
+    let seeds = [
+        vec![0xf8, 0xff, 0xfe],
+        vec![0xfd; 160],
+        vec![0x08, 0x0b, 0xe4, 0xc1, 0x36],
+        vec![0x7c; 40],
+        vec![0xfb, 3, 1, 2, 3],
+    ];
+    is_whole(&run("sound", &seeds, &[], |input| voices.receive(input)));
+}
+
+#[test]
+fn fuzz_recordings_that_a_crash_left() {
+    let shelf = sound::Shelf::open();
+    let with = |first: u8, rest: Vec<u8>| [vec![first], rest].concat();
+    let seeds =
+        [with(1, sound::left_behind()), with(0, shelf.sidecar()), with(1, vec![0; 400]), with(1, b"RIFF".to_vec())];
+    is_whole(&run(
+        "recordings",
+        &seeds,
+        &[b"RIFF", b"WAVE", b"data", b"links", b"marks", b"stage", b"null"],
+        |input| shelf.repair(input),
+    ));
+}
