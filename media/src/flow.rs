@@ -16,7 +16,7 @@ use crate::rtp::{self, RtpHeader};
 use crate::stats::count;
 use crate::thread::MediaThread;
 use crate::webrtc_leg::Change;
-use crate::wire::{MAX_PAYLOAD, samples};
+use crate::wire::{MAX_FRAME, MAX_PAYLOAD};
 
 /// A tick later than this starts a new rhythm instead of catching up.
 const MAX_LATENESS: std::time::Duration = std::time::Duration::from_millis(200);
@@ -162,7 +162,13 @@ impl MediaThread {
             }
         };
         count(&self.wire.totals.packets_in, 1);
-        leg.reception.receive(now, &header);
+        // Sound is counted, recorded and mixed by one clock; it passes by its own.
+        let narrow = match sound {
+            Sound::Audio(codec) => leg.narrowed.timestamp(codec, header.timestamp),
+            Sound::Event => leg.narrowed.timestamp(formats.codec, header.timestamp),
+        };
+        let narrow = RtpHeader { timestamp: narrow, ..header };
+        leg.reception.receive(now, &narrow);
         if !matches!(leg.hearing, Hearing::Heard { .. }) {
             self.events.push(MediaEvent::Heard { leg: leg.key });
         }
@@ -172,15 +178,15 @@ impl MediaThread {
         let payload = match sound {
             Sound::Audio(codec) => {
                 let audible = if leg.muted {
-                    silence[..payload.len()].fill(codec.silence());
-                    &silence[..payload.len()]
+                    let length = codec.hush(payload, &mut silence);
+                    &silence[..length]
                 } else {
                     payload
                 };
                 if let Some(sink) = &mut leg.sink {
                     sink.frame(Frame {
                         codec,
-                        rtp_timestamp: header.timestamp,
+                        rtp_timestamp: narrow.timestamp,
                         sequence: header.sequence,
                         ssrc: header.ssrc,
                         arrived: now,
@@ -200,7 +206,7 @@ impl MediaThread {
             if newly {
                 self.reschedule(slot, now);
             }
-            return self.hear_in_room(room, slot, codec, header, payload);
+            return self.hear_in_room(room, slot, codec, narrow, payload);
         }
         let target = if leg.echo { Some(slot) } else { leg.peer };
         let (origin, muted_event) = (leg.origin, leg.muted && matches!(sound, Sound::Event));
@@ -208,18 +214,26 @@ impl MediaThread {
             self.reschedule(slot, now);
         }
         if let Some(target) = target.filter(|_| !muted_event) {
-            self.forward(target, now, origin, sound, header, payload);
+            self.forward(target, now, origin, sound, (header, narrow), payload);
         }
     }
 
-    /// Sends another leg's packet as the next one of the target's own stream.
-    fn forward(&mut self, target: Slot, now: Instant, origin: u64, sound: Sound, header: RtpHeader, payload: &[u8]) {
+    /// Sends another leg's packet as the next one of the target's own stream. `narrow`: its header by the clock of 8 kHz.
+    fn forward(
+        &mut self,
+        target: Slot,
+        now: Instant,
+        origin: u64,
+        sound: Sound,
+        (mut header, narrow): (RtpHeader, RtpHeader),
+        payload: &[u8],
+    ) {
         let Some(leg) = self.legs.get_mut(target).and_then(Option::as_mut) else { return };
         let Some(formats) = leg.formats().filter(|_| leg.takes_forwarded()) else { return };
         let (mut turned, mut forced_with) = ([0u8; MAX_PAYLOAD], None);
         let (payload_type, payload, samples) = match sound {
             Sound::Event => match formats.event {
-                Some(event) => (event, payload, FRAME_SAMPLES as u32),
+                Some(event) => (event, payload, leg.output.clock() / 50),
                 None => return,
             },
             Sound::Audio(codec) => {
@@ -229,14 +243,23 @@ impl MediaThread {
                     Transport::Carrier(_) => formats.payload_type(codec).filter(|_| codec == formats.codec),
                 };
                 match straight {
-                    Some(payload_type) => (payload_type, payload, samples(payload)),
+                    Some(payload_type) => {
+                        leg.output.count_by(codec.clock());
+                        (payload_type, payload, codec.ticks(payload))
+                    }
                     None => {
                         count(&self.wire.totals.transcoded_frames, 1);
                         forced_with = leg.peer.filter(|_| leg.forced.goes_on());
                         let codecs = (codec, formats.codec);
                         let length = leg.converter.convert(&mut leg.encoder, origin, codecs, payload, &mut turned);
                         let out = &turned[..length.min(MAX_PAYLOAD)];
-                        (formats.own_type(), out, samples(payload))
+                        if out.is_empty() {
+                            return;
+                        }
+                        let clock = formats.codec.clock();
+                        leg.output.count_by(clock);
+                        header.timestamp = narrow.timestamp.wrapping_mul(clock / CLOCK);
+                        (formats.own_type(), out, formats.codec.ticks(out))
                     }
                 }
             }
@@ -260,24 +283,24 @@ impl MediaThread {
             leg.tick_at = None;
             return;
         };
-        let payload_type = formats.own_type();
-        let mut frame = [formats.codec.silence(); FRAME_SAMPLES];
-        let mut sound = [0; FRAME_SAMPLES];
+        let (mut frame, mut sound) = ([0; MAX_FRAME], [0; FRAME_SAMPLES]);
         if leg.dtmf_out.is_active() {
             self.dtmf_tick(slot, now, formats.event);
         } else if let Some(player) = &mut leg.player {
             let token = player.token();
             if player.next_frame(&mut sound) {
-                leg.encoder.encode(formats.codec, &sound, &mut frame);
-                let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
-                self.wire.send(leg, header, &frame);
+                let length = leg.encoder.encode(formats.codec, &sound, &mut frame);
+                self.wire.send_own(leg, now, formats, &frame[..length.min(MAX_FRAME)]);
             } else {
                 leg.player = None;
                 self.events.push(MediaEvent::PromptFinished { leg: leg.key, token });
             }
         } else if leg.comfort_due(now) {
-            let header = leg.output.local(now, payload_type, FRAME_SAMPLES as u32, FRAME_SAMPLES);
-            self.wire.send(leg, header, &frame);
+            let length = match formats.codec.silence() {
+                Some(_) => formats.codec.hush(&[0; FRAME_SAMPLES], &mut frame),
+                None => formats.codec.hush(&[], &mut frame),
+            };
+            self.wire.send_own(leg, now, formats, &frame[..length.min(MAX_FRAME)]);
         }
         if let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) {
             leg.tick_at = next_tick(leg, due, now);

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::g711::Law;
-use crate::g722;
+use crate::g711::{self, Law};
+use crate::{g722, opus};
 
-/// How sound travels. One byte of each is an eighth of a millisecond, and each counts 8000 timestamps a second: G.722 by a
+/// How sound travels. One byte of all but Opus is an eighth of a millisecond, and they count 8000 timestamps a second: G.722 by a
 /// mistake that RFC 3551 §4.5.2 keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -15,24 +15,66 @@ pub enum Codec {
     Pcma,
     /// G.722 at 64 kbit/s.
     G722,
+    /// Opus (RFC 7587).
+    Opus,
 }
 
 impl Codec {
     /// Every codec there is, the cheapest first.
-    pub const ALL: [Codec; 3] = [Codec::Pcmu, Codec::Pcma, Codec::G722];
+    pub const ALL: [Codec; 4] = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
 
-    /// The byte that decodes to the quietest sample.
-    pub const fn silence(self) -> u8 {
+    /// The byte that decodes to the quietest sample, where bytes are samples.
+    pub const fn silence(self) -> Option<u8> {
         match self {
-            Codec::Pcmu => 0xff,
-            Codec::Pcma => 0xd5,
-            Codec::G722 => g722::SILENCE,
+            Codec::Pcmu => Some(0xff),
+            Codec::Pcma => Some(0xd5),
+            Codec::G722 => Some(g722::SILENCE),
+            Codec::Opus => None,
         }
     }
 
-    /// By the name in SDP, in any case.
-    pub fn named(name: &str) -> Option<Codec> {
-        Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+    /// Writes a payload that says nothing for as long as this one speaks; gives its length.
+    pub(crate) fn hush(self, payload: &[u8], out: &mut [u8]) -> usize {
+        match self.silence() {
+            Some(byte) => {
+                let length = payload.len().min(out.len());
+                out.iter_mut().take(length).for_each(|out| *out = byte);
+                length
+            }
+            None => opus::silence(payload, out),
+        }
+    }
+
+    /// Timestamps a second.
+    pub const fn clock(self) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => g711::CLOCK,
+            Codec::Opus => opus::CLOCK,
+        }
+    }
+
+    /// Timestamps that a payload takes.
+    pub(crate) fn ticks(self, payload: &[u8]) -> u32 {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            Codec::Opus => opus::ticks(payload),
+        }
+    }
+
+    /// As session descriptions have it (RFC 7587 §7: Opus is always named as stereo).
+    pub(crate) const fn encoding(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU/8000",
+            Codec::Pcma => "PCMA/8000",
+            Codec::G722 => "G722/8000",
+            Codec::Opus => "opus/48000/2",
+        }
+    }
+
+    /// By what session descriptions have; one channel need not be named.
+    pub(crate) fn encoded(encoding: &str) -> Option<Codec> {
+        let plain = encoding.strip_suffix("/1").unwrap_or(encoding);
+        Codec::ALL.into_iter().find(|codec| codec.encoding().eq_ignore_ascii_case(plain))
     }
 
     /// Which flavour of G.711 it is, where a byte means the same whatever came before it.
@@ -40,7 +82,7 @@ impl Codec {
         match self {
             Codec::Pcmu => Some(Law::Mu),
             Codec::Pcma => Some(Law::A),
-            Codec::G722 => None,
+            Codec::G722 | Codec::Opus => None,
         }
     }
 
@@ -50,15 +92,17 @@ impl Codec {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
+            Codec::Opus => "opus",
         }
     }
 
-    /// Static payload type (RFC 3551).
+    /// Static payload type (RFC 3551); of Opus the one that browsers and we offer.
     pub const fn payload_type(self) -> u8 {
         match self {
             Codec::Pcmu => 0,
             Codec::Pcma => 8,
             Codec::G722 => 9,
+            Codec::Opus => 111,
         }
     }
 }
@@ -68,7 +112,7 @@ impl Codec {
 pub struct Frame<'a> {
     /// How `payload` is encoded.
     pub codec: Codec,
-    /// RTP timestamp of the first sample, 8000 per second, wraps.
+    /// Timestamp of the first sample, 8000 per second whatever the codec's clock, wraps.
     pub rtp_timestamp: u32,
     /// RTP sequence number, wraps.
     pub sequence: u16,
@@ -76,7 +120,7 @@ pub struct Frame<'a> {
     pub ssrc: u32,
     /// When the datagram was read.
     pub arrived: Instant,
-    /// One byte for each tick of the timestamp.
+    /// To be read by a [`crate::Decoder`] of its own.
     pub payload: &'a [u8],
 }
 

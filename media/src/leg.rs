@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::UdpSocket;
 
-use crate::codec::{Converter, Encoder};
+use crate::codec::{Converter, Encoder, Narrowed};
 use crate::config::Codecs;
 use crate::demux::Slot;
 use crate::dtmf::{DtmfReceiver, DtmfSender};
@@ -151,6 +151,7 @@ pub(crate) struct Leg {
     pub(crate) dtmf_in: DtmfReceiver,
     pub(crate) dtmf_out: DtmfSender,
     pub(crate) sink: Option<Box<dyn FrameSink>>,
+    pub(crate) narrowed: Narrowed,
     pub(crate) reception: Reception,
     pub(crate) hearing: Hearing,
     pub(crate) tick_at: Option<Instant>,
@@ -178,6 +179,7 @@ impl Leg {
             dtmf_in: DtmfReceiver::default(),
             dtmf_out: DtmfSender::default(),
             sink: None,
+            narrowed: Narrowed::default(),
             reception: Reception::default(),
             hearing: Hearing::Waiting { since: None },
             tick_at: None,

@@ -14,7 +14,7 @@
 //! | `sdp.rs`, `sdes.rs`, `srtp.rs`, `latch.rs`, `ports.rs` | carriers |
 //! | `room.rs`, `jitter_buffer.rs` | several legs mixed, the only place where sound waits |
 //! | `rtp.rs`, `rtcp.rs`, `receive.rs`, `quality.rs`, `output.rs`, `dtmf.rs`, `player.rs` | the formats |
-//! | `codec.rs`, `g711.rs`, `g722.rs` | sound of 8 kHz from what travels, and back |
+//! | `codec.rs`, `g711.rs`, `g722.rs`, `opus.rs` | sound of 8 kHz from what travels, and back |
 
 mod codec;
 mod command;
@@ -33,6 +33,7 @@ mod leg;
 mod media;
 mod moving;
 mod offer_filter;
+mod opus;
 mod orders;
 mod output;
 mod player;

@@ -1,4 +1,4 @@
-//! A browser's offer reduced to what is answered: the codecs spoken here and telephone-event at their clock, no header
+//! A browser's offer reduced to what is answered: the codecs spoken here and telephone-event at 8 kHz, no header
 //! extensions, no candidates.
 //!
 //! The library matches telephone-event by name and would take the one at 48 kHz that belongs to Opus; header
@@ -80,11 +80,7 @@ fn wanted_formats<'a>(media: &'a str, section: &'a str) -> HashSet<&'a str> {
         .split_ascii_whitespace()
         .skip(3)
         .filter(|format| match mapped(format) {
-            Some(encoding) => {
-                let encoding = encoding.trim_end_matches("/1");
-                let name = encoding.strip_suffix("/8000");
-                name.is_some_and(|name| name == "telephone-event" || Codec::named(name).is_some())
-            }
+            Some(encoding) => encoding == "telephone-event/8000" || Codec::encoded(&encoding).is_some(),
             None => matches!(*format, "0" | "8" | "9"),
         })
         .collect()
@@ -122,8 +118,8 @@ mod tests {
             a=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
             a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:9 G722/8000\r\n\
             m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
-        let expected = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 9 0 8 126\r\nc=IN IP4 0.0.0.0\r\n\
-            a=mid:0\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:9 G722/8000\r\n\
+        let expected = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8 126\r\nc=IN IP4 0.0.0.0\r\n\
+            a=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:9 G722/8000\r\n\
             m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
         assert_eq!(reduce(offer), expected);
         assert_eq!(reduce(expected), expected);

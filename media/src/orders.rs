@@ -11,7 +11,7 @@ use crate::event::{LegKey, MediaError, MediaEvent};
 use crate::frame::FrameSink;
 use crate::latch::Latch;
 use crate::leg::{Carrier, Forced, Hearing, Leg, Transport};
-use crate::output::{CLOCK, OutputStream};
+use crate::output::OutputStream;
 use crate::player::Player;
 use crate::sdp::{self, Remote};
 use crate::stats::{LegStats, count};
@@ -292,7 +292,7 @@ pub(crate) fn stats_of(leg: &Leg) -> LegStats {
     let (received, lost, jitter) = (leg.reception.received(), leg.reception.lost(), leg.reception.jitter_ms());
     let reported = leg.counters.reported;
     let round_trip_ms = leg.counters.round_trip.map(|trip| trip.as_secs_f32() * 1000.0);
-    let remote_jitter_ms = reported.map_or(0.0, |reported| reported.jitter as f32 * 1000.0 / CLOCK as f32);
+    let remote_jitter_ms = reported.map_or(0.0, |reported| reported.jitter as f32 * 1000.0 / leg.output.clock() as f32);
     LegStats {
         packets_in: received,
         packets_out: leg.output.packets(),

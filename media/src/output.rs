@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::rtp::RtpHeader;
 
-/// Samples per second of G.711 and of telephone-event beside it.
+/// Timestamps per second of all codecs but Opus, and of telephone-event beside them.
 pub(crate) const CLOCK: u32 = 8000;
 /// A forward jump of a source's sequence numbers beyond this is a restarted source (RFC 3550 A.1 MAX_DROPOUT).
 const MAX_DROPOUT: i16 = 3000;
 /// A packet later than this many sequence numbers is a restarted source (RFC 3550 A.1 MAX_MISORDER).
 const MAX_MISORDER: i16 = -100;
-/// A source's timestamp may run away from the wall clock by this many samples before it is rebased.
-const MAX_TIMESTAMP_DRIFT: u32 = 2 * CLOCK;
+/// A source's timestamp may run away from the wall clock by this many seconds before it is rebased.
+const MAX_TIMESTAMP_DRIFT: u32 = 2;
 /// Sequence numbers remembered as sent: a repeated one is never sent again (SRTP must not reuse a nonce).
 const WINDOW: u16 = 64;
 
@@ -31,6 +31,8 @@ enum Source {
 #[derive(Debug)]
 pub(crate) struct OutputStream {
     ssrc: u32,
+    /// Timestamps per second of what is being sent.
+    clock: u32,
     source: Source,
     /// Highest sequence number sent.
     sequence: u16,
@@ -52,6 +54,7 @@ impl OutputStream {
     pub(crate) fn new(seed: u64) -> Self {
         OutputStream {
             ssrc: (seed as u32) | 1,
+            clock: CLOCK,
             source: Source::None,
             sequence: ((seed >> 32) as u16) & 0x7fff,
             timestamp: (seed >> 24) as u32 ^ (seed as u32).rotate_left(7),
@@ -66,6 +69,20 @@ impl OutputStream {
 
     pub(crate) fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    pub(crate) fn clock(&self) -> u32 {
+        self.clock
+    }
+
+    /// What follows counts so many timestamps per second; they go on from where they are.
+    pub(crate) fn count_by(&mut self, clock: u32) {
+        if clock != self.clock {
+            self.samples =
+                u32::try_from(u64::from(self.samples) * u64::from(clock) / u64::from(self.clock)).unwrap_or(0);
+            self.clock = clock;
+            self.source = Source::None;
+        }
     }
 
     pub(crate) fn packets(&self) -> u64 {
@@ -173,7 +190,8 @@ impl OutputStream {
         }
         let timestamp = input.timestamp.wrapping_add(timestamp_offset);
         let drift = timestamp.wrapping_sub(self.timestamp_at(now)) as i32;
-        (drift.unsigned_abs() <= MAX_TIMESTAMP_DRIFT).then(|| (input.sequence.wrapping_add(sequence_offset), timestamp))
+        (drift.unsigned_abs() <= MAX_TIMESTAMP_DRIFT * self.clock)
+            .then(|| (input.sequence.wrapping_add(sequence_offset), timestamp))
     }
 
     fn switch(
@@ -202,18 +220,18 @@ impl OutputStream {
     /// Timestamp of a packet that follows a change of source: by the wall clock, but never overlapping what was sent.
     fn next_timestamp(&self, now: Instant) -> u32 {
         let elapsed = self.elapsed_samples(now);
-        let step = if elapsed < self.samples + CLOCK / 50 { self.samples } else { elapsed };
+        let step = if elapsed < self.samples + self.clock / 50 { self.samples } else { elapsed };
         self.timestamp.wrapping_add(step)
     }
 
     /// Local packets after a pause are placed by the clock again.
     fn is_stale(&self, now: Instant) -> bool {
-        self.elapsed_samples(now) > self.samples + CLOCK / 5
+        self.elapsed_samples(now) > self.samples + self.clock / 5
     }
 
     fn elapsed_samples(&self, now: Instant) -> u32 {
         let elapsed = self.stamped_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        u32::try_from(elapsed.as_micros() * u128::from(CLOCK) / 1_000_000).unwrap_or(u32::MAX)
+        u32::try_from(elapsed.as_micros() * u128::from(self.clock) / 1_000_000).unwrap_or(u32::MAX)
     }
 
     fn advance(&mut self, now: Instant, sequence: u16, timestamp: u32, samples: u32, octets: usize) {
@@ -321,6 +339,22 @@ mod tests {
             assert_eq!(y.sequence, x.sequence.wrapping_add(1));
             assert_eq!(y.timestamp, x.timestamp.wrapping_add(160));
             assert!(y.marker);
+        }
+    }
+
+    #[test]
+    fn another_clock_goes_on_in_the_same_stream() {
+        let base = Instant::now();
+        let mut out = OutputStream::new(3);
+        let a = forward(&mut out, base, 1, input(7, 10, 0)).unwrap();
+        out.count_by(48_000);
+        let b = out.forward(ms(base, 20), 2, input(8, 500, 9_000_000), 111, 960, 60).unwrap();
+        let c = out.forward(ms(base, 40), 2, input(8, 501, 9_000_960), 111, 960, 60).unwrap();
+        out.count_by(8000);
+        let d = out.local(ms(base, 60), 0, 160, 160);
+        for (x, y, step) in [(a, b, 960), (b, c, 960), (c, d, 160)] {
+            assert_eq!((y.ssrc, y.sequence), (x.ssrc, x.sequence.wrapping_add(1)));
+            assert_eq!(y.timestamp.wrapping_sub(x.timestamp), step);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::player::FRAME_SAMPLES;
 use crate::rtp::RtpHeader;
 use crate::stats::count;
 use crate::thread::MediaThread;
+use crate::wire::MAX_FRAME;
 
 /// A mix later than this starts a new rhythm instead of catching up.
 const MAX_LATENESS: Duration = Duration::from_millis(200);
@@ -163,10 +164,9 @@ impl MediaThread {
             let Some(leg) = self.legs.get_mut(listener.slot).and_then(Option::as_mut) else { continue };
             let Some(formats) = leg.formats().filter(|_| leg.takes_forwarded()) else { continue };
             let mix = heard_by(listener.leg, &room.members);
-            let mut frame = [0; FRAME_SAMPLES];
-            leg.encoder.encode(formats.codec, &mix, &mut frame);
-            let header = leg.output.local(now, formats.own_type(), FRAME_SAMPLES as u32, FRAME_SAMPLES);
-            self.wire.send(leg, header, &frame);
+            let mut frame = [0; MAX_FRAME];
+            let length = leg.encoder.encode(formats.codec, &mix, &mut frame);
+            self.wire.send_own(leg, now, formats, &frame[..length.min(MAX_FRAME)]);
         }
         let next = room.mix_at + TICK;
         room.mix_at = if now.saturating_duration_since(next) > MAX_LATENESS { now + TICK } else { next };

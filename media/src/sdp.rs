@@ -27,7 +27,7 @@ pub enum SdpError {
     #[error("the session description has no usable audio stream")]
     NoAudio,
     /// The audio stream has no codec that is spoken here.
-    #[error("the far side offers no codec that is spoken here (PCMU, PCMA, G722)")]
+    #[error("the far side offers no codec that is spoken here (PCMU, PCMA, G722, opus)")]
     NoCommonCodec,
     /// The answer, or an offer, has only codecs that the trunk does not allow.
     #[error("the far side speaks only codecs that this trunk was not offered")]
@@ -326,15 +326,11 @@ fn choose_formats(audio: &Section<'_>) -> Result<Formats, SdpError> {
             (None, 9) => "G722/8000",
             (None, _) => continue,
         };
-        let mut parts = encoding.split('/');
-        let (name, rate) = (parts.next().unwrap_or(""), parts.next().unwrap_or("8000"));
-        if rate.trim() != "8000" || parts.next().is_some_and(|channels| channels.trim() != "1") {
-            continue;
-        }
-        match Codec::named(name) {
+        match Codec::encoded(encoding) {
             Some(codec) if listed.iter().all(|(known, _)| *known != codec) => listed.push((codec, payload_type)),
             Some(_) => {}
-            None if name.eq_ignore_ascii_case("telephone-event") => event = event.or(Some(payload_type)),
+            // The one at 48 kHz that some offer beside Opus says the same; this one all of them know.
+            None if encoding.eq_ignore_ascii_case("telephone-event/8000") => event = event.or(Some(payload_type)),
             None => {}
         }
     }
@@ -353,7 +349,7 @@ pub(crate) fn offer(origin: &Origin, codecs: &Codecs, profile: &str, lines: &[Cr
         let _ = write!(text, "{}\r\n", line.line());
     }
     for codec in codecs.iter() {
-        let _ = write!(text, "a=rtpmap:{} {}/8000\r\n", codec.payload_type(), codec.name());
+        let _ = write!(text, "a=rtpmap:{} {}\r\n", codec.payload_type(), codec.encoding());
     }
     tail(&mut text, Some(OFFERED_EVENT), Direction::SendRecv, origin);
     text
@@ -377,7 +373,7 @@ pub(crate) fn answer(origin: &Origin, remote: &Remote, ours: Option<&Crypto>) ->
         if let Some(ours) = ours {
             let _ = write!(text, "\r\n{}", ours.line());
         }
-        let _ = write!(text, "\r\na=rtpmap:{payload_type} {}/8000\r\n", codec.name());
+        let _ = write!(text, "\r\na=rtpmap:{payload_type} {}\r\n", codec.encoding());
         tail(&mut text, remote.formats.event, remote.direction.answered(), origin);
     }
     text

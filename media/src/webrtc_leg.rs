@@ -19,7 +19,7 @@ use rtc::peer_connection::RTCPeerConnectionBuilder;
 use rtc::peer_connection::certificate::CertificateParams;
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_G722, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT,
+    MIME_TYPE_G722, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT,
 };
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::transport::{
@@ -467,9 +467,13 @@ fn build(
 
 pub(crate) fn codec_engine() -> rtc::shared::error::Result<MediaEngine> {
     let mut engine = MediaEngine::default();
-    for (mime, payload_type) in
-        [(MIME_TYPE_PCMU, 0), (MIME_TYPE_PCMA, 8), (MIME_TYPE_G722, 9), (MIME_TYPE_TELEPHONE_EVENT, EVENT_PAYLOAD_TYPE)]
-    {
+    for (mime, payload_type) in [
+        (MIME_TYPE_PCMU, 0),
+        (MIME_TYPE_PCMA, 8),
+        (MIME_TYPE_G722, 9),
+        (MIME_TYPE_OPUS, 111),
+        (MIME_TYPE_TELEPHONE_EVENT, EVENT_PAYLOAD_TYPE),
+    ] {
         let parameters = RTCRtpCodecParameters { rtp_codec: codec_named(mime), payload_type };
         engine.register_codec(parameters, RtpCodecKind::Audio)?;
     }
@@ -479,8 +483,12 @@ pub(crate) fn codec_engine() -> rtc::shared::error::Result<MediaEngine> {
 fn codec_named(mime: &str) -> RTCRtpCodec {
     RTCRtpCodec {
         mime_type: mime.to_owned(),
-        clock_rate: 8000,
-        channels: if mime == MIME_TYPE_TELEPHONE_EVENT { 0 } else { 1 },
+        clock_rate: if mime == MIME_TYPE_OPUS { 48_000 } else { 8000 },
+        channels: match mime {
+            MIME_TYPE_TELEPHONE_EVENT => 0,
+            MIME_TYPE_OPUS => 2,
+            _ => 1,
+        },
         ..Default::default()
     }
 }

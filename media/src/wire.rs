@@ -8,13 +8,18 @@ use mio::net::UdpSocket;
 
 use crate::leg::{Leg, Transport};
 use crate::output::CLOCK;
+use crate::receive::ReportBlock;
 use crate::rtcp::{self, Brought, Sent};
 use crate::rtp::{HEADER, RtpHeader};
+use crate::sdp::Formats;
 use crate::stats::{Totals, count};
 use crate::webrtc_leg::{Transmit, WebrtcLeg};
 
 /// Longest payload that is sent: 160 ms of G.711; beyond it lies no sensible packet.
 pub(crate) const MAX_PAYLOAD: usize = 1280;
+
+/// Longest frame of 20 ms that is made here, in any codec.
+pub(crate) const MAX_FRAME: usize = 400;
 
 /// The thread's shared socket and counters.
 pub(crate) struct Wire {
@@ -56,6 +61,16 @@ impl Wire {
         }
     }
 
+    /// Sends 20 ms that were made here; nothing when nothing could be made.
+    pub(crate) fn send_own(&self, leg: &mut Leg, now: Instant, formats: Formats, frame: &[u8]) {
+        if !frame.is_empty() {
+            let clock = formats.codec.clock();
+            leg.output.count_by(clock);
+            let header = leg.output.local(now, formats.own_type(), clock / 50, frame.len());
+            self.send(leg, header, frame);
+        }
+    }
+
     /// Sends what the browser's connection wants sent: ICE and DTLS.
     pub(crate) fn flush(&self, browser: &mut WebrtcLeg) {
         while let Some(transmit) = browser.poll_transmit() {
@@ -79,7 +94,10 @@ impl Wire {
 
     /// Sends an RTCP report when there is something to report.
     pub(crate) fn report(&self, leg: &mut Leg, now: Instant) {
-        let block = leg.reception.report();
+        // Jitter is told by the clock of what is received (RFC 3550 §6.4.1), and counted by that of 8 kHz.
+        let ratio = leg.formats().map_or(1, |formats| formats.codec.clock() / CLOCK);
+        let block =
+            leg.reception.report().map(|block| ReportBlock { jitter: block.jitter.saturating_mul(ratio), ..block });
         let sent = (leg.output.packets() > 0).then(|| Sent {
             wall: self.epoch.1 + now.saturating_duration_since(self.epoch.0),
             timestamp: leg.output.timestamp_at(now),
@@ -113,9 +131,4 @@ impl Wire {
     fn send_to_browser(&self, transmit: &Transmit) -> io::Result<()> {
         self.browsers.send_to(&transmit.bytes, transmit.to).map(drop)
     }
-}
-
-/// Samples of a payload of G.711.
-pub(crate) fn samples(payload: &[u8]) -> u32 {
-    u32::try_from(payload.len()).unwrap_or(CLOCK)
 }

@@ -37,18 +37,22 @@ impl Phone {
         let folder = std::env::temp_dir().join(format!("ringback-baresip-{}-{name}", std::process::id()));
         let heard = folder.join("heard");
         fs::create_dir_all(&heard).unwrap();
-        let rate = if codec == Codec::G722 { 16_000 } else { 8000 };
-        write_wav(&folder.join("tone.wav"), rate, &tone(rate));
+        let (rate, channels) = match codec {
+            Codec::Pcmu | Codec::Pcma => (8000, 1),
+            Codec::G722 => (16_000, 1),
+            Codec::Opus => (48_000, 2),
+        };
+        write_wav(&folder.join("tone.wav"), (rate, channels), &tone(rate, channels));
         let (sip, control, media) = (free_udp(), free_tcp(), free_udp() & !1);
         // Encryption before accounts: they look it up when they are read.
-        let modules = ["g711", "g722", "srtp", "account", "menu", "ctrl_tcp", "aufile", "aubridge", "sndfile"];
+        let modules = ["g711", "g722", "opus", "srtp", "account", "menu", "ctrl_tcp", "aufile", "aubridge", "sndfile"];
         let modules: String = modules.iter().map(|module| format!("module {module}.so\n")).collect();
         let paths = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
         let path = paths.into_iter().find(|path| Path::new(path).is_dir()).unwrap_or(paths[0]);
         let (tone, heard) = (folder.join("tone.wav"), heard.display());
         let config = format!(
             "sip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\naudio_source aufile,{}\naudio_player aubridge,quiet\n\
-             audio_alert aubridge,quiet\naudio_srate {rate}\naudio_channels 1\nausrc_format s16\nauplay_format s16\n\
+             audio_alert aubridge,quiet\naudio_srate {rate}\naudio_channels {channels}\nausrc_format s16\nauplay_format s16\n\
              rtp_ports {media}-{}\nsnd_path {heard}\nctrl_tcp_listen 127.0.0.1:{control}\n{modules}module_path {path}\n",
             tone.display(),
             media + 20
@@ -56,8 +60,9 @@ impl Phone {
         fs::write(folder.join("config"), config).unwrap();
         let encryption = if encryption.is_empty() { String::new() } else { format!(";mediaenc={encryption}") };
         let codec = codec.name();
-        let account =
-            format!("<sip:phone@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}/{rate}/1{encryption}\n");
+        let account = format!(
+            "<sip:phone@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}/{rate}/{channels}{encryption}\n"
+        );
         fs::write(folder.join("accounts"), account).unwrap();
         let log = fs::File::create(folder.join("log")).unwrap();
         let child = Command::new("baresip")
@@ -113,20 +118,25 @@ fn free_tcp() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A minute of its tone: each sample of 8 kHz so often, which adds nothing below 4 kHz.
-fn tone(rate: u32) -> Vec<i16> {
+/// A minute of its tone, the same in each channel: each sample of 8 kHz so often, which adds nothing below 4 kHz.
+fn tone(rate: u32, channels: u16) -> Vec<i16> {
     let samples = Tone::new(PHONE_TONE, 0.25).samples(8000 * 60);
-    samples.iter().flat_map(|sample| std::iter::repeat_n(*sample, (rate / 8000) as usize)).collect()
+    samples
+        .iter()
+        .flat_map(|sample| std::iter::repeat_n(*sample, (rate / 8000) as usize * usize::from(channels)))
+        .collect()
 }
 
-fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
+fn write_wav(path: &Path, (rate, channels): (u32, u16), samples: &[i16]) {
     let bytes = (samples.len() * 2) as u32;
     let mut out = b"RIFF".to_vec();
     out.extend((bytes + 36).to_le_bytes());
-    out.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    out.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+    out.extend(channels.to_le_bytes());
     out.extend(rate.to_le_bytes());
-    out.extend((2 * rate).to_le_bytes());
-    out.extend(b"\x02\0\x10\0data");
+    out.extend((2 * rate * u32::from(channels)).to_le_bytes());
+    out.extend((2 * channels).to_le_bytes());
+    out.extend(b"\x10\0data");
     out.extend(bytes.to_le_bytes());
     out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     fs::write(path, out).unwrap();
@@ -137,7 +147,8 @@ fn read_wav(bytes: &[u8]) -> Vec<i16> {
     // The tones lie far below 4 kHz: of a higher rate every second sample, or third …, is enough.
     let rate = u32::from_le_bytes([bytes[24], bytes[25], bytes[26], bytes[27]]);
     let samples = bytes[data..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-    samples.step_by((rate / 8000).max(1) as usize).collect()
+    let channels = usize::from(bytes[22]);
+    samples.step_by(channels * (rate / 8000).max(1) as usize).collect()
 }
 
 /// Our side of the signalling.
@@ -337,11 +348,25 @@ fn baresip_speaks_g722_alone() {
     let phone = Phone::speaking("wideband", "", Codec::G722);
     let (media, runtime) = media(31_880);
     let offer = runtime.block_on(media.open_rtp(LEG)).unwrap();
-    assert!(offer.contains("RTP/AVP 0 8 9 101\r\n"), "{offer}");
+    assert!(offer.contains("RTP/AVP 0 8 9 111 101\r\n"), "{offer}");
     let line = Line::open();
     let (status, answer) = line.call(&phone, &offer);
     assert_eq!(status, 200);
     assert!(answer.contains("G722/8000") && !answer.contains("PCM"), "{answer}");
+    media.apply_answer(LEG, answer);
+    both_hear(media, &runtime, phone, &line);
+}
+
+/// libopus at the other end, from 48 kHz in two channels.
+#[test]
+fn baresip_speaks_opus_alone() {
+    let phone = Phone::speaking("opus", "", Codec::Opus);
+    let (media, runtime) = media(31_900);
+    let offer = runtime.block_on(media.open_rtp(LEG)).unwrap();
+    let line = Line::open();
+    let (status, answer) = line.call(&phone, &offer);
+    assert_eq!(status, 200);
+    assert!(answer.contains("opus/48000/2") && !answer.contains("PCM"), "{answer}");
     media.apply_answer(LEG, answer);
     both_hear(media, &runtime, phone, &line);
 }

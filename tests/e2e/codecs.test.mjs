@@ -53,7 +53,7 @@ async function talkAndLookAtIt(who, known) {
   return item.contact;
 }
 
-for (const [codecs, name] of [['G722/16000/1', 'G722'], ['PCMA/8000/1', 'PCMA'], ['PCMU/8000/1', 'PCMU']]) {
+for (const [codecs, name] of [['G722/16000/1', 'G722'], ['PCMA/8000/1', 'PCMA'], ['opus/48000/2', 'opus'], ['PCMU/8000/1', 'PCMU']]) {
   test(`a telephone that speaks ${name} alone is called: nothing is turned into another codec`, async () => {
     const before = await counted('transcoded_calls');
     phone = await telephone(codecs);
@@ -69,6 +69,16 @@ for (const [codecs, name] of [['G722/16000/1', 'G722'], ['PCMA/8000/1', 'PCMA'],
     await stage.agentIs('maria', 'ready');
   });
 }
+
+test('a telephone that speaks Opus alone calls, hears music and prompts, and is understood', async () => {
+  const before = await counted('transcoded_calls');
+  phone = await telephone('opus/48000/2');
+  await phone.command('dial', `sip:${OUR_NUMBER}@127.0.0.1:${stage.server.sip}`);
+  await desk.accept();
+  last = await talkAndLookAtIt(desk, last);
+  assert.equal(await counted('transcoded_calls'), before);
+  await stage.agentIs('maria', 'ready');
+});
 
 test('a telephone that speaks G.722 alone calls', async () => {
   const before = await counted('transcoded_calls');

@@ -12,7 +12,7 @@ fn our_offer_reads_back() {
     let remote = parse(&offer(&origin(), &Codecs::default(), "RTP/AVP", &[]), LIMIT).unwrap();
     assert_eq!(remote.rtp, origin().rtp);
     assert_eq!(remote.rtcp.port(), 20_001);
-    let listed = [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9)];
+    let listed = [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9), (Codec::Opus, 111)];
     assert_eq!(Some(remote.formats), Formats::of(&listed, Some(101)));
     assert_eq!(remote.direction, Direction::SendRecv);
 }
@@ -31,7 +31,8 @@ fn dynamic_payload_types_and_opus_first() {
     let text = "v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/AVP 111 97 96 110\r\na=rtpmap:111 opus/48000/2\r\n\
                 a=rtpmap:97 pcmu/8000/1\r\na=rtpmap:96 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
     let remote = parse(text, LIMIT).unwrap();
-    assert_eq!(Some(remote.formats), Formats::of(&[(Codec::Pcmu, 97)], Some(96)));
+    assert_eq!(Some(remote.formats), Formats::of(&[(Codec::Opus, 111), (Codec::Pcmu, 97)], Some(96)));
+    assert_eq!(remote.within(&Codecs::default()).unwrap().formats.codec, Codec::Pcmu);
 }
 
 #[test]

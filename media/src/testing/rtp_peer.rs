@@ -124,9 +124,9 @@ impl RtpPeer {
         }
         format!(
             "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} {profile} {pt} 101\r\n\
-             {keys}a=rtpmap:{pt} {name}/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n",
+             {keys}a=rtpmap:{pt} {encoding}\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n",
             pt = codec.payload_type(),
-            name = codec.name()
+            encoding = codec.encoding()
         )
     }
 
@@ -137,14 +137,14 @@ impl RtpPeer {
     pub fn send(&mut self, payload: &[u8]) -> io::Result<()> {
         let header = self.header;
         self.header.sequence = header.sequence.wrapping_add(1);
-        self.header.timestamp = header.timestamp.wrapping_add(payload.len() as u32);
+        self.header.timestamp = header.timestamp.wrapping_add(self.codec.ticks(payload));
         self.send_raw(header.marker, header.payload_type, header.sequence, header.timestamp, payload)
     }
 
     /// A packet of 20 ms that gets lost: the next one leaves a gap in sequence and time.
     pub fn skip(&mut self) {
         self.header.sequence = self.header.sequence.wrapping_add(1);
-        self.header.timestamp = self.header.timestamp.wrapping_add(160);
+        self.header.timestamp = self.header.timestamp.wrapping_add(self.codec.clock() / 50);
     }
 
     /// Sends one telephone-event packet (RFC 4733) at the current timestamp; `end` moves the timestamp on by `duration`

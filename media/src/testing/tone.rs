@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 /// A sine tone with a running phase, 8000 samples per second.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Tone {
     frequency: f64,
     amplitude: f64,
@@ -31,8 +31,9 @@ impl Tone {
 
     /// The next 20 ms, encoded.
     pub fn frame(&mut self, codec: crate::Codec) -> Vec<u8> {
-        let (sound, mut frame) = (self.samples(160), vec![0; 160]);
-        self.encoder.encode(codec, &sound, &mut frame);
+        let (sound, mut frame) = (self.samples(160), vec![0; 400]);
+        let length = self.encoder.encode(codec, &sound, &mut frame);
+        frame.truncate(length);
         frame
     }
 }

@@ -32,6 +32,60 @@ fn two_carriers_with_g722_share_it() {
 }
 
 #[test]
+fn two_carriers_with_opus_share_it_and_are_recorded_at_their_pitch() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Opus, 440.0);
+    let mut b = rig.carrier(2, Codec::Opus, 1000.0);
+    let tape = Tape::default();
+    rig.media.record(LegKey(1), Box::new(tape.clone()));
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut a, &mut b], 100);
+    assert!(a.heard.iter().all(|packet| packet.payload_type == 111));
+    assert!(a.level(1000.0, 40) > AUDIBLE && a.level(440.0, 40) < SILENT, "{}", a.level(1000.0, 40));
+    assert!(b.level(440.0, 40) > AUDIBLE && b.level(1000.0, 40) < SILENT, "{}", b.level(440.0, 40));
+    for pair in a.heard[10..].windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp.wrapping_sub(pair[0].timestamp), 960, "by its own clock");
+    }
+    rig.media.mute(LegKey(1), true);
+    b.heard.clear();
+    rig.run(&mut [&mut a, &mut b], 40);
+    assert!(b.heard.len() > 30 && b.level(440.0, 20) < SILENT, "muted");
+    let stats = rig.media.stats();
+    assert_eq!((stats.transcoded_frames, stats.transcoded_calls), (0, 0));
+    rig.media.shutdown();
+    let tape = tape.0.lock().unwrap();
+    let spoken = &tape.samples[..98 * 160];
+    assert!(level(spoken, 440.0) > AUDIBLE && level(spoken, 1000.0) < SILENT, "{}", level(spoken, 440.0));
+    assert!((tape.samples.len() as i64 - 138 * 160).abs() < 480, "as long as it took: {}", tape.samples.len());
+}
+
+#[test]
+fn opus_and_g711_understand_each_other_by_conversion() {
+    let mut rig = Rig::start(|_| {});
+    let mut a = rig.carrier(1, Codec::Opus, 440.0);
+    let mut b = rig.carrier(2, Codec::Pcma, 1000.0);
+    rig.media.bridge(LegKey(1), LegKey(2));
+    rig.run(&mut [&mut a, &mut b], 100);
+    assert!(a.heard.iter().all(|packet| packet.payload_type == 111));
+    assert!(a.level(1000.0, 40) > AUDIBLE && b.level(440.0, 40) > AUDIBLE);
+    b.assert_continuous();
+    assert_eq!(rig.media.stats().transcoded_calls, 1);
+    rig.media.play(LegKey(1), Arc::new(Pcm8k(Tone::new(2000.0, 0.5).samples(8000))), true, 7);
+    rig.run(&mut [&mut a, &mut b], 40);
+    assert!(a.level(2000.0, 25) > AUDIBLE, "a prompt: {}", a.level(2000.0, 25));
+    rig.media.stop_play(LegKey(1));
+    for key in [1, 2] {
+        rig.media.join(RoomKey(1), LegKey(key), Voice::Everyone);
+    }
+    rig.run(&mut [&mut a, &mut b], 60);
+    assert!(a.mixed_level(1000.0, 30) > 0.35 && b.mixed_level(440.0, 30) > 0.35);
+    for pair in a.heard[10..].windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "one stream all the time");
+    }
+}
+
+#[test]
 fn what_is_not_shared_is_turned_and_counted_as_one_call() {
     let mut rig = Rig::start(|_| {});
     let mut a = rig.carrier(1, Codec::G722, 440.0);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Program, freePort, until } from './process.mjs';
 import { readWav, sine, writeWav } from '../tone.mjs';
 
-const MODULES = ['g711', 'g722', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
+const MODULES = ['g711', 'g722', 'opus', 'account', 'menu', 'ctrl_tcp', 'aufile', 'aubridge', 'sndfile'];
 
 export class Baresip {
   /**

@@ -47,6 +47,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("webrtc", &["media/src/webrtc_leg.rs", "media/src/testing"]),
     ("rtc", &["media/src/webrtc_leg.rs", "media/src/srtp.rs", "media/src/keying.rs", "media/src/testing"]),
     ("hound", &["recorder/src/wav.rs"]),
+    ("opus_rs", &["media/src/opus.rs"]),
     ("hickory_resolver", &["signaling/src/resolver.rs"]),
     ("tokio_rustls", &["signaling/src/transport/tls.rs", "web/src/"]),
 ];

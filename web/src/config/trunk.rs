@@ -87,7 +87,7 @@ pub struct TrunkTable {
 }
 
 fn every_codec() -> Vec<CodecName> {
-    vec![CodecName::Pcmu, CodecName::Pcma, CodecName::G722]
+    vec![CodecName::Pcmu, CodecName::Pcma, CodecName::G722, CodecName::Opus]
 }
 
 /// As in session descriptions.
@@ -99,6 +99,8 @@ pub enum CodecName {
     Pcma,
     #[serde(rename = "G722")]
     G722,
+    #[serde(rename = "opus")]
+    Opus,
 }
 
 impl TrunkTable {
@@ -108,6 +110,7 @@ impl TrunkTable {
             CodecName::Pcmu => Codec::Pcmu,
             CodecName::Pcma => Codec::Pcma,
             CodecName::G722 => Codec::G722,
+            CodecName::Opus => Codec::Opus,
         });
         Codecs::new(&named.collect::<Vec<_>>())
     }
@@ -181,7 +184,7 @@ impl Check<'_> {
             self.says(table.id.span(), "session_seconds must be 0 or at least 90 (RFC 4028)");
         }
         if table.codecs().is_none() {
-            self.says(table.id.span(), "codecs must name at least one of PCMU, PCMA and G722, and none twice");
+            self.says(table.id.span(), "codecs must name at least one of PCMU, PCMA, G722 and opus, and none twice");
         }
         self.trunk_tls(table);
         let password = match (&table.password, &table.password_file) {

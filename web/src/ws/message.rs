@@ -314,7 +314,7 @@ pub enum ServerMessage {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct LiveCall {
     pub muted: bool,
-    /// What the browser should speak (PCMU, PCMA, G722), by another offer with `mend`, so that nothing has to be turned into
+    /// What the browser should speak (PCMU, PCMA, G722, opus), by another offer with `mend`, so that nothing has to be turned into
     /// another codec on the way; none: what it speaks anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,

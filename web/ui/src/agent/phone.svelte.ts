@@ -349,7 +349,7 @@ export class Phone {
 /** What the telephone network speaks and nothing else, `codec` before all: then the sound passes straight through. */
 function prefer(transceiver: RTCRtpTransceiver, codec: string): void {
   const first = `audio/${codec.toLowerCase()}`
-  const order = [first, ...['audio/pcmu', 'audio/pcma', 'audio/g722', 'audio/telephone-event'].filter((type) => type !== first)]
+  const order = [first, ...['audio/pcmu', 'audio/pcma', 'audio/g722', 'audio/opus', 'audio/telephone-event'].filter((type) => type !== first)]
   const known = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? []
   const wanted = order.flatMap((type) => known.filter(({ mimeType }) => mimeType.toLowerCase() === type))
   if (wanted.length > 0) transceiver.setCodecPreferences?.(wanted)
