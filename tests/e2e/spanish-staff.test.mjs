@@ -186,3 +186,26 @@ test('somebody waits: the board says in Spanish why, and the closing says whom i
   await board.getByRole('button', { name: 'Volver' }).click();
   assert.deepEqual(sam.complaints, []);
 });
+
+test('the administrator has every section in Spanish, wide and narrow', async () => {
+  const ada = await stage.person({ locale: 'es-US' });
+  const page = await ada.page(`${stage.server.url}/admin`);
+  await page.getByLabel('Usuario', { exact: true }).fill('ada');
+  await page.getByLabel('Contraseña', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Iniciar sesión' }).click();
+  await page.waitForURL((url) => url.pathname !== '/login');
+  await page.goto(`${stage.server.url}/admin`);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  const sections = await page.getByRole('navigation').getByRole('link').evaluateAll((links) => links.map((link) => [link.hash, link.textContent]));
+  assert.ok(sections.length > 20, `${sections.length} sections`);
+  const found = [];
+  for (const [hash, title] of sections) {
+    await page.goto(`${stage.server.url}/admin${hash}`);
+    await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
+    await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+    found.push(...(await english(page, [...OWN, 'English', 'Hello', 'How can I help?', 'Please send us your proof of income.'])).map((text) => `${hash}: ${text}`));
+    await narrow(page, `admin-${hash.slice(1)}`);
+  }
+  assert.deepEqual(found, []);
+  assert.deepEqual(ada.complaints, []);
+});

@@ -13,6 +13,8 @@ import { en as loginEn } from '../src/login/words/en'
 import { es as loginEs } from '../src/login/words/es'
 import { en as operatorEn } from '../src/operator/words/en'
 import { es as operatorEs } from '../src/operator/words/es'
+import { tongue } from '../src/lib/i18n.svelte'
+import { causeWords } from '../src/supervisor/causes'
 import { whyWaiting } from '../src/supervisor/words'
 import { en as supervisorEn } from '../src/supervisor/words/en'
 import { es as supervisorEs } from '../src/supervisor/words/es'
@@ -70,4 +72,13 @@ test('why still waiting, from the record', () => {
 test('a Spanish time of day brings its own full stop', () => {
   assert.equal(es.closed.nextToday('8:00 a.m.'), 'Abrimos de nuevo hoy a las 8:00 a.m.')
   assert.equal(es.closed.nextToday('8:00'), 'Abrimos de nuevo hoy a las 8:00.')
+})
+
+test('why a line is down is said in the language of the page; what the carrier says stays', () => {
+  assert.equal(causeWords('OPTIONS is answered by 503 Busy'), 'OPTIONS is answered by 503 Busy')
+  tongue.lang = 'es'
+  assert.equal(causeWords('OPTIONS is answered by 503 Busy'), 'a OPTIONS contesta 503 Busy')
+  assert.equal(causeWords('no answer to REGISTER'), 'no contesta a REGISTER')
+  assert.equal(causeWords('something new'), 'something new')
+  tongue.lang = 'en'
 })

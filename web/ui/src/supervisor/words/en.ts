@@ -88,6 +88,22 @@ export const en = {
     },
   },
 
+  /** Why a line is down, as the server tells it in English. */
+  causes: {
+    notLookedUp: 'not looked up yet',
+    notHeard: 'not heard of yet',
+    noAnswer: (method: string) => `no answer to ${method}`,
+    answered: (method: string, by: string) => `${method} is answered by ${by}`,
+    noHandshake: 'TLS: no handshake in time',
+    expired: "TLS: the carrier's certificate has expired",
+    unsigned: (roots: string) => `TLS: the carrier's certificate is signed by none of the roots in ${roots}`,
+    otherName: (name: string) => `TLS: the carrier's certificate is not for ${name}`,
+    noConnection: (why: string) => `no connection: ${why}`,
+    noConnectionInTime: 'no connection in time',
+    broke: 'the connection broke',
+    brokeBy: (why: string) => `the connection broke: ${why}`,
+  },
+
   waiting: {
     title: 'Waiting',
     subject: 'Subject',

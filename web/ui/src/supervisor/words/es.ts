@@ -89,6 +89,21 @@ export const es: Wide<typeof en> = {
     },
   },
 
+  causes: {
+    notLookedUp: 'todavía no se ha buscado su dirección',
+    notHeard: 'todavía no se sabe nada de ella',
+    noAnswer: (method) => `no contesta a ${method}`,
+    answered: (method, by) => `a ${method} contesta ${by}`,
+    noHandshake: 'TLS: no hubo acuerdo a tiempo',
+    expired: 'TLS: el certificado del operador ha caducado',
+    unsigned: (roots) => `TLS: el certificado del operador no está firmado por ninguna de las raíces de ${roots}`,
+    otherName: (name) => `TLS: el certificado del operador no es para ${name}`,
+    noConnection: (why) => `sin conexión: ${why}`,
+    noConnectionInTime: 'sin conexión a tiempo',
+    broke: 'la conexión se cortó',
+    brokeBy: (why) => `la conexión se cortó: ${why}`,
+  },
+
   waiting: {
     title: 'En cola',
     subject: 'Tema',
