@@ -107,17 +107,19 @@ impl Core {
         }
         let reason = entry.contact.reason.clone();
         let Some(attempt) = entry.contact.running_attempt_mut() else { return };
-        if attempt.announcement.is_some() {
+        let closed = matches!(reason, Reason::Closed { .. });
+        if attempt.announcement.is_some() && !closed {
             self.words_heard(now, id);
             return;
         }
         let prompt = heard.unwrap_or_else(|| "greeting".to_owned());
-        attempt.announcement = Some((prompt.clone(), now));
+        // Who was in line already when it closed keeps what was announced first.
+        attempt.announcement.get_or_insert_with(|| (prompt.clone(), now));
         let (leg, attempt) = (attempt.leg, attempt.id);
         self.save(id);
         self.fact(id, now, Fact::Announced { attempt, prompt });
         self.deed(now, Deed::Mark { leg, mark: MarkKind::Announcement, begin: false });
-        if matches!(reason, Reason::Closed { .. }) {
+        if closed {
             self.end_attempt(now, id, AttemptResult::Cancelled, None);
             self.close(now, id, Outcome::Unsuccessful, reason);
             return;

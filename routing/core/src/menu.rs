@@ -71,6 +71,8 @@ impl Core {
         match entry.contact.state {
             ContactState::Arriving { .. } => {
                 match &entry.arrival {
+                    // Whoever hears that it is closed has nothing to choose.
+                    _ if matches!(entry.contact.reason, Reason::Closed { .. }) => {}
                     Some(arrival) if arrival.code.is_some() => self.code_digit(now, id, digit),
                     Some(arrival) if arrival.told > 0 => self.choose(now, id, digit),
                     _ => {}

@@ -29,6 +29,12 @@ impl AtClosing {
     }
 }
 
+/// A caller in line to whom nobody speaks or is about to.
+fn waits_on_the_telephone(contact: &Contact) -> bool {
+    let queued = matches!(contact.state, ContactState::Queued { .. });
+    queued && contact.channel == Channel::Call && contact.live_leg().is_some() && contact.third.is_none()
+}
+
 impl Core {
     /// Opening or closing time has come, or the hours themselves have changed.
     pub(crate) fn hours_edge(&mut self, now: Timestamp) {
@@ -49,6 +55,9 @@ impl Core {
         if let Some(then) = then.filter(|then| *then != Waiting::Keep) {
             self.release_held();
             self.sweep_line(now, then);
+            if let Some(closed @ ClosedReason::Closure { .. }) = open.closed {
+                self.tell_callers(now, &Reason::Closed { closed: Box::new(closed), next_open: open.next_open });
+            }
         } else {
             // Closed, but those in line are kept: who was told another time is left to it.
             if open.is_open() {
@@ -69,6 +78,22 @@ impl Core {
             self.turn_away(now, id, then);
         }
         if waiting.len() > SWEEP_PER_TURN {
+            self.timers.set(Timer::HoursEdge, now);
+        }
+    }
+
+    /// In an emergency nobody is left with the music: who waits on the telephone hears that it is closed, and the call ends.
+    fn tell_callers(&mut self, now: Timestamp, closed: &Reason) {
+        let lines = self.floor.queues.values().flat_map(|queue| queue.line.iter());
+        let callers = lines
+            .map(|place| place.contact)
+            .filter(|id| self.contacts.get(id).is_some_and(|entry| waits_on_the_telephone(&entry.contact)));
+        let callers: Vec<_> = callers.take(SWEEP_PER_TURN + 1).collect();
+        for &id in callers.iter().take(SWEEP_PER_TURN) {
+            self.move_to(now, id, ContactState::Arriving { since: now }, closed.clone());
+            self.greet(now, id);
+        }
+        if callers.len() > SWEEP_PER_TURN {
             self.timers.set(Timer::HoursEdge, now);
         }
     }
@@ -100,9 +125,11 @@ impl Core {
     pub(crate) fn preview_closure(&self, closure: &Closure) -> ClosurePreview {
         let mut config = self.config.clone();
         config.hours.closure = Some(closure.clone());
-        let (mut waiting, mut planned, mut under_way) = (0, 0, 0);
+        let then = config.hours.at_closing.closure;
+        let (mut waiting, mut planned, mut callers, mut under_way) = (0, 0, 0, 0);
         for contact in self.contacts.any_order().map(|entry| &entry.contact) {
             match contact.state {
+                _ if then != Waiting::Keep && waits_on_the_telephone(contact) => callers += 1,
                 _ if contact.live_leg().is_some() => under_way += 1,
                 ContactState::Queued { .. } => waiting += 1,
                 ContactState::Scheduled { due } => {
@@ -113,7 +140,7 @@ impl Core {
             }
         }
         let next_open = callable(&config, closure.since).next_open;
-        ClosurePreview { waiting, planned, under_way, then: config.hours.at_closing.closure, next_open }
+        ClosurePreview { waiting, planned, callers, under_way, then, next_open }
     }
 
     pub(crate) fn reschedule_closed(&mut self, now: Timestamp, id: ContactId) {

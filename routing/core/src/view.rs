@@ -66,6 +66,8 @@ pub struct ClosurePreview {
     pub waiting: u32,
     /// Planned for a time at which it will be closed.
     pub planned: u32,
+    /// In line on the telephone: they hear that it is closed, and the call ends.
+    pub callers: u32,
     /// Offered, dialled or talking: they go on.
     pub under_way: u32,
     pub then: Waiting,

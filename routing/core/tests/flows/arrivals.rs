@@ -144,6 +144,39 @@ fn callers_in_line_at_closing_time_are_still_served() {
 }
 
 #[test]
+fn in_an_emergency_who_waits_on_the_telephone_hears_so_and_is_not_left_with_the_music() {
+    for (then, told) in [(Waiting::Keep, false), (Waiting::Reschedule, true), (Waiting::Tell, true)] {
+        let mut config = config();
+        config.hours.at_closing.closure = then;
+        let mut world = World::new(config, &[agent("anna")]);
+        let contact = world.called(1);
+        let leg = world.leg(contact);
+        let closure = Closure { since: world.now, until: None, message: "Fire".into() };
+        let preview = world.core.closure_preview(&closure);
+        assert_eq!((preview.callers, preview.under_way), if told { (1, 0) } else { (0, 1) });
+        world.ok(Event::ClosureDeclared { closure });
+        let said = world.did(|deed| matches!(deed, Deed::PlayPrompt { prompt: PromptName::Closure, .. }));
+        assert_eq!((said, world.is_queued(contact)), (told, !told), "{then:?}");
+        if !told {
+            continue;
+        }
+        world.ready("anna");
+        assert!(!world.did(|deed| matches!(deed, Deed::PresentOffer { .. })), "nobody is offered who is being told");
+        // A key does not bring anybody back into line.
+        world.ok(Event::DtmfReceived { leg, digit: '1' });
+        world.ok(Event::PromptFinished { leg, heard: Some("closure en 1".into()) });
+        assert_did!(world, Deed::ReleaseLeg { .. });
+        assert_eq!(world.outcome(contact), Some(Outcome::Unsuccessful));
+        assert!(matches!(world.row(contact).reason, Reason::Closed { .. }));
+        let heard = world.row(contact).attempts[0].announcement.clone();
+        assert!(
+            heard.is_some_and(|(prompt, _)| !prompt.starts_with("closure")),
+            "the first announcement stays recorded"
+        );
+    }
+}
+
+#[test]
 fn a_number_nobody_has_and_a_full_house_are_refused_unanswered() {
     let mut world = World::with_anna();
     world.ok(arrived(LegId(7), "+19165559999", 1));

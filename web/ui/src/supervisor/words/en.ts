@@ -278,6 +278,7 @@ export const en = {
     from: (when: string) => `from ${when} on`,
     plannedTold: (n: number) => `${counted(n, 'call planned', 'calls planned')} for that time ${s(n, 'is', 'are')} told the same when the time comes.`,
     plannedMoved: (n: number) => `${counted(n, 'call planned', 'calls planned')} for that time ${s(n, 'is', 'are')} moved.`,
+    callersTold: (n: number) => `${counted(n, 'caller', 'callers')} in line on the telephone ${s(n, 'hears', 'hear')} that you are closed, and the ${s(n, 'call ends', 'calls end')}.`,
     underWay: (n: number) => `${counted(n, 'call', 'calls')} under way ${s(n, 'goes', 'go')} on.`,
   },
 

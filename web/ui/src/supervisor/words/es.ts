@@ -276,6 +276,7 @@ export const es: Wide<typeof en> = {
     from: (when) => `desde ${when}`,
     plannedTold: (n) => `A ${counted(n, 'llamada prevista', 'llamadas previstas')} para ese tiempo ${s(n, 'se le', 'se les')} dice lo mismo cuando llegue la hora.`,
     plannedMoved: (n) => `${counted(n, 'llamada prevista', 'llamadas previstas')} para ese tiempo ${s(n, 'se mueve', 'se mueven')}.`,
+    callersTold: (n) => `${counted(n, 'llamada que espera al teléfono oye', 'llamadas que esperan al teléfono oyen')} que está cerrado, y ${n === 1 ? 'termina' : 'terminan'}.`,
     underWay: (n) => `${counted(n, 'llamada en curso sigue', 'llamadas en curso siguen')}.`,
   },
 
