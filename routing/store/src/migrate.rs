@@ -156,6 +156,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 20,
+        name: "pictures",
+        common: include_str!("../migrations/0020_pictures.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

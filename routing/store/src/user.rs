@@ -97,7 +97,8 @@ impl Role {
         match self {
             Role::Agent => &[],
             Role::Supervisor => &[Listen, Close, DoNotCall],
-            Role::Admin => &[Listen, Export, Close, DoNotCall, People, RoleSms],
+            // Writing first to customers is granted to single people only (O8).
+            Role::Admin => &[Listen, Export, Close, DoNotCall, People],
             Role::Operator => &[Export, DoNotCall, People],
             Role::Auditor => &[Listen, Export],
         }

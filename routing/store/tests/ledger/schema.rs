@@ -113,6 +113,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "342674230d130ec5b42fe601576890be5a956a17c3d855c3117462abe2a0a200",
         "342674230d130ec5b42fe601576890be5a956a17c3d855c3117462abe2a0a200",
     ),
+    (
+        20,
+        "bc369de19b7cc15f7076754c0bb3128a0d534f0dfce79a2259f5b404769d2588",
+        "bc369de19b7cc15f7076754c0bb3128a0d534f0dfce79a2259f5b404769d2588",
+    ),
 ];
 
 #[test]
