@@ -32,9 +32,12 @@ const save = () => page.getByRole('button', { name: 'Save', exact: true });
 
 const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name, exact: true }).click();
 const SECTIONS = [
-  'Opening hours', 'Holidays', 'Entry points', 'Name and colour', 'Who may ask', 'Forms', 'People', 'Queues', 'Subjects', 'Languages as skills',
-  'Reasons for not ready', 'Results', 'Prepared answers', 'Questions and answers', 'Calling back', 'Callback hours', 'Numbers you show', 'Numbers customers call', 'While callers wait', 'Chats',
-  'Offers to agents', 'Rules for single queues', 'At closing time', 'What callers hear', 'How long records are kept', 'Telling other programs', 'One person’s data', 'As one file', 'Changes',
+  'Opening hours', 'Holidays', 'Callback hours', 'At closing time', 'Emergency closure',
+  'Entry points', 'Branding', 'Forms', 'Customer sign-in', 'Portal keys', 'FAQ',
+  'People', 'Not Ready reasons', 'Disposition codes', 'Canned answers',
+  'Queues', 'Subjects and targets', 'Language skills', 'Offers and wrap-up', 'Queue policies', 'Chats',
+  'Callbacks', 'Dialling limits', 'Do not call', 'Caller IDs', 'Inbound numbers (DNIS)', 'Inbound calls', 'Prompts',
+  'Retention and legal hold', 'One person’s data', 'Webhooks', 'Export and import', 'Change history',
 ];
 
 test('from the board to the settings; every section is accessible and fits a narrow window', async () => {
@@ -64,7 +67,7 @@ test('from the board to the settings; every section is accessible and fits a nar
 test('in Spanish, every section has its words', async () => {
   await page.getByRole('button', { name: 'Español' }).click();
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
-  for (const [link, heading] of [['Filas', 'Filas'], ['Devolver llamadas', 'Devolver llamadas'], ['Personas', 'Personas']]) {
+  for (const [link, heading] of [['Filas', 'Filas'], ['Llamadas pedidas', 'Llamadas pedidas'], ['Personas', 'Personas']]) {
     await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: link, exact: true }).click();
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
     assert.deepEqual(await findings(page), [], heading);
@@ -112,7 +115,7 @@ test('Call-Me is switched off and on again by an earlier version, and customers 
   assert.equal((await availability()).enabled, false);
   const customer = await (await stage.person()).page(`${stage.server.url}/t/sacramento/call-me`);
   assert.equal(await customer.getByRole('button', { name: /call me/i }).count(), 0);
-  await go('Changes');
+  await go('Change history');
   await page.getByText('Call-Me: on → off').waitFor();
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-versions');
@@ -193,7 +196,7 @@ test('a queue, a subject with steps, a reason and a result by clicks; agents and
   await go('Queues');
   await page.getByRole('button', { name: 'Add a queue' }).click();
   await page.getByLabel('Name').last().fill('Food help');
-  await go('Subjects');
+  await go('Subjects and targets');
   await page.getByRole('button', { name: 'Add a subject' }).click();
   const subject = page.getByRole('listitem').filter({ has: page.getByLabel('Priority at first') }).last();
   await subject.getByLabel('Name', { exact: true }).fill('Food for schools');
@@ -206,16 +209,16 @@ test('a queue, a subject with steps, a reason and a result by clicks; agents and
   await subject.getByLabel('Then the next step').fill('20');
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-subject-with-steps');
-  await go('Reasons for not ready');
+  await go('Not Ready reasons');
   await page.getByRole('button', { name: 'Add a reason' }).click();
   await page.getByLabel('Reason').last().fill('Fire drill');
-  await go('Results');
-  await page.getByRole('button', { name: 'Add a result' }).click();
+  await go('Disposition codes');
+  await page.getByRole('button', { name: 'Add a code' }).click();
   await page.getByLabel('Name').last().fill('Papers sent');
   await save().click();
   await saved();
-  await go('Changes');
-  for (const told of ['Queues: Food help: added', 'Subjects: Food for schools: added', 'Results: Papers sent: added']) await page.getByText(told).waitFor();
+  await go('Change history');
+  for (const told of ['Queues: Food help: added', 'Subjects and targets: Food for schools: added', 'Disposition codes: Papers sent: added']) await page.getByText(told).waitFor();
   await shot(page, 'admin-changes');
   const cookie = await stage.server.signIn('maria');
   const { tenant } = (await stage.server.api('/api/v1/me', { cookie })).json;
@@ -226,17 +229,17 @@ test('a queue, a subject with steps, a reason and a result by clicks; agents and
 });
 
 test('what cannot be kept is shown where it stands; what is in use is not taken away', async () => {
-  await go('Calling back');
+  await go('Callbacks');
   await page.getByLabel('Tries', { exact: true }).fill('0');
   await go('Chats');
   await save().click();
-  await page.getByRole('alert').filter({ hasText: 'Calling back: Tries cannot be kept' }).waitFor();
-  await page.getByRole('heading', { name: 'Calling back', level: 1 }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'Callbacks: Tries cannot be kept' }).waitFor();
+  await page.getByRole('heading', { name: 'Callbacks', level: 1 }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.id), 'calls-max_attempts', 'the field has the focus');
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-fault');
   await page.getByRole('button', { name: 'Discard' }).click();
-  await go('Subjects');
+  await go('Subjects and targets');
   await page.getByLabel('Queue').first().selectOption({ label: 'Food help' });
   await go('Queues');
   await page.getByRole('button', { name: 'Remove Benefits' }).click();
@@ -314,7 +317,7 @@ test('holidays of a calendar come in; the settings leave as a file and come back
   await shot(page, 'admin-calendar');
   await save().click();
   await saved();
-  await go('As one file');
+  await go('Export and import');
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download the settings' }).click()]);
   const text = readFileSync(await download.path(), 'utf8');
   assert.ok(JSON.parse(text).settings.holidays.some(({ name }) => name === 'Thanksgiving'));
@@ -326,7 +329,7 @@ test('holidays of a calendar come in; the settings leave as a file and come back
   assert.deepEqual(await findings(page), []);
   await save().click();
   await saved();
-  await go('Changes');
+  await go('Change history');
   await page.getByText(`Holidays: ${year}-11-26: Thanksgiving, closed → Harvest day, closed`).waitFor();
 });
 

@@ -102,12 +102,12 @@ test('the operator founds a county by the guided start; what is wrong is said wh
 test('its administrator finds everything under /admin, and a change is a second version', async () => {
   admin = (await firstSignIn('ada', 'only ada knows')).page;
   await admin.goto(`${stage.server.url}/admin#dispositions`);
-  await admin.getByRole('button', { name: 'Add a result' }).click();
+  await admin.getByRole('button', { name: 'Add a code' }).click();
   await admin.getByLabel('Name').fill('Resolved');
   await admin.getByRole('button', { name: 'Save', exact: true }).click();
   await admin.getByRole('status').filter({ hasText: 'Saved. It is in force now.' }).waitFor();
   await admin.goto(`${stage.server.url}/admin#versions`);
-  await admin.getByText('Results: Resolved: added').waitFor();
+  await admin.getByText('Disposition codes: Resolved: added').waitFor();
   await admin.getByText('olga').waitFor();
 });
 

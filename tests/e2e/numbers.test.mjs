@@ -74,7 +74,7 @@ const notAnswered = async (number) => {
 test('a number is added with a key for another line: the next call to it is greeted, and the key leads there', async () => {
   await stage.board();
   await notAnswered(NEW);
-  await go('Numbers customers call');
+  await go('Inbound numbers (DNIS)');
   assert.equal(await entry('Number', 0).getByLabel('Number', { exact: true }).inputValue(), OUR_NUMBER);
   await page.getByRole('button', { name: 'Add a number' }).click();
   const added = entry('Number', 1);
@@ -115,7 +115,7 @@ test('a number is taken away and calls to it are no longer answered; undone, the
   await page.getByRole('button', { name: `Remove ${NEW}` }).click();
   await save();
   await notAnswered(NEW);
-  await go('Changes');
+  await go('Change history');
   await page.getByText(`Numbers customers call: ${NEW}: removed`).waitFor();
   await page.getByText(`Numbers customers call: ${NEW}: added`).waitFor();
   // Version 1 is what the file said; 2 added the first number, 3 the second, 4 took the first away.
@@ -129,20 +129,20 @@ test('a number is taken away and calls to it are no longer answered; undone, the
 });
 
 test('the customer sees the number that was chosen, from the next call on', async () => {
-  await go('Numbers you show');
+  await go('Caller IDs');
   await page.getByRole('button', { name: 'Add a number' }).click();
   await page.getByLabel('Number', { exact: true }).fill('911');
   await page.getByLabel('Name', { exact: true }).fill('Benefits office');
-  await refused('Numbers you show, entry 1: Number cannot be kept');
+  await refused('Caller IDs, entry 1: Number cannot be kept');
   await page.getByLabel('Number', { exact: true }).fill(SHOWN);
   await shot(page, 'admin-caller-ids');
-  await go('Calling back');
+  await go('Callbacks');
   await page.getByLabel('Number the customer sees').selectOption({ label: `Benefits office (${SHOWN})` });
   await save();
   // The one in use stays.
-  await go('Numbers you show');
+  await go('Caller IDs');
   await page.getByRole('button', { name: `Remove ${SHOWN}` }).click();
-  await refused('Calling back: Number the customer sees cannot be kept');
+  await refused('Callbacks: Number the customer sees cannot be kept');
   await discard();
   const sipp = await stage.carrier((port) => far.answers({ ear: port }));
   desk = await stage.desk();
@@ -158,7 +158,7 @@ test('the customer sees the number that was chosen, from the next call on', asyn
 
 test('a result that was recorded is not removed but no longer offered', async () => {
   await desk.finish('Resolved');
-  await go('Results');
+  await go('Disposition codes');
   await page.getByRole('button', { name: 'Remove Resolved' }).click();
   await refused('Resolved cannot be taken away: contacts are recorded with it');
   await discard();
@@ -180,10 +180,10 @@ test('a result that was recorded is not removed but no longer offered', async ()
 });
 
 test('a queue with rules of its own: its offers lapse in their time, with their reason', async () => {
-  await go('Rules for single queues');
+  await go('Queue policies');
   await page.getByRole('button', { name: 'Add a queue' }).click();
   assert.equal(await page.getByLabel('An offer stands so many seconds').inputValue(), '60', 'begins with what holds for all');
-  await refused('Rules for single queues, entry 1: Queue cannot be kept');
+  await refused('Queue policies, entry 1: Queue cannot be kept');
   await page.getByLabel('Queue', { exact: true }).selectOption({ label: 'Benefits' });
   await page.getByLabel('An offer stands so many seconds').fill('2');
   await page.getByLabel('After a missed offer the agent is not ready for the reason').selectOption({ label: 'Training' });
@@ -204,13 +204,13 @@ test('a queue with rules of its own: its offers lapse in their time, with their 
 test('what becomes of those in line at closing time, and what callers hear meanwhile, are set too', async () => {
   await go('At closing time');
   await page.getByLabel('In an emergency closure').selectOption({ label: 'They are told that nobody will call' });
-  await go('While callers wait');
+  await go('Inbound calls');
   await page.getByLabel('Callers may press 1 and are called back').check();
   await page.getByLabel('The menu is told so often').fill('0');
-  await refused('While callers wait: The menu is told so often cannot be kept');
+  await refused('Inbound calls: The menu is told so often cannot be kept');
   await page.getByLabel('The menu is told so often').fill('2');
   await save();
-  await go('Changes');
+  await go('Change history');
   await page.getByText('At closing time: In an emergency closure: They keep their place and are called from the next opening on → They are told that nobody will call').waitFor();
   const cookie = await stage.server.signIn('ada');
   const { settings } = (await stage.server.api('/api/v1/settings', { cookie })).json;
@@ -224,11 +224,11 @@ test('what becomes of those in line at closing time, and what callers hear meanw
 test('in Spanish the new sections have their words', async () => {
   await page.reload();
   await page.getByRole('button', { name: 'Español' }).click();
-  for (const name of ['Números a los que se llama', 'Números que se muestran', 'Mientras esperan al teléfono', 'Reglas de algunas filas', 'A la hora de cerrar']) {
+  for (const name of ['Números de entrada (DNIS)', 'Números que se muestran', 'Llamadas de entrada', 'Reglas de algunas filas', 'A la hora de cerrar']) {
     await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name, exact: true }).click();
     await page.getByRole('heading', { name, level: 1 }).waitFor();
     assert.deepEqual(await findings(page), [], name);
   }
-  await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: 'Números a los que se llama', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: 'Números de entrada (DNIS)', exact: true }).click();
   await shot(page, 'admin-numbers-spanish');
 });

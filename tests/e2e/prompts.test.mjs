@@ -79,7 +79,7 @@ const save = async () => {
 };
 
 test('what is no sound, or too long, is refused with the reason', async () => {
-  await page.getByRole('link', { name: 'What callers hear' }).click();
+  await page.getByRole('link', { name: 'Prompts' }).click();
   await bring('Greeting of callers', { name: 'x.wav', mimeType: 'audio/wav', buffer: Buffer.from('this is no sound') });
   await page.getByRole('alert').filter({ hasText: 'not a WAV file' }).waitFor();
   await bring('Greeting of callers', { name: 'x.wav', mimeType: 'audio/wav', buffer: stereo(OWN, 121, 8000) });
@@ -126,11 +126,11 @@ test('it outlives a restart; an earlier version brings the former words back at 
   await stage.trunkIs(true);
   assert.equal(await greeted(), OWN);
   await page.reload();
-  await page.getByRole('link', { name: 'Changes', exact: true }).click();
-  await page.getByText('What callers hear: greeting-en: added').waitFor();
+  await page.getByRole('link', { name: 'Change history', exact: true }).click();
+  await page.getByText('Prompts: greeting-en: added').waitFor();
   await page.getByRole('button', { name: 'Bring back version 1' }).click();
   await page.getByRole('button', { name: 'Bring back', exact: true }).click();
-  await page.getByText('What callers hear: greeting-en: removed').waitFor();
+  await page.getByText('Prompts: greeting-en: removed').waitFor();
   assert.equal(await greeted(), GREETING_TONE);
   const cookie = await stage.server.signIn('ada');
   const other = (await stage.server.api('/api/v1/sounds/00000000000000000000000000000000', { cookie })).status;

@@ -79,7 +79,7 @@ test('the administrator sets the days; nothing that is younger leaves', async ()
   const person = await stage.person();
   person.expected.push(/status of 422/);
   admin = await person.signIn(stage.server, 'ada', '/admin');
-  await admin.getByRole('link', { name: 'How long records are kept' }).click();
+  await admin.getByRole('link', { name: 'Retention and legal hold' }).click();
   await admin.getByText('Hearing 12-7').waitFor();
   await admin.getByText('Set by Sam Ortiz').waitFor();
   await admin.getByLabel('Recordings, in days').fill('0');

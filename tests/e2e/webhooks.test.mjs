@@ -63,7 +63,7 @@ const told = (type, count = 1, within = 15_000) =>
   }, `${count} × ${type}`, { within, also: () => `: ${JSON.stringify(got.map(({ body }) => body))}` });
 
 test('an address inside the network is refused; one that the operator named is taken, and the secret is shown once', async () => {
-  await page.getByRole('link', { name: 'Telling other programs' }).click();
+  await page.getByRole('link', { name: 'Webhooks' }).click();
   for (const inside of ['http://127.0.0.2:9/', 'https://169.254.169.254/latest', 'https://[::1]/', 'https://10.0.0.1/', 'ftp://127.0.0.1/']) {
     await page.getByLabel('Address').fill(inside);
     await page.getByRole('button', { name: 'Add it' }).click();

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::{
     carriers,
-    config::{AuthMode, LimitsTable, ServerConfig, SipTransport, Srtp, Tenant, Trunk, bare_tenant},
+    config::{AuthMode, ConfigFile, ServerConfig, SipTransport, Srtp, Tenant, Trunk, bare_tenant},
     settings::{self, Settings, SettingsError},
     state::App,
     telephony,
@@ -128,8 +128,8 @@ impl TrunkPlan {
 }
 
 /// A tenant of that name with nothing set: everything is off, and nobody is asked to sign in anywhere.
-fn bare(id: &TenantId, ground: &Ground, trunks: &[TrunkId], limits: &LimitsTable) -> Option<Tenant> {
-    let mut tenant = bare_tenant(id, &ground.name, ground.timezone, trunks, limits)?;
+fn bare(id: &TenantId, ground: &Ground, trunks: &[TrunkId], file: &ConfigFile) -> Option<Tenant> {
+    let mut tenant = bare_tenant(id, &ground.name, ground.timezone, trunks, file)?;
     tenant.face.auth = AuthMode::None;
     Some(tenant)
 }
@@ -157,7 +157,7 @@ pub async fn in_force(store: &Store, mut config: ServerConfig) -> Result<ServerC
             continue;
         }
         let trunks = usable(&config.trunks, store, &kept.id).await?;
-        match bare(&kept.id, &ground, &trunks, &config.file.limits) {
+        match bare(&kept.id, &ground, &trunks, &config.file) {
             Some(tenant) => config.tenants.push(tenant),
             None => return Err(StoreError::Corrupt { kind: "founding of", id: kept.id.as_str().into() }),
         }
@@ -216,13 +216,13 @@ pub async fn found(app: &App, who: &str, plan: Plan) -> Result<TenantId, Setting
     trunks.extend(own.clone());
     let ground = Ground { name: plan.name.clone(), timezone: plan.timezone };
     let mut tenant =
-        bare(&id, &ground, &trunks, app.limits()).ok_or_else(|| SettingsError::Fault("name".to_owned()))?;
+        bare(&id, &ground, &trunks, &app.config.file).ok_or_else(|| SettingsError::Fault("name".to_owned()))?;
     if let Some(own) = own {
         // Its own line before those that others use too.
         tenant.core.callback.trunks = vec![own];
     }
     let settings = plan.settings.over(&Settings::of(&tenant)).sorted();
-    settings::check_alone(&settings, &tenant.face, app.limits())?;
+    settings::check_alone(&settings, &tenant.face, &app.config.file)?;
     settings::not_elsewhere(app, &id, &settings)?;
     settings.apply(1, &mut tenant);
     let people = seated(plan.people, &tenant);
@@ -309,7 +309,7 @@ pub async fn missing(app: &App, tenant: &Tenant) -> Result<Vec<Missing>, StoreEr
     let agent = users.any(|user| user.agent.as_ref().is_some_and(|agent| !agent.queues.is_empty()));
     let up: Vec<_> = app.engine.trunk_states().into_iter().filter(|trunk| trunk.up).map(|trunk| trunk.id).collect();
     let trunks = &core.callback.trunks;
-    let portal = !tenant.face.portal_keys.is_empty() || !tenant.face.portal_jwks.is_empty();
+    let portal = tenant.face.knows_portal();
     let calls = core.callback.enabled;
     let checks = [
         (Missing::Hours, core.hours.week.is_empty()),

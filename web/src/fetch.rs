@@ -70,6 +70,34 @@ impl Fetcher {
         self.ask(Method::GET, address, None, String::new()).await
     }
 
+    /// The same from an address that was looked up and judged before.
+    pub async fn get_from(&self, address: &str, target: &Target) -> Result<Vec<u8>, FetchError> {
+        let uri: Uri = address.parse().map_err(|_| FetchError::Address(address.to_owned()))?;
+        let request = request(Method::GET, &uri, None, String::new());
+        let request = request.ok_or_else(|| FetchError::Address(address.to_owned()))?;
+        let unreachable = |error: &dyn std::fmt::Display| FetchError::Unreachable(error.to_string());
+        let answer = async {
+            let stream = TcpStream::connect(target.address).await.map_err(|error| unreachable(&error))?;
+            self.spoken(stream, target.tls, &target.host, request).await
+        };
+        tokio::time::timeout(PATIENCE, answer).await.map_err(|error| unreachable(&error))?
+    }
+
+    async fn spoken(
+        &self,
+        stream: TcpStream,
+        tls: bool,
+        host: &str,
+        request: Request<Body>,
+    ) -> Result<Vec<u8>, FetchError> {
+        if !tls {
+            return speak(stream, request).await;
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchError::Address(host.to_owned()))?;
+        let unreachable = |error: std::io::Error| FetchError::Unreachable(error.to_string());
+        speak(self.tls.connect(name, stream).await.map_err(unreachable)?, request).await
+    }
+
     /// A form, with the credentials of HTTP Basic if there are any.
     pub async fn post_form(&self, address: &str, basic: Option<&str>, form: String) -> Result<Vec<u8>, FetchError> {
         self.ask(Method::POST, address, basic, form).await
@@ -130,12 +158,7 @@ impl Fetcher {
         let answer = async {
             let bare = host.trim_matches(['[', ']']);
             let stream = TcpStream::connect((bare, port)).await.map_err(|error| unreachable(&error))?;
-            if !secure {
-                return speak(stream, request).await;
-            }
-            let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
-            let stream = self.tls.connect(name, stream).await.map_err(|error| unreachable(&error))?;
-            speak(stream, request).await
+            self.spoken(stream, secure, bare, request).await
         };
         tokio::time::timeout(PATIENCE, answer).await.map_err(|error| unreachable(&error))?
     }

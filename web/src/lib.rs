@@ -21,6 +21,7 @@ pub mod lockout;
 pub mod oidc;
 pub mod password;
 pub mod phone;
+pub mod picture;
 pub mod portal;
 pub mod prompts;
 pub mod qr;

@@ -45,8 +45,13 @@ impl<K: Eq + Hash + Clone> RateLimiter<K> {
 
     /// Takes one; `Err` says how long to wait for the next.
     pub fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
-        let per_token = self.allowance.per.as_secs_f64() / f64::from(self.allowance.burst.max(1));
-        let full = f64::from(self.allowance.burst);
+        self.take_of(key, self.allowance, now)
+    }
+
+    /// The same of an allowance of the key's own, which is not refilled more slowly than the limiter's.
+    pub fn take_of(&self, key: K, allowance: Allowance, now: Instant) -> Result<(), Duration> {
+        let per_token = allowance.per.as_secs_f64() / f64::from(allowance.burst.max(1));
+        let full = f64::from(allowance.burst);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= self.capacity && !buckets.contains_key(&key) {
             self.make_room(&mut buckets, now);

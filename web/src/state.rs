@@ -26,7 +26,7 @@ use crate::{
     oidc::Provider,
     rate::{Allowance, RateLimiter},
     reception::Switchboard,
-    token,
+    token, webhooks,
 };
 
 /// The one handle of all handlers; cheap to clone.
@@ -104,7 +104,7 @@ pub struct Outside {
 impl Outside {
     pub fn new(config: &ServerConfig) -> Result<Self, FetchError> {
         let oidc = config.oidc.clone().map(|oidc| Provider::new(oidc, &config.origin)).transpose()?;
-        Ok(Self { oidc, key_sets: KeySets::new()? })
+        Ok(Self { oidc, key_sets: KeySets::new(webhooks::named(&config.file))? })
     }
 }
 

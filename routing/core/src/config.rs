@@ -384,6 +384,12 @@ pub struct QueuePolicy {
     pub on_reject: Aftermath,
     pub on_media_error: Aftermath,
     pub wrap_up_timeout: Millis,
+    /// None: as the tenant has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<DispositionMode>,
+    /// Likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_mode: Option<EntryMode>,
 }
 
 /// The customer's own agent as target 0 (O7).
@@ -465,11 +471,25 @@ impl Policy {
             on_reject: self.on_reject.clone(),
             on_media_error: self.on_media_error.clone(),
             wrap_up_timeout: self.wrap_up_timeout,
+            disposition: None,
+            entry_mode: None,
         }
     }
 }
 
 impl TenantConfig {
+    /// Whether a result must be chosen after contacts of this queue.
+    pub fn disposition_in(&self, queue: &QueueId) -> DispositionMode {
+        let own = self.queue_policies.get(queue).and_then(|policy| policy.disposition);
+        own.unwrap_or(self.policy.disposition)
+    }
+
+    /// Who comes first when it is the turn of a callback of this queue.
+    pub fn entry_mode_in(&self, queue: &QueueId) -> EntryMode {
+        let own = self.queue_policies.get(queue).and_then(|policy| policy.entry_mode);
+        own.unwrap_or(self.callback.entry_mode)
+    }
+
     /// The skill a customer of this language needs, if the tenant says that one is needed.
     pub fn language_skill(&self, language: &str) -> Option<&(SkillId, u8)> {
         let first = language.split('-').next().unwrap_or(language);

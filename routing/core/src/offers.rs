@@ -39,6 +39,7 @@ impl Core {
         let position = self.position(&entry.contact).unwrap_or(1);
         let ewt = self.expected(now, &entry.contact, position).map(|forecast| forecast.range.p50());
         let channel = entry.contact.channel;
+        let entry_mode = self.config.entry_mode_in(&entry.contact.queue);
         let asked_for = self.is_asked_for(id, &agent);
         let until = now + self.offer_timeout(&entry.contact.queue).max(Millis(1));
         let segment = SegmentId(self.ids.mint(now));
@@ -79,7 +80,7 @@ impl Core {
         self.relist_agent(&agent);
         self.timers.set(Timer::OfferLapse(id), until);
         self.fact(id, now, Fact::Offered { segment, agent: agent.clone(), position, ewt, why });
-        let first = channel == Channel::Callback && self.config.callback.entry_mode == EntryMode::CallbackCustomerFirst;
+        let first = channel == Channel::Callback && entry_mode == EntryMode::CallbackCustomerFirst;
         if first || asked_for {
             // Reserved instead of asked, or the agent is the one who asked: the record reads as if the agent had accepted in the same moment.
             let taken = self.offer_accepted(now, &agent, offer);

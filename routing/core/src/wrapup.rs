@@ -39,7 +39,8 @@ impl Core {
         if !dispositions.iter().all(known) {
             return Err(Rejection::UnknownCode);
         }
-        match self.config.policy.disposition {
+        let queue = self.contacts.get(&id).map(|entry| &entry.contact.queue);
+        match queue.map_or(self.config.policy.disposition, |queue| self.config.disposition_in(queue)) {
             DispositionMode::Required if dispositions.is_empty() => return Err(Rejection::DispositionRequired),
             DispositionMode::None => dispositions.clear(),
             _ => {}

@@ -6,7 +6,6 @@ use std::{
     path::Path,
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ringback_routing::{
     config::{
         Aftermath, CallbackConfig, ChatConfig, Gate, Holiday, Hours, Limits, OpenInterval, Policy, QueueConfig,
@@ -16,26 +15,19 @@ use ringback_routing::{
     time::Millis,
 };
 use ringback_store::Role;
-use rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use toml::Spanned;
 
 use super::{
-    ChatFace, Face, OidcGroup, OidcProvider, Problem, ServerConfig, Tenant, Trunk,
+    Bounds, ChatFace, Face, OidcGroup, OidcProvider, Problem, RequestCaps, ServerConfig, Tenant, Trunk,
     file::{ConfigFile, LimitsTable, OidcGroupTable, OidcTable, Secret},
-    tenant::{AftermathTable, AuthMode, HoursTable, PolicyTable, PortalAlgorithm, PortalKeyTable, TenantTable},
+    tenant::{AftermathTable, AuthMode, HoursTable, PolicyTable, TenantTable},
 };
-use crate::{
-    fetch,
-    jws::{self, Key, NamedKey},
-    phone::PhoneRules,
-};
+use crate::{fetch, phone::PhoneRules, settings::OwnPortal};
 
 /// Longest message that can be configured, in letters: it must fit into one frame of the agents' socket.
 const MOST_CHARS: usize = 10_000;
 /// Shortest silence that may end a chat, in seconds.
 const LEAST_IDLE: u32 = 120;
-/// Least length of an HS256 secret, in bytes (RFC 7518, section 3.2).
-const MIN_SECRET: usize = 32;
 
 pub(super) struct Check<'a> {
     text: &'a str,
@@ -167,6 +159,9 @@ impl Check<'_> {
         if file.sip.tls.is_some() && (file.sip.certificate.is_none() || file.sip.private_key.is_none()) {
             self.about("sip.tls", "tls needs certificate and private_key");
         }
+        if let Some(fault) = file.founded.dialling.fault() {
+            self.about("founded.dialling", fault);
+        }
         self.limits(&file.limits);
     }
 
@@ -234,13 +229,8 @@ impl Check<'_> {
         if let Some(phone) = table.public_phone.as_ref().filter(|phone| !dialable(phone.get_ref())) {
             self.says(phone.span(), "must be E.164 like +19165550000");
         }
-        let dialling = &table.dialling;
-        let money = [dialling.cost_per_minute, dialling.spend_per_day];
-        if money.iter().any(|amount| !amount.is_finite() || *amount < 0.0) {
-            self.says(id_span.clone(), "dialling.cost_per_minute and dialling.spend_per_day are 0 or more");
-        }
-        if dialling.spend_per_day > 0.0 && dialling.cost_per_minute == 0.0 {
-            self.says(id_span.clone(), "dialling.spend_per_day needs dialling.cost_per_minute");
+        if let Some(fault) = table.dialling.fault() {
+            self.says(id_span.clone(), fault);
         }
         if let Some(field) = table.retention.fault() {
             self.says(table.id.span(), format!("retention.{field} is 1 to 36500"));
@@ -253,10 +243,15 @@ impl Check<'_> {
             home: table.country,
             phone_rules: rules,
             dialling: table.dialling,
+            requests: RequestCaps::of(limits),
+            bounds: Bounds::of(table, limits),
             accent: table.accent,
+            logo: None,
             auth: table.auth,
+            queue_auth: self.queue_auth(table),
             portal_keys: keys,
             portal_jwks: table.key_addresses(),
+            own_portal: OwnPortal::default(),
             origins: table.origins.clone(),
             trunks: core.callback.trunks.clone(),
             show_numbers: table.show_numbers,
@@ -412,13 +407,25 @@ impl Check<'_> {
         })
     }
 
+    /// Who must or may be vouched for in single queues.
+    fn queue_auth(&mut self, table: &TenantTable) -> BTreeMap<QueueId, AuthMode> {
+        let own = table.queue.iter().filter_map(|queue| Some((queue.id.clone(), queue.policy.as_ref()?.auth?)));
+        let own: BTreeMap<_, _> = own.collect();
+        if own.values().any(|mode| *mode == AuthMode::Required) && table.portal_key.is_empty() {
+            self.says(table.id.span(), "a queue's auth = \"required\" needs a portal_key");
+        }
+        own
+    }
+
     /// The tenant's policy with what each queue has of its own.
     fn queue_policies(&mut self, table: &TenantTable) -> BTreeMap<QueueId, QueuePolicy> {
         let mut found = BTreeMap::new();
         for queue in &table.queue {
             if let Some(own) = &queue.policy {
                 let merged = own.over(&table.policy);
-                found.insert(queue.id.clone(), self.policy(table, &merged).of_queue());
+                let policy = self.policy(table, &merged).of_queue();
+                let (disposition, entry_mode) = (own.disposition, own.entry_mode);
+                found.insert(queue.id.clone(), QueuePolicy { disposition, entry_mode, ..policy });
             }
         }
         found
@@ -497,75 +504,6 @@ impl Check<'_> {
             self.about("oidc.group", "an operator belongs to no tenant, everybody else to one");
         }
         OidcGroup { group: table.group.clone(), role: table.role, tenant }
-    }
-
-    fn portal_key(&mut self, table: &PortalKeyTable) -> Vec<NamedKey> {
-        let one = |key: Option<Key>| key.map(NamedKey::from).into_iter().collect();
-        match (table.alg, &table.secret, &table.secret_file, &table.public_key_file, &table.jwks_file) {
-            (PortalAlgorithm::Hs256, Some(secret), None, None, None) => {
-                one(self.hs256(secret.get_ref().reveal().to_owned(), secret.span()))
-            }
-            (PortalAlgorithm::Hs256, None, Some(path), None, None) => {
-                let text = self.secret_file(path);
-                one(text.and_then(|text| self.hs256(text, path.span())))
-            }
-            (PortalAlgorithm::Es256 | PortalAlgorithm::EdDsa, None, None, Some(path), None) => {
-                one(self.public_key(table.alg, path))
-            }
-            (PortalAlgorithm::Es256 | PortalAlgorithm::EdDsa, None, None, None, Some(path)) => {
-                self.jwks_file(table.alg, path)
-            }
-            (PortalAlgorithm::Es256 | PortalAlgorithm::EdDsa, None, None, None, None) if table.jwks_url.is_some() => {
-                let url = table.jwks_url.as_ref();
-                if let Some(url) = url.filter(|url| !fetch::is_address(url.get_ref())) {
-                    self.says(url.span(), "must be an https address (http only on this machine)");
-                }
-                Vec::new()
-            }
-            _ => {
-                let needs = "HS256 needs secret or secret_file, ES256 and EdDSA public_key_file, jwks_file or jwks_url";
-                self.about("tenant.portal_key", needs);
-                Vec::new()
-            }
-        }
-    }
-
-    fn public_key(&mut self, alg: PortalAlgorithm, path: &Spanned<std::path::PathBuf>) -> Option<Key> {
-        let text = self.secret_file(path)?;
-        let der = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()).ok();
-        let (key, kind) = match alg {
-            PortalAlgorithm::EdDsa => (der.and_then(|der| jws::ed25519_key(&der)).map(Key::EdDsa), "Ed25519"),
-            _ => (der.and_then(|der| jws::p256_point(&der)).map(Key::Es256), "P-256"),
-        };
-        if key.is_none() {
-            self.says(path.span(), format!("is not the PEM of a {kind} public key"));
-        }
-        key
-    }
-
-    fn jwks_file(&mut self, alg: PortalAlgorithm, path: &Spanned<std::path::PathBuf>) -> Vec<NamedKey> {
-        let Some(text) = self.secret_file(path) else { return Vec::new() };
-        let keys = jws::key_set(text.as_bytes()).unwrap_or_default();
-        let fits = |named: &NamedKey| match named.key {
-            Key::Es256(_) => alg == PortalAlgorithm::Es256,
-            Key::EdDsa(_) => alg == PortalAlgorithm::EdDsa,
-            _ => false,
-        };
-        let keys: Vec<_> = keys.into_iter().filter(fits).collect();
-        if keys.is_empty() {
-            self.says(path.span(), "is not a JWK Set with a signing key of this alg");
-        }
-        keys
-    }
-
-    fn hs256(&mut self, text: String, span: Range<usize>) -> Option<Key> {
-        let bytes = URL_SAFE_NO_PAD.decode(&text).ok().filter(|bytes| bytes.len() >= MIN_SECRET);
-        let bytes = bytes.unwrap_or_else(|| text.into_bytes());
-        if bytes.len() < MIN_SECRET {
-            self.says(span, format!("an HS256 secret has at least {MIN_SECRET} bytes"));
-            return None;
-        }
-        Some(Key::Hs256(bytes))
     }
 }
 

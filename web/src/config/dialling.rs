@@ -31,3 +31,15 @@ impl Default for DiallingTable {
         }
     }
 }
+
+impl DiallingTable {
+    /// What is wrong with the amounts, if anything.
+    pub fn fault(&self) -> Option<&'static str> {
+        let amounts = [self.cost_per_minute, self.spend_per_day];
+        if amounts.iter().any(|amount| !amount.is_finite() || *amount < 0.0) {
+            return Some("dialling.cost_per_minute and dialling.spend_per_day are 0 or more");
+        }
+        let priceless = self.spend_per_day > 0.0 && self.cost_per_minute == 0.0;
+        priceless.then_some("dialling.spend_per_day needs dialling.cost_per_minute")
+    }
+}

@@ -10,7 +10,7 @@ use ringback_store::Role;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::Spanned;
 
-use super::{tenant::TenantTable, trunk::TrunkTable, turn::TurnTable};
+use super::{bounds::FoundedTable, tenant::TenantTable, trunk::TrunkTable, turn::TurnTable};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +21,7 @@ pub struct ConfigFile {
     pub media: MediaTable,
     pub recorder: RecorderTable,
     pub limits: LimitsTable,
+    pub founded: FoundedTable,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcTable>,
     pub trunk: Vec<TrunkTable>,
@@ -364,6 +365,8 @@ pub struct LimitsTable {
     /// Largest file that is brought in as a prompt, in bytes, and its longest sound, in seconds.
     pub prompt_bytes: usize,
     pub prompt_seconds: u32,
+    /// Largest picture that is brought in, in bytes.
+    pub picture_bytes: usize,
     /// After a try that failed, the next one comes so many seconds later: one number for each further try.
     pub webhook_retry_seconds: Vec<u32>,
 }
@@ -412,6 +415,7 @@ impl Default for LimitsTable {
             retention_contacts: 100,
             prompt_bytes: 24 * 1024 * 1024,
             prompt_seconds: 120,
+            picture_bytes: 256 * 1024,
             webhook_retry_seconds: vec![5, 60, 300, 1_800, 7_200, 18_000, 36_000],
         }
     }

@@ -1,10 +1,13 @@
 //! The configuration file, checked: what is wrong is told by line and key.
 
+mod bounds;
+mod branding;
 mod check;
 pub mod dialling;
 pub mod file;
 mod forms;
 pub mod inbound;
+mod portal_key;
 mod problem;
 mod retention;
 pub mod subject;
@@ -21,13 +24,15 @@ use chrono_tz::Tz;
 use phonenumber::country;
 use ringback_routing::{
     config::TenantConfig,
-    ids::{TenantId, TrunkId},
+    ids::{QueueId, TenantId, TrunkId},
 };
 use ringback_store::Role;
 
 pub use self::{
+    bounds::{Bounds, RequestCaps},
     file::{ConfigFile, LimitsTable, LogFormat, Secret},
     forms::FormRules,
+    portal_key::public_keys,
     problem::{ConfigError, Problem},
     tenant::AuthMode,
     trunk::{SipTransport, Srtp, Trunk},
@@ -88,11 +93,21 @@ pub struct Face {
     pub home: country::Id,
     pub phone_rules: PhoneRules,
     pub dialling: tenant::DiallingTable,
+    pub requests: RequestCaps,
+    /// Nothing of this is ever set looser in the browser.
+    pub bounds: Bounds,
     pub accent: tenant::Accent,
+    /// The picture shown to customers, by its name.
+    pub logo: Option<String>,
     pub auth: AuthMode,
+    /// Queues that have it otherwise.
+    pub queue_auth: BTreeMap<QueueId, AuthMode>,
+    /// The operator's.
     pub portal_keys: Vec<NamedKey>,
     /// Where more of them are published.
     pub portal_jwks: Vec<String>,
+    /// What administrators brought in beside them.
+    pub own_portal: crate::settings::OwnPortal,
     pub origins: Vec<tenant::Origin>,
     /// Those it may call over, whichever it uses at the moment.
     pub trunks: Vec<TrunkId>,
@@ -112,6 +127,13 @@ pub struct Face {
     pub forms: FormRules,
     /// Brought in by administrators.
     pub own_prompts: Vec<crate::settings::OwnPrompt>,
+}
+
+impl Face {
+    /// Whether a portal's word can be proven at all.
+    pub fn knows_portal(&self) -> bool {
+        !self.portal_keys.is_empty() || !self.portal_jwks.is_empty() || !self.own_portal.is_empty()
+    }
 }
 
 /// Numbers lent to visitors who want to call.
@@ -147,11 +169,12 @@ pub struct ChatFace {
 }
 
 /// A tenant of that name of which nothing else is said; it may use these trunks.
-pub fn bare_tenant(id: &TenantId, name: &str, zone: Tz, trunks: &[TrunkId], limits: &LimitsTable) -> Option<Tenant> {
+pub fn bare_tenant(id: &TenantId, name: &str, zone: Tz, trunks: &[TrunkId], file: &ConfigFile) -> Option<Tenant> {
     let keys = [("id", id.as_str()), ("name", name), ("timezone", zone.name())];
     let text = toml::to_string(&BTreeMap::from(keys)).ok()?;
-    let table: tenant::TenantTable = toml::from_str(&text).ok()?;
-    check::alone(&text, &table, trunks, limits)
+    let mut table: tenant::TenantTable = toml::from_str(&text).ok()?;
+    file.founded.put_into(&mut table);
+    check::alone(&text, &table, trunks, &file.limits)
 }
 
 impl ServerConfig {

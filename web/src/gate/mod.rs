@@ -5,6 +5,7 @@ mod blocks;
 
 use std::{
     collections::BTreeMap,
+    hash::Hash,
     net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
     time::Instant,
@@ -24,7 +25,7 @@ use ringback_store::{Proof, Store, StoreError};
 pub(crate) use self::blocks::audit;
 pub use self::blocks::{Barrier, Block, Blocks, Stage, keep_audited};
 use crate::{
-    config::{LimitsTable, ServerConfig, Tenant, tenant::DiallingTable},
+    config::{LimitsTable, RequestCaps, ServerConfig, Tenant, tenant::DiallingTable},
     phone::{self, Dialable, PhoneRules},
     rate::{Allowance, RateLimiter, address_key, network_key},
 };
@@ -41,6 +42,9 @@ pub struct Gate {
     rings: (u64, u64),
     addresses: RateLimiter<IpAddr>,
     networks: RateLimiter<IpAddr>,
+    /// The same of single tenants, each with its own allowance.
+    tenant_addresses: RateLimiter<(TenantId, IpAddr)>,
+    tenant_networks: RateLimiter<(TenantId, IpAddr)>,
     requests: RateLimiter<TenantId>,
     pub blocks: Blocks,
 }
@@ -48,6 +52,7 @@ pub struct Gate {
 struct Rules {
     phone: PhoneRules,
     dialling: DiallingTable,
+    requests: RequestCaps,
     zone: chrono_tz::Tz,
     /// The tenant with its callback hours in place of its opening hours, if it has any.
     calling: Option<Box<TenantConfig>>,
@@ -76,19 +81,20 @@ impl std::fmt::Debug for Gate {
 impl Gate {
     pub fn new(config: &ServerConfig, store: Store, installation_key: Vec<u8>) -> Self {
         let limits: &LimitsTable = &config.file.limits;
-        let per_hour = |burst| RateLimiter::new(Allowance::per_hour(burst), limits.rate_addresses);
+        fn per_hour<K: Eq + Hash + Clone>(burst: u32, limits: &LimitsTable) -> RateLimiter<K> {
+            RateLimiter::new(Allowance::per_hour(burst), limits.rate_addresses)
+        }
         let tenants = config.tenants.iter().map(|tenant| (tenant.core.id.clone(), Arc::new(Rules::of(tenant))));
         Self {
             store,
             installation_key,
             tenants: RwLock::new(tenants.collect()),
             rings: (u64::from(limits.rings_per_number_per_day), u64::from(limits.rings_per_vouched_number_per_day)),
-            addresses: per_hour(limits.callbacks_per_address_per_hour),
-            networks: per_hour(limits.callbacks_per_network_per_hour),
-            requests: RateLimiter::new(
-                Allowance::per_hour(limits.callbacks_per_tenant_per_hour),
-                limits.rate_addresses,
-            ),
+            addresses: per_hour(limits.callbacks_per_address_per_hour, limits),
+            networks: per_hour(limits.callbacks_per_network_per_hour, limits),
+            tenant_addresses: per_hour(limits.callbacks_per_address_per_hour, limits),
+            tenant_networks: per_hour(limits.callbacks_per_network_per_hour, limits),
+            requests: per_hour(limits.callbacks_per_tenant_per_hour, limits),
             blocks: Blocks::default(),
         }
     }
@@ -111,9 +117,18 @@ impl Gate {
         from: IpAddr,
         now: Instant,
     ) -> Result<(), (Barrier, std::time::Duration)> {
-        self.addresses.take(address_key(from), now).map_err(|wait| (Barrier::AddressRate, wait))?;
-        self.networks.take(network_key(from), now).map_err(|wait| (Barrier::NetworkRate, wait))?;
-        self.requests.take(tenant.clone(), now).map_err(|wait| (Barrier::TenantRate, wait))
+        let (address, network) = (address_key(from), network_key(from));
+        let address_used = |wait| (Barrier::AddressRate, wait);
+        let network_used = |wait| (Barrier::NetworkRate, wait);
+        self.addresses.take(address, now).map_err(address_used)?;
+        self.networks.take(network, now).map_err(network_used)?;
+        // A tenant that is not there any more is refused where its rules are asked for.
+        let Some(caps) = self.rules(tenant).map(|rules| rules.requests) else { return Ok(()) };
+        let own = |address| (tenant.clone(), address);
+        let hourly = Allowance::per_hour;
+        self.tenant_addresses.take_of(own(address), hourly(caps.per_address), now).map_err(address_used)?;
+        self.tenant_networks.take_of(own(network), hourly(caps.per_network), now).map_err(network_used)?;
+        self.requests.take_of(tenant.clone(), hourly(caps.in_all), now).map_err(|wait| (Barrier::TenantRate, wait))
     }
 
     /// The first thing that stands against the call, if any.
@@ -182,6 +197,7 @@ impl Rules {
         Self {
             phone: tenant.face.phone_rules.clone(),
             dialling: tenant.face.dialling,
+            requests: tenant.face.requests,
             zone: tenant.core.timezone,
             calling,
         }

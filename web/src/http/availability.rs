@@ -10,7 +10,7 @@ use axum::{
 };
 use chrono::{NaiveTime, Weekday};
 use ringback_routing::{
-    config::TenantConfig,
+    config::{SubjectConfig, TenantConfig},
     ids::TenantId,
     view::{Availability, SlotView},
 };
@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use super::{error::ApiError, schema};
 use crate::{
     config::{AuthMode, Face, FormRules},
+    html::escape,
     phone,
     state::App,
 };
@@ -47,6 +48,7 @@ impl Tenant {
             phone_display: self.face.public_phone.as_ref().map(|number| phone::display(number, self.face.home)),
             languages: self.face.languages.clone(),
             accent: self.face.accent.to_string(),
+            logo: self.face.logo.as_ref().map(|picture| format!("/t/{}/logo/{picture}", self.id)),
             forms: self.face.forms,
             timezone: self.config.timezone.name().to_owned(),
         }
@@ -64,6 +66,47 @@ impl Tenant {
             .collect()
     }
 
+    /// Whether whoever asks about the subject (none: the first) must or may be vouched for; its queue may have it otherwise
+    /// than the tenant.
+    pub fn auth_for(&self, subject: Option<&str>) -> AuthMode {
+        let subjects = &self.config.subjects;
+        let named = subject.and_then(|word| subjects.iter().find(|known| known.id.as_str() == word));
+        let queue = named.or(subjects.first()).map(|subject| &subject.queue);
+        queue.and_then(|queue| self.face.queue_auth.get(queue)).copied().unwrap_or(self.face.auth)
+    }
+
+    /// What holds for the pages as a whole: required where nothing can be asked for without the portal's word.
+    pub fn auth(&self) -> AuthMode {
+        let modes: Vec<_> =
+            self.config.subjects.iter().map(|subject| self.auth_for(Some(subject.id.as_str()))).collect();
+        let all = |mode: AuthMode| modes.iter().all(|one| *one == mode);
+        match modes.is_empty() {
+            true => self.face.auth,
+            false if all(AuthMode::Required) => AuthMode::Required,
+            false if all(AuthMode::None) => AuthMode::None,
+            false => AuthMode::Optional,
+        }
+    }
+
+    /// What customers can choose.
+    pub fn choices(&self) -> Vec<SubjectChoice> {
+        let one = |subject: &SubjectConfig| SubjectChoice {
+            id: subject.id.to_string(),
+            name: subject.name.clone(),
+            auth: self.auth_for(Some(subject.id.as_str())),
+        };
+        self.config.subjects.iter().map(one).collect()
+    }
+
+    /// What stands for the tenant on a page that the server writes: its logo, else its name.
+    pub fn brand(&self) -> String {
+        let name = escape(&self.config.name);
+        match self.public().logo {
+            Some(path) => format!("<img class=\"logo\" src=\"{}\" alt=\"{name}\">", escape(&path)),
+            None => name,
+        }
+    }
+
     /// Foreign origins that may show the Call-Me pages.
     pub fn parent_origins(&self) -> Vec<String> {
         self.face.origins.iter().map(|origin| origin.as_str().to_owned()).collect()
@@ -79,6 +122,14 @@ fn day_name(day: Weekday) -> &'static str {
     ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][day.num_days_from_monday() as usize]
 }
 
+/// A subject on a customer's page.
+#[derive(Debug, Clone, Serialize)]
+pub struct SubjectChoice {
+    pub id: String,
+    pub name: String,
+    pub auth: AuthMode,
+}
+
 /// A tenant as everybody may see it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PublicTenant {
@@ -90,6 +141,8 @@ pub struct PublicTenant {
     pub languages: Vec<String>,
     /// `#rrggbb`
     pub accent: String,
+    /// Path of the logo, if there is one.
+    pub logo: Option<String>,
     /// What customers must fill in.
     pub forms: FormRules,
     /// IANA name.
@@ -143,7 +196,7 @@ pub async fn read(State(app): State<App>, Path(word): Path<String>, headers: Hea
         availability,
         hours: tenant.hours(),
         chat: tenant.config.chat.enabled,
-        auth: tenant.face.auth,
+        auth: tenant.auth(),
     };
     let mut response = Json(answer).into_response();
     let asking = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());

@@ -26,6 +26,7 @@ use super::{availability::Tenant, body, edge::Client, error::ApiError, gate};
 use crate::{
     config::AuthMode,
     jws::NamedKey,
+    key_sets::NamedBy,
     phone::{self, Dialable},
     portal::{self, PortalClaims, TokenError},
     state::App,
@@ -198,7 +199,7 @@ pub async fn ask_for_callback(
         return Err(not_enabled(tenant));
     }
     let now = app.now();
-    let claims = vouched(app, tenant, ask.token.as_deref(), now).await?;
+    let claims = vouched(app, tenant, ask.subject.as_deref(), ask.token.as_deref(), now).await?;
     match ask_vouched(app, tenant, ask, from, link, claims.as_ref()).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
@@ -259,15 +260,16 @@ pub fn not_enabled(tenant: &Tenant) -> ApiError {
     gate::instead(ApiError::new(StatusCode::FORBIDDEN, "not_enabled"), tenant)
 }
 
-/// What the portal says of the customer, if the tenant wants or allows that; the token is used up. Where the portal's word
+/// What the portal says of the customer, if the tenant wants or allows that for the subject; the token is used up. Where the portal's word
 /// is optional, a token that is spent or stale leaves the customer unknown, as without one.
 pub(super) async fn vouched(
     app: &App,
     tenant: &Tenant,
+    subject: Option<&str>,
     token: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<PortalClaims>, ApiError> {
-    let optional = match tenant.face.auth {
+    let optional = match tenant.auth_for(subject) {
         AuthMode::None => return Ok(None),
         AuthMode::Optional => true,
         AuthMode::Required => false,
@@ -290,11 +292,16 @@ pub(super) async fn vouched(
     }
 }
 
-/// The tenant's keys that may have signed the token: those of the configuration, and those its portal publishes.
+/// The tenant's keys that may have signed the token: the operator's, the administrators', and those its portal publishes.
 pub async fn portal_keys(app: &App, tenant: &Tenant, token: &str) -> Vec<NamedKey> {
     let mut keys = tenant.face.portal_keys.clone();
     if !tenant.face.portal_jwks.is_empty() {
-        keys.extend(app.key_sets.for_token(&tenant.face.portal_jwks, token).await);
+        keys.extend(app.key_sets.for_token(NamedBy::Operator, &tenant.face.portal_jwks, token).await);
+    }
+    let own = &tenant.face.own_portal;
+    keys.extend(own.keys.iter().cloned());
+    if !own.addresses.is_empty() {
+        keys.extend(app.key_sets.for_token(NamedBy::Administrator, &own.addresses, token).await);
     }
     keys
 }

@@ -146,7 +146,7 @@ async fn show(
     let availability = app.engine.availability(&tenant.id).await?;
     let now = app.now();
     let token = typed.form.token.as_deref().filter(|token| !token.is_empty());
-    let checked = match token.filter(|_| tenant.face.auth != AuthMode::None) {
+    let checked = match token.filter(|_| tenant.auth() != AuthMode::None) {
         Some(token) => {
             let keys = callbacks::portal_keys(app, tenant, token).await;
             Some(portal::verify(token, tenant.id.as_str(), &keys, now))
@@ -156,8 +156,6 @@ async fn show(
     let claims = checked.as_ref().and_then(|checked| checked.as_ref().ok());
     let token_error =
         checked.as_ref().and_then(|checked| checked.as_ref().err()).map(|error| ApiError::from(*error).code);
-    let subjects: Vec<_> =
-        tenant.config.subjects.iter().map(|subject| json!({ "id": subject.id, "name": subject.name })).collect();
     let boot = json!({
         "page": "callme",
         "lang": lang.tag(),
@@ -168,11 +166,11 @@ async fn show(
         "chat": tenant.config.chat.enabled,
         "availability": availability,
         "hours": tenant.hours(),
-        "auth": tenant.face.auth,
+        "auth": tenant.auth(),
         "token": token,
         "prefill": claims.map(|claims| json!({ "name": claims.name, "customer_id": claims.sub, "phone": claims.phone })),
         "token_error": token_error,
-        "subjects": subjects,
+        "subjects": tenant.choices(),
         "slots": tenant.config.callback.slots.is_some(),
         "from_page": typed.form.page,
         "embed": embed,
@@ -212,7 +210,7 @@ fn form_body(tenant: &Tenant, lang: Lang, typed: &Typed, name: Option<String>, s
     let open = shown.availability.open;
     let say = |english: &'static str, spanish: &'static str| lang.pick(english, spanish);
     let form = &typed.form;
-    let mut html = format!("<h1>{}</h1>", escape(&tenant.config.name));
+    let mut html = format!("<h1>{}</h1>", tenant.brand());
     html += &format!(
         "<p>{}</p>",
         say(
@@ -229,6 +227,7 @@ fn form_body(tenant: &Tenant, lang: Lang, typed: &Typed, name: Option<String>, s
         escape(tenant.id.as_str()),
         lang.tag()
     );
+    let vouched = name.is_some();
     let name = name.unwrap_or_else(|| form.name.clone());
     html += &format!(
         "<p class=\"field\"><label for=\"name\">{}</label><input id=\"name\" name=\"name\" autocomplete=\"name\"{} maxlength=\"100\" value=\"{}\"></p>",
@@ -244,18 +243,16 @@ fn form_body(tenant: &Tenant, lang: Lang, typed: &Typed, name: Option<String>, s
         say("Phone number", "Número de teléfono"),
         escape(&form.phone)
     );
+    let mut choices = tenant.choices();
+    choices.retain(|choice| vouched || choice.auth != AuthMode::Required);
     if tenant.config.subjects.len() > 1 {
         html += &format!(
             "<p class=\"field\"><label for=\"subject\">{}</label><select id=\"subject\" name=\"subject\">",
             say("Topic", "Tema")
         );
-        for subject in &tenant.config.subjects {
-            let chosen = if form.subject.as_deref() == Some(subject.id.as_str()) { " selected" } else { "" };
-            html += &format!(
-                "<option value=\"{}\"{chosen}>{}</option>",
-                escape(subject.id.as_str()),
-                escape(&subject.name)
-            );
+        for choice in &choices {
+            let chosen = if form.subject.as_ref() == Some(&choice.id) { " selected" } else { "" };
+            html += &format!("<option value=\"{}\"{chosen}>{}</option>", escape(&choice.id), escape(&choice.name));
         }
         html += "</select></p>";
     }
@@ -316,7 +313,7 @@ fn not_here_body(tenant: &Tenant, lang: Lang) -> String {
         "This office does not call back over the web. We are glad to help you by telephone.",
         "Esta oficina no devuelve llamadas por internet. Con gusto le ayudamos por teléfono.",
     );
-    format!("<h1>{}</h1><p>{text}</p>", escape(&tenant.config.name))
+    format!("<h1>{}</h1><p>{text}</p>", tenant.brand())
         + &phone_line(tenant, lang)
         + &hours_table(&tenant.hours(), lang)
 }

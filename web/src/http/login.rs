@@ -105,6 +105,9 @@ pub struct StaffTenant {
     /// none, optional or required
     #[schema(value_type = String)]
     pub disposition_mode: ringback_routing::config::DispositionMode,
+    /// Queues that have it otherwise.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub disposition_modes: std::collections::BTreeMap<String, ringback_routing::config::DispositionMode>,
     pub subjects: Vec<NamedSubject>,
     pub queues: Vec<Named>,
     pub limits: DeskLimits,
@@ -376,6 +379,11 @@ pub fn staff_tenant(tenant: &Tenant) -> StaffTenant {
             .map(|d| Named { id: d.id.to_string(), name: d.name.clone() })
             .collect(),
         disposition_mode: config.policy.disposition,
+        disposition_modes: config
+            .queue_policies
+            .iter()
+            .filter_map(|(queue, policy)| Some((queue.to_string(), policy.disposition?)))
+            .collect(),
         subjects: config
             .subjects
             .iter()

@@ -32,6 +32,7 @@ pub mod operations;
 pub mod pages;
 pub mod people;
 pub mod person_versions;
+pub mod pictures;
 pub mod playback;
 pub mod privacy;
 pub mod quality;

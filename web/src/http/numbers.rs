@@ -81,7 +81,7 @@ pub async fn create(
         return Err(ApiError::not_found());
     }
     let now = app.now();
-    let claims = callbacks::vouched(&app, &tenant, ask.token.as_deref(), now).await?;
+    let claims = callbacks::vouched(&app, &tenant, ask.subject.as_deref(), ask.token.as_deref(), now).await?;
     match lend(&app, &tenant, ask, claims.as_ref(), now).await {
         Ok(answer) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
         Err(error) => {

@@ -13,9 +13,9 @@ use super::{
     audit, availability, body, callbacks, cases, chat, closure, colleagues, contacts, counties, customers, factor,
     gate,
     guard::Access,
-    history, holds, ice, keys, ladder, lines, login, numbers, operations, people, person_versions, playback, privacy,
-    quality, recordings,
-    routes::{Route, table},
+    history, holds, ice, keys, ladder, lines, login, numbers, operations, people, person_versions, pictures, playback,
+    privacy, quality, recordings,
+    routes::{Route, Upload, table},
     schema, settings, short_codes, sounds, sso, status, transcripts, webhooks,
 };
 use crate::ws;
@@ -76,8 +76,14 @@ fn operation(route: &Route) -> Value {
         operation["requestBody"] =
             json!({ "required": true, "content": { "application/json": { "schema": reference(name) } } });
     }
-    if route.takes_sound {
-        operation["requestBody"] = json!({ "required": true, "content": { "audio/wav": { "schema": { "type": "string", "format": "binary" } } } });
+    if let Some(upload) = route.upload {
+        let media: &[&str] = match upload {
+            Upload::Sound => &["audio/wav"],
+            Upload::Picture => &["image/png", "image/jpeg", "image/webp"],
+        };
+        let binary = || json!({ "schema": { "type": "string", "format": "binary" } });
+        let content: Map<String, Value> = media.iter().map(|name| ((*name).to_owned(), binary())).collect();
+        operation["requestBody"] = json!({ "required": true, "content": content });
     }
     if matches!(route.access, Access::Staff(_) | Access::StaffPage(_)) {
         operation["security"] = json!([{ "session": [] }]);
@@ -202,6 +208,7 @@ fn schemas() -> BTreeMap<String, RefOr<Schema>> {
     add::<gate::RefusalList>(&mut found);
     add::<gate::DoNotCallList>(&mut found);
     add::<gate::DoNotCallAsk>(&mut found);
+    add::<pictures::PictureMade>(&mut found);
     add::<playback::PeaksAnswer>(&mut found);
     add::<audit::AuditList>(&mut found);
     add::<operations::TrunkList>(&mut found);
@@ -236,7 +243,7 @@ mod tests {
         for route in table(false).iter().filter(|route| route.path.starts_with("/api/")) {
             assert!(!route.doc.summary.is_empty(), "{} {}", route.method, route.path);
             if route.method == axum::http::Method::POST {
-                assert!(route.doc.request.is_some() || route.takes_sound, "{}", route.path);
+                assert!(route.doc.request.is_some() || route.upload.is_some(), "{}", route.path);
             }
         }
     }

@@ -254,6 +254,12 @@ async fn apply(app: &App, user: &mut User, ask: &PersonChange) -> Result<(), Api
         user.agent = users::desk_of(user.id.as_str(), &user.name, role, tenant.as_ref());
     }
     if let Some(permissions) = &ask.permissions {
+        let place = place_of(app, user).await;
+        let sms = place.is_some_and(|tenant| tenant.face.bounds.sms);
+        if permissions.contains(&Permission::RoleSms) && !sms {
+            // The operator has not enabled it for the tenant (O8).
+            return Err(ApiError::bad_value("permissions"));
+        }
         user.permissions = Some(permissions.clone());
     }
     user.disabled = ask.disabled.unwrap_or(user.disabled);

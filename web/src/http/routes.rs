@@ -17,7 +17,7 @@ use super::{
     factor, gate,
     guard::{self, Access, By, Guard, Rate},
     history, holds, ice, keys, ladder, lines, login, numbers, openapi, operations, pages, people, person_versions,
-    playback, privacy, quality, recordings, settings, short_codes, sounds, sso, status, transcripts, webhooks, welcome,
+    pictures, playback, privacy, quality, recordings, settings, short_codes, sounds, sso, status, transcripts, webhooks, welcome,
 };
 use crate::{demo, state::App, ws};
 
@@ -29,10 +29,19 @@ pub struct Route {
     pub rate: Rate,
     pub needs: Option<Permission>,
     pub by: By,
-    /// Takes a sound, up to `limits.prompt_bytes`, in place of a small JSON document.
-    pub takes_sound: bool,
+    /// Takes a file in place of a small JSON document.
+    pub upload: Option<Upload>,
     pub doc: Doc,
     handler: MethodRouter<App>,
+}
+
+/// A file that is brought in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upload {
+    /// Up to `limits.prompt_bytes`.
+    Sound,
+    /// Up to `limits.picture_bytes`.
+    Picture,
 }
 
 /// What the OpenAPI document says of a route; schemas by name.
@@ -90,6 +99,10 @@ fn customer_routes() -> Vec<Route> {
         },
         page("/t/{tenant}/status/{token}", StatusLink, "The customer's live page", get(status::page)),
         page("/t/{tenant}/theme.css", Public, "The tenant's colours", get(pages::theme)),
+        Route {
+            doc: Doc { media: "image/png", ..html("The tenant's logo in force: PNG, JPEG or WebP") },
+            ..page("/t/{tenant}/logo/{picture}", Public, "", get(pictures::logo))
+        },
         api(Method::GET, "/api/v1/t/{tenant}/availability", Public, get(availability::read))
             .says("Whether the tenant can be asked for a callback now", "AvailabilityAnswer"),
         api(Method::GET, "/api/v1/t/{tenant}/slots", Public, get(availability::slots))
@@ -460,12 +473,24 @@ fn settings_routes() -> Vec<Route> {
         .takes("Nothing")
         .says("Sends a message again that was given up; audited", "")
         .with_status(204),
-        Route { takes_sound: true, ..api(Method::POST, "/api/v1/sounds", Staff(SETTINGS), post(sounds::add)) }
-            .says("Brings in a WAV for prompts; it is made 8 kHz mono; audited", "SoundMade")
-            .with_status(201),
+        Route {
+            upload: Some(Upload::Sound),
+            ..api(Method::POST, "/api/v1/sounds", Staff(SETTINGS), post(sounds::add))
+        }
+        .says("Brings in a WAV for prompts; it is made 8 kHz mono; audited", "SoundMade")
+        .with_status(201),
         api(Method::GET, "/api/v1/sounds/{sound}", Staff(SETTINGS), get(sounds::read))
             .says("A sound as callers hear it", "")
             .in_media("audio/wav"),
+        Route {
+            upload: Some(Upload::Picture),
+            ..api(Method::POST, "/api/v1/pictures", Staff(SETTINGS), post(pictures::add))
+        }
+        .says("Brings in a logo: PNG, JPEG or WebP, 16 to 2000 dots each side; audited", "PictureMade")
+        .with_status(201),
+        api(Method::GET, "/api/v1/pictures/{picture}", Staff(SETTINGS), get(pictures::read))
+            .says("A picture that was brought in", "")
+            .in_media("image/png"),
         api(Method::POST, "/api/v1/privacy/find", Staff(SETTINGS), post(privacy::find))
             .needs(Permission::Export)
             .takes("PersonAsk")
@@ -516,7 +541,7 @@ fn page(path: &'static str, access: Access, summary: &'static str, handler: Meth
         rate: Rate::Pages,
         needs: None,
         by: By::Everybody,
-        takes_sound: false,
+        upload: None,
         doc: html(summary),
         handler,
     }
@@ -529,7 +554,7 @@ const fn html(summary: &'static str) -> Doc {
 fn api(method: Method, path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
     let rate = if matches!(access, Access::Staff(_)) { Rate::StaffApi } else { Rate::PublicApi };
     let doc = Doc { status: 200, ..Doc::default() };
-    Route { method, path, access, rate, needs: None, by: By::Everybody, takes_sound: false, doc, handler }
+    Route { method, path, access, rate, needs: None, by: By::Everybody, upload: None, doc, handler }
 }
 
 impl Route {
@@ -570,9 +595,10 @@ pub fn router(app: &App) -> Router {
     let mut router = Router::new();
     for route in table(app.demo.is_some()) {
         let Route { access, rate, needs, by, .. } = route;
-        let handler = match route.takes_sound {
-            true => route.handler.layer(DefaultBodyLimit::max(app.limits().prompt_bytes)),
-            false => route.handler,
+        let handler = match route.upload {
+            Some(Upload::Sound) => route.handler.layer(DefaultBodyLimit::max(app.limits().prompt_bytes)),
+            Some(Upload::Picture) => route.handler.layer(DefaultBodyLimit::max(app.limits().picture_bytes)),
+            None => route.handler,
         };
         let guard = Guard { app: app.clone(), access, rate, needs, by };
         router = router.route(route.path, handler.route_layer(middleware::from_fn_with_state(guard, guard::guard)));

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller};
 use crate::{
-    settings::{self, Difference, Settings, SettingsError, Version},
+    settings::{self, Difference, OuterBounds, Settings, SettingsError, Version},
     state::App,
 };
 
@@ -27,6 +27,8 @@ pub struct SettingsAnswer {
     #[schema(value_type = i64)]
     pub at: Timestamp,
     pub settings: Settings,
+    /// What the operator allows at most.
+    pub bounds: OuterBounds,
 }
 
 /// What is left out of a list is no longer there; a part that is left out stays as it is, and so does a closure.
@@ -61,9 +63,11 @@ pub struct VersionItem {
     pub differences: Vec<Difference>,
 }
 
-impl From<Version> for SettingsAnswer {
-    fn from(version: Version) -> Self {
-        Self { version: version.version, who: version.who, at: version.at, settings: version.settings }
+impl SettingsAnswer {
+    fn of(app: &App, caller: &Caller, version: Version) -> Result<Json<Self>, ApiError> {
+        let face = app.faces.get(caller.tenant()?).ok_or_else(ApiError::not_found)?;
+        let Version { version, who, at, settings } = version;
+        Ok(Json(Self { version, who, at, settings, bounds: OuterBounds::of(&face) }))
     }
 }
 
@@ -83,7 +87,8 @@ impl From<SettingsError> for ApiError {
 }
 
 pub async fn read(State(app): State<App>, caller: Caller) -> Result<Json<SettingsAnswer>, ApiError> {
-    Ok(Json(settings::current(&app, caller.tenant()?).await?.into()))
+    let now = settings::current(&app, caller.tenant()?).await?;
+    SettingsAnswer::of(&app, &caller, now)
 }
 
 pub async fn change(
@@ -96,7 +101,7 @@ pub async fn change(
     let wanted = Settings { closure: before.settings.closure.clone(), ..ask.settings };
     let now = settings::change(&app, tenant, caller.id().as_str(), ask.base, wanted).await?;
     told(&app, &caller, "settings_changed", &before, &now).await?;
-    Ok(Json(now.into()))
+    SettingsAnswer::of(&app, &caller, now)
 }
 
 pub async fn versions(State(app): State<App>, caller: Caller) -> Result<Json<VersionList>, ApiError> {
@@ -121,7 +126,7 @@ pub async fn bring_back(
     let before = settings::current(&app, tenant).await?;
     let now = settings::bring_back(&app, tenant, caller.id().as_str(), ask.base, version).await?;
     told(&app, &caller, "settings_brought_back", &before, &now).await?;
-    Ok(Json(now.into()))
+    SettingsAnswer::of(&app, &caller, now)
 }
 
 async fn told(app: &App, caller: &Caller, what: &str, before: &Version, now: &Version) -> Result<(), ApiError> {

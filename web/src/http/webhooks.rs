@@ -125,7 +125,7 @@ pub async fn add(
     if url.len() > MAX_URL {
         return Err(ApiError::bad_value("url"));
     }
-    if let Some(fault) = address::fault(&url, &webhooks::named(&app)) {
+    if let Some(fault) = address::fault(&url, &webhooks::named(&app.config.file)) {
         return Err(ApiError::bad_value("url").with("why", fault.to_string()));
     }
     let mut events = ask.events;

@@ -69,7 +69,7 @@ enum Ways {
 
 async fn ways(app: &App, tenant: &Tenant, lang: Lang, token: Option<&str>, handed_on: &str) -> Ways {
     let (chat, callback) = (tenant.config.chat.enabled, tenant.config.callback.enabled);
-    if tenant.face.auth == AuthMode::Required && (chat || callback) {
+    if tenant.auth() == AuthMode::Required && (chat || callback) {
         let known = match token {
             Some(token) => {
                 let keys = callbacks::portal_keys(app, tenant, token).await;
@@ -104,7 +104,7 @@ fn in_query(text: &str) -> String {
 fn body(tenant: &Tenant, lang: Lang, open: bool, ways: &Ways, handed_on: &str) -> String {
     let mut html = format!(
         "<p class=\"muted\">{}</p><h1>{}</h1>",
-        escape(&tenant.config.name),
+        tenant.brand(),
         lang.pick("How can we help?", "¿En qué podemos ayudarle?")
     );
     html += &match ways {

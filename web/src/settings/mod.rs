@@ -1,8 +1,10 @@
 //! What a tenant's administrators set in a browser, kept as whole versions: each with who, when, and what was otherwise
 //! before. Until the first change the configuration file speaks; from then on the ledger does, for these settings.
 
+mod dialling;
 mod lists;
 mod numbers;
+mod portal_keys;
 mod prompts;
 mod queue_rules;
 mod rules;
@@ -11,6 +13,7 @@ mod week;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ringback_engine::parts::IpNet;
 use ringback_routing::{
     config::Closure,
     ids::{ReasonCode, TrunkId},
@@ -22,8 +25,10 @@ use utoipa::ToSchema;
 
 use self::rules::outside;
 pub use self::{
+    dialling::{DiallingRules, OuterBounds},
     lists::{Canned, Code, Entry, LanguageSkill, NamedCode, Question, Queue, Step, Subject},
     numbers::{CallerId, InboundRules, Key, Number},
+    portal_keys::{OwnPortal, PortalKey},
     prompts::OwnPrompt,
     queue_rules::QueueRules,
     rules::{AfterMiss, CallRules, ChatRules, ClosingRules, Look, OfferRules, Portal},
@@ -32,7 +37,7 @@ pub use self::{
     },
     week::{DayHours, DayOff},
 };
-use crate::config::{FormRules, Tenant, tenant::Retention};
+use crate::config::{Bounds, Face, FormRules, Tenant, tenant::Retention};
 
 /// Longest name, in letters.
 const MAX_NAME: usize = 100;
@@ -55,6 +60,12 @@ pub struct Settings {
     pub look: Option<Look>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal: Option<Portal>,
+    /// Beside those that the operator has set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal_keys: Option<Vec<PortalKey>>,
+    /// Whom the tenant calls, and how much; within what the operator allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialling: Option<DiallingRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forms: Option<FormRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +131,8 @@ pub struct Around<'a> {
     trunks: BTreeSet<&'a str>,
     languages: BTreeSet<&'a str>,
     has_portal: bool,
+    bounds: &'a Bounds,
+    reach: &'a [IpNet],
     has_dispositions: bool,
     offers_calls: bool,
     offers_anything: bool,
@@ -128,17 +141,22 @@ pub struct Around<'a> {
 }
 
 impl<'a> Around<'a> {
-    /// `trunks`: those the tenant may use. `portal`: a portal's word can be proven. `most_targets`: of one subject.
-    pub fn of(settings: &'a Settings, trunks: &'a [TrunkId], portal: bool, most_targets: usize) -> Self {
+    /// `face`: what the tenant may use and at most allow itself. `reach`: private ranges that are asked all the same.
+    /// `most_targets`: of one subject.
+    pub fn of(settings: &'a Settings, face: &'a Face, reach: &'a [IpNet], most_targets: usize) -> Self {
         let (queues, reasons) = (settings.queues.iter().flatten(), settings.reason_codes.iter().flatten());
         Self {
             queues: queues.map(|queue| queue.id.as_str()).collect(),
             subjects: settings.subjects.iter().flatten().map(|subject| subject.id.as_str()).collect(),
             caller_ids: settings.caller_ids.iter().flatten().map(|id| id.number.as_str()).collect(),
             reasons: reasons.map(|code| code.id.as_str()).collect(),
-            trunks: trunks.iter().map(TrunkId::as_str).collect(),
+            trunks: face.trunks.iter().map(TrunkId::as_str).collect(),
             languages: settings.look.iter().flat_map(|look| &look.languages).map(String::as_str).collect(),
-            has_portal: portal,
+            has_portal: settings.portal_keys.as_ref().is_some_and(|keys| !keys.is_empty())
+                || !face.portal_keys.is_empty()
+                || !face.portal_jwks.is_empty(),
+            bounds: &face.bounds,
+            reach,
             has_dispositions: settings.dispositions.iter().flatten().any(|code| !code.retired),
             offers_calls: settings.callback,
             offers_anything: settings.callback || settings.chat,
@@ -160,6 +178,8 @@ impl Settings {
             call_hours: Some(week::week_of(&core.callback.window)),
             look: Some(Look::of(tenant)),
             portal: Some(Portal::of(&tenant.face)),
+            portal_keys: Some(tenant.face.own_portal.entries.clone()),
+            dialling: Some(DiallingRules::of(&tenant.face)),
             forms: Some(tenant.face.forms),
             queues: Some(core.queues.iter().map(Queue::from).collect()),
             subjects: Some(core.subjects.iter().map(Subject::from).collect()),
@@ -173,7 +193,7 @@ impl Settings {
             calls: Some(CallRules::of(tenant)),
             chats: Some(ChatRules::of(tenant)),
             offers: Some(OfferRules::of(tenant)),
-            queue_rules: Some(queue_rules::of(&core.queue_policies)),
+            queue_rules: Some(queue_rules::of(tenant)),
             closing: Some(ClosingRules::of(core.hours.at_closing)),
             numbers: Some(numbers::of(tenant)),
             inbound: Some(InboundRules::of(tenant)),
@@ -196,6 +216,8 @@ impl Settings {
             call_hours,
             look,
             portal,
+            portal_keys,
+            dialling,
             forms,
             queues,
             subjects,
@@ -243,6 +265,7 @@ impl Settings {
         }
         if let Some(rules) = &self.queue_rules {
             core.queue_policies = queue_rules::policies(rules);
+            tenant.face.queue_auth = queue_rules::auth(rules);
         }
         if let Some(closing) = &self.closing {
             core.hours.at_closing = closing.at_closing();
@@ -271,6 +294,12 @@ impl Settings {
         }
         if let Some(portal) = &self.portal {
             portal.apply(&mut tenant.face);
+        }
+        if let Some(keys) = &self.portal_keys {
+            tenant.face.own_portal = OwnPortal::of(keys.clone());
+        }
+        if let Some(dialling) = &self.dialling {
+            dialling.apply(tenant);
         }
         if let Some(chats) = &self.chats {
             chats.apply(tenant);
@@ -335,6 +364,21 @@ impl Settings {
             .or_else(|| entries("prompts", &self.prompts, around))
             .or_else(|| part("retention", &self.retention, Retention::fault))
             .or_else(|| part("portal", &self.portal, |portal| portal.fault(around)))
+            .or_else(|| entries("portal_keys", &self.portal_keys, around))
+            .or_else(|| nobody(self.asks_too_many(), "portal_keys"))
+            .or_else(|| part("dialling", &self.dialling, |dialling| dialling.fault(around.bounds)))
+    }
+
+    fn asks_too_many(&self) -> bool {
+        let addresses = self.portal_keys.iter().flatten().filter(|key| key.address.is_some());
+        addresses.count() > portal_keys::MOST_ADDRESSES
+    }
+
+    /// The same, with nothing looser than the operator allows now.
+    #[must_use]
+    pub fn within(self, bounds: &Bounds) -> Self {
+        let dialling = self.dialling.as_ref().map(|dialling| dialling.within(bounds));
+        Self { dialling, ..self }
     }
 
     /// What is otherwise in `self` than in `before`; a part that a former version did not have yet is not compared.
@@ -381,12 +425,14 @@ impl Settings {
         entries(&mut by_name, "canned", &self.canned);
         entries(&mut by_name, "faq", &self.faq);
         entries(&mut by_name, "queue_rules", &self.queue_rules);
+        entries(&mut by_name, "portal_keys", &self.portal_keys);
         entries(&mut by_name, "numbers", &self.numbers);
         entries(&mut by_name, "caller_ids", &self.caller_ids);
         entries(&mut by_name, "prompts", &self.prompts);
         for (name, part) in [
             ("look", json(&self.look)),
             ("portal", json(&self.portal)),
+            ("dialling", json(&self.dialling)),
             ("forms", json(&self.forms)),
             ("calls", json(&self.calls)),
             ("chats", json(&self.chats)),
@@ -433,165 +479,4 @@ fn seconds(span: Millis) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Settings {
-        serde_json::from_str::<Settings>(text).unwrap().sorted()
-    }
-
-    fn fault(settings: &Settings) -> Option<String> {
-        settings.fault(&Around::of(settings, &[TrunkId::new("carrier")], false, 3))
-    }
-
-    const FILE: &str = r#"
-[[trunk]]
-id = "carrier"
-host = "127.0.0.1"
-channels = 2
-caller_id = "+19165550000"
-[[tenant]]
-id = "one"
-name = "One"
-timezone = "UTC"
-auth = "none"
-callback = { enabled = true, slots = { minutes = 20 }, longest_wait_minutes = 30 }
-[[tenant.hours]]
-days = ["mon"]
-from = "08:00"
-to = "17:00"
-[[tenant.queue]]
-id = "benefits"
-name = "Benefits"
-[[tenant.subject]]
-id = "calfresh"
-name = "CalFresh"
-queue = "benefits"
-target = [{ skills = { calfresh = 7 }, seconds = 30 }, { skills = { calfresh = 1 } }]
-[[tenant.canned]]
-word = "hello"
-text = "Hello {name}"
-"#;
-
-    fn county() -> Tenant {
-        crate::config::ServerConfig::parse(FILE).unwrap().tenants.remove(0)
-    }
-
-    #[test]
-    fn what_is_in_force_can_be_kept_and_put_into_force_without_a_difference() {
-        let tenant = county();
-        let settings = Settings::of(&tenant).sorted();
-        assert_eq!(fault(&settings), None);
-        let again: Settings = serde_json::from_value(json(&settings)).unwrap();
-        assert_eq!(again, settings);
-        let mut other = county();
-        again.apply(1, &mut other);
-        assert_eq!(other.core, tenant.core);
-        assert_eq!(format!("{:?}", other.face), format!("{:?}", tenant.face));
-    }
-
-    #[test]
-    fn what_cannot_be_kept_is_named() {
-        let settings = Settings::of(&county());
-        type Change = fn(&mut Settings);
-        let wrong: [(&str, Change); 17] = [
-            ("look.accent", |s| s.look.as_mut().unwrap().accent = "#ffff00".to_owned()),
-            ("look.language", |s| s.look.as_mut().unwrap().language = "fr".to_owned()),
-            ("look.public_phone", |s| s.look.as_mut().unwrap().public_phone = Some("916".to_owned())),
-            ("queues", |s| s.queues = Some(Vec::new())),
-            ("queues.1.twice", |s| {
-                let twin = s.queues.as_ref().unwrap()[0].clone();
-                s.queues.as_mut().unwrap().push(twin);
-            }),
-            ("queues.0.name", |s| s.queues.as_mut().unwrap()[0].name = " ".to_owned()),
-            ("subjects.0.queue", |s| s.subjects.as_mut().unwrap()[0].queue = "none".to_owned()),
-            ("subjects.0.targets", |s| s.subjects.as_mut().unwrap()[0].targets[0].seconds = 0),
-            ("subjects.0.targets", |s| {
-                s.subjects.as_mut().unwrap()[0].targets[0].skills.insert("calfresh".to_owned(), 11);
-            }),
-            ("canned.0.word", |s| s.canned.as_mut().unwrap()[0].word = "two words".to_owned()),
-            ("calls.max_attempts", |s| s.calls.as_mut().unwrap().max_attempts = 0),
-            ("calls.trunks", |s| s.calls.as_mut().unwrap().trunks = vec!["none".to_owned()]),
-            ("calls.slot_minutes", |s| s.calls.as_mut().unwrap().slot_minutes = Some(7)),
-            ("chats.idle_seconds", |s| s.chats.as_mut().unwrap().idle_seconds = 1),
-            ("chats.offer_callback_seconds", |s| s.chats.as_mut().unwrap().offer_callback_seconds = Some(86_401)),
-            ("offers.no_answer", |s| s.reason_codes.as_mut().unwrap().retain(|code| code.id != "rona")),
-            ("portal.auth", |s| s.portal.as_mut().unwrap().auth = crate::config::AuthMode::Required),
-        ];
-        for (name, change) in wrong {
-            let mut settings = settings.clone();
-            change(&mut settings);
-            assert_eq!(fault(&settings).as_deref(), Some(name));
-        }
-    }
-
-    #[test]
-    fn a_part_that_is_left_out_stays_and_a_former_document_is_read() {
-        let whole = Settings::of(&county());
-        let former = week(r#"{"day":"tue","from":"08:00","to":"17:00"}"#);
-        assert_eq!(former.look, None);
-        let told: Vec<_> = whole.differences(&former).into_iter().map(|one| one.what).collect();
-        assert_eq!(told, ["hours.mon", "hours.tue"], "what it did not have is no difference");
-        let mut tenant = county();
-        former.apply(2, &mut tenant);
-        assert_eq!(tenant.core.queues, county().core.queues);
-        let filled = former.over(&whole);
-        assert_eq!((filled.look, filled.hours.len()), (whole.look, 1));
-    }
-
-    fn week(hours: &str) -> Settings {
-        read(&format!(r#"{{"callback":true,"chat":false,"hours":[{hours}],"holidays":[]}}"#))
-    }
-
-    #[test]
-    fn intervals_of_one_day_do_not_overlap() {
-        let at = |day: &str, from: &str, to: &str| format!(r#"{{"day":"{day}","from":"{from}","to":"{to}"}}"#);
-        for (hours, wrong) in [
-            ([at("mon", "08:00", "12:00"), at("mon", "13:00", "17:00")], None),
-            ([at("mon", "13:00", "17:00"), at("mon", "08:00", "12:00")], None),
-            ([at("mon", "08:00", "12:00"), at("mon", "12:00", "17:00")], None),
-            ([at("mon", "08:00", "12:00"), at("mon", "11:59", "17:00")], Some("hours.mon")),
-            ([at("mon", "08:00", "12:00"), at("tue", "08:00", "12:00")], None),
-            // Past midnight there is no room for another one on the same day.
-            ([at("sat", "20:00", "02:00"), at("sat", "21:00", "22:00")], Some("hours.sat")),
-            ([at("sun", "00:00", "24:00"), at("sun", "01:00", "02:00")], Some("hours.sun")),
-        ] {
-            assert_eq!(fault(&week(&hours.join(","))).as_deref(), wrong, "{hours:?}");
-        }
-    }
-
-    #[test]
-    fn a_holiday_has_a_name_and_comes_once() {
-        let holiday = |more: &str| read(&format!(r#"{{"callback":true,"chat":true,"hours":[],"holidays":[{more}]}}"#));
-        let day = |name: &str, open: &str| format!(r#"{{"date":"2026-12-24","name":"{name}","open":{open}}}"#);
-        assert_eq!(fault(&holiday(&day("Christmas Eve", r#"[["08:00","12:00"]]"#))), None);
-        assert_eq!(fault(&holiday(&day("Christmas Eve", r#"[["20:00","24:00"]]"#))), None);
-        for wrong in [
-            day(" ", "[]"),
-            day("Backwards", r#"[["12:00","08:00"]]"#),
-            day("Twice", r#"[["08:00","12:00"],["11:00","13:00"]]"#),
-            format!("{},{}", day("One", "[]"), day("Two", "[]")),
-        ] {
-            assert_eq!(fault(&holiday(&wrong)).as_deref(), Some("holidays.2026-12-24"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_otherwise_is_told_setting_by_setting() {
-        let before = week(r#"{"day":"mon","from":"08:00","to":"17:00"}"#);
-        let mut after = week(r#"{"day":"mon","from":"08:00","to":"18:00"},{"day":"tue","from":"08:00","to":"17:00"}"#);
-        after.callback = false;
-        let told: Vec<_> =
-            after.differences(&before).into_iter().map(|one| (one.what, one.before, one.after)).collect();
-        let times = |to: &str| Some(serde_json::json!([["08:00", to]]));
-        assert_eq!(
-            told,
-            [
-                ("callback".to_owned(), Some(true.into()), Some(false.into())),
-                ("hours.mon".to_owned(), times("17:00"), times("18:00")),
-                ("hours.tue".to_owned(), None, times("17:00")),
-            ]
-        );
-        assert_eq!(after.differences(&after), []);
-    }
-}
+mod tests;

@@ -42,6 +42,9 @@ pub struct Look {
     /// Where customers can call when the page cannot help, E.164.
     #[serde(default)]
     pub public_phone: Option<String>,
+    /// A picture that was brought in, shown on the customers' pages.
+    #[serde(default)]
+    pub logo: Option<String>,
 }
 
 /// Who may ask, and from where.
@@ -195,6 +198,7 @@ impl Look {
             languages: tenant.face.languages.clone(),
             language: tenant.core.language.clone(),
             public_phone: tenant.face.public_phone.clone(),
+            logo: tenant.face.logo.clone(),
         }
     }
 
@@ -218,6 +222,7 @@ impl Look {
         tenant.core.language = self.language.clone();
         tenant.face.languages = self.languages.clone();
         tenant.face.public_phone = self.public_phone.clone();
+        tenant.face.logo = self.logo.clone();
         if let Ok(accent) = Accent::try_from(self.accent.clone()) {
             tenant.face.accent = accent;
         }

@@ -10,9 +10,10 @@ use ringback_store::{ConfigVersion, Store, StoreError};
 
 use super::{Around, Settings, json};
 use crate::{
-    config::{Face, LimitsTable, ServerConfig, Tenant},
+    config::{ConfigFile, Face, ServerConfig, Tenant},
     prompts,
     state::App,
+    webhooks,
 };
 
 /// Who "made" the version that is the file's.
@@ -76,11 +77,13 @@ pub async fn in_force(store: &Store, mut config: ServerConfig) -> Result<ServerC
 
 /// The version in force, whole; the file's own state is version 0 as long as nobody changed anything.
 pub async fn current(app: &App, tenant: &TenantId) -> Result<Version, SettingsError> {
-    let now = Settings::of(&app.tenant(tenant).await.ok_or(SettingsError::NoSuchTenant)?).sorted();
+    let tenant_now = app.tenant(tenant).await.ok_or(SettingsError::NoSuchTenant)?;
+    let now = Settings::of(&tenant_now).sorted();
     match app.store.tenant_config(tenant).await? {
         Some(kept) => {
             let kept = Version::try_from(kept)?;
-            Ok(Version { settings: kept.settings.over(&now), ..kept })
+            let settings = kept.settings.over(&now).within(&tenant_now.face.bounds);
+            Ok(Version { settings, ..kept })
         }
         None => Ok(Version { version: 0, who: THE_FILE.to_owned(), at: app.now(), settings: now }),
     }
@@ -132,12 +135,17 @@ async fn settle(
 
 async fn check(app: &App, tenant: &TenantId, before: &Settings, settings: &Settings) -> Result<(), SettingsError> {
     let face = app.faces.get(tenant).ok_or(SettingsError::NoSuchTenant)?;
-    check_alone(settings, &face, app.limits())?;
+    check_alone(settings, &face, &app.config.file)?;
     for (at, prompt) in settings.prompts.iter().flatten().enumerate() {
         let known = before.prompts.iter().flatten().any(|known| known.sound == prompt.sound);
         if !known && app.store.sound(tenant, &prompt.sound).await?.is_none() {
             return Err(SettingsError::Fault(format!("prompts.{at}.sound")));
         }
+    }
+    if let Some(logo) = settings.look.as_ref().and_then(|look| look.logo.as_ref())
+        && app.store.picture(tenant, logo).await?.is_none()
+    {
+        return Err(SettingsError::Fault("look.logo".to_owned()));
     }
     not_elsewhere(app, tenant, settings)?;
     in_use(app, tenant, before, settings).await
@@ -153,9 +161,9 @@ pub fn not_elsewhere(app: &App, tenant: &TenantId, settings: &Settings) -> Resul
 }
 
 /// Whether whole settings can be kept by themselves, whatever others refer to.
-pub fn check_alone(settings: &Settings, face: &Face, limits: &LimitsTable) -> Result<(), SettingsError> {
-    let portal = !face.portal_keys.is_empty() || !face.portal_jwks.is_empty();
-    let around = Around::of(settings, &face.trunks, portal, limits.targets);
+pub fn check_alone(settings: &Settings, face: &Face, file: &ConfigFile) -> Result<(), SettingsError> {
+    let reach = webhooks::named(file);
+    let around = Around::of(settings, face, &reach, file.limits.targets);
     match settings.fault(&around) {
         Some(fault) => Err(SettingsError::Fault(fault)),
         None => Ok(()),
@@ -269,7 +277,8 @@ pub async fn bring_back(
     let wanted = app.store.tenant_config_version(tenant, version).await?.ok_or(SettingsError::NoSuchVersion)?;
     let wanted = Version::try_from(wanted)?;
     let closure = current(app, tenant).await?.settings.closure;
-    change(app, tenant, who, base, Settings { closure, ..wanted.settings }).await
+    let face = app.faces.get(tenant).ok_or(SettingsError::NoSuchTenant)?;
+    change(app, tenant, who, base, Settings { closure, ..wanted.settings.within(&face.bounds) }).await
 }
 
 /// Declares or lifts the emergency closure, whatever else is being changed at the moment, and whatever the file or the

@@ -17,7 +17,13 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 
-use crate::{config::file::AddressRange, fetch::Fetcher, seal::Seal, state::App, token};
+use crate::{
+    config::{ConfigFile, file::AddressRange},
+    fetch::Fetcher,
+    seal::Seal,
+    state::App,
+    token,
+};
 
 /// What can be asked for.
 pub const EVENTS: [&str; 5] =
@@ -46,8 +52,8 @@ pub fn new_secret() -> Result<String, token::NoRandomness> {
 }
 
 /// Ranges that the operator lets messages go to although they are not public.
-pub fn named(app: &App) -> Vec<IpNet> {
-    let ranges = &app.config.file.server.webhooks_may_reach;
+pub fn named(file: &ConfigFile) -> Vec<IpNet> {
+    let ranges = &file.server.webhooks_may_reach;
     // The configuration's own check has read them.
     ranges.iter().map(AddressRange::as_str).filter_map(|range| range.parse().ok()).collect()
 }
@@ -133,7 +139,7 @@ async fn send(app: &App, fetcher: &Fetcher, delivery: Delivery, webhook: Webhook
 
 /// One try; in words what went wrong.
 async fn attempt(app: &App, fetcher: &Fetcher, delivery: &Delivery, webhook: &Webhook) -> Result<(), String> {
-    let target = address::target(&webhook.url, &named(app)).await.map_err(|error| error.to_string())?;
+    let target = address::target(&webhook.url, &named(&app.config.file)).await.map_err(|error| error.to_string())?;
     let seal = Seal::of(&app.config).map_err(|error| error.to_string())?;
     let secret = seal.open(&webhook.id, &webhook.secret).map_err(|error| error.to_string())?;
     let body = message(app, delivery, webhook).await?.to_string();

@@ -209,6 +209,20 @@ fn customer_first_reserves_dials_announces_and_connects() {
 }
 
 #[test]
+fn one_queue_may_have_its_customers_dialled_first() {
+    let mut config = config();
+    let mut own = config.policy.of_queue();
+    own.entry_mode = Some(EntryMode::CallbackCustomerFirst);
+    config.queue_policies.insert("general".into(), own);
+    let mut world = World::new(config, &[agent("anna")]);
+    let contact = world.request(1);
+    world.ready("anna");
+    world.grant(contact);
+    assert!(world.did(|deed| matches!(deed, Deed::PlaceLeg { .. })), "dialled at once");
+    assert!(!world.did(|deed| matches!(deed, Deed::PresentOffer { .. })), "the agent is not asked");
+}
+
+#[test]
 fn customer_first_the_agent_lost_while_it_rings_takes_the_call_back() {
     let mut config = config();
     config.callback.entry_mode = EntryMode::CallbackCustomerFirst;

@@ -451,6 +451,20 @@ fn a_required_disposition_is_asked_for_until_time_is_up() {
 }
 
 #[test]
+fn one_queue_may_ask_for_a_result_that_others_do_not() {
+    let mut config = config();
+    config.policy.disposition = DispositionMode::None;
+    let own = QueuePolicy { disposition: Some(DispositionMode::Required), ..config.policy.of_queue() };
+    config.queue_policies.insert("general".into(), own);
+    let mut world = World::new(config, &[agent("anna")]);
+    world.ready("anna");
+    let contact = world.connected(1);
+    world.ok(Event::LegEnded { leg: world.leg(contact) });
+    let none = finish(&world, contact, &[]);
+    assert_eq!(world.take(none), Err(Rejection::DispositionRequired));
+}
+
+#[test]
 fn optional_and_none_end_without_one() {
     for mode in [DispositionMode::Optional, DispositionMode::None] {
         let (mut world, contact) = wrapping(mode);

@@ -128,7 +128,7 @@ async fn ask_for_chat(app: &App, tenant: &Tenant, ask: ChatAsk, link: String) ->
     if !tenant.config.chat.enabled {
         return Err(callbacks::not_enabled(tenant));
     }
-    let claims = callbacks::vouched(app, tenant, ask.token.as_deref(), app.now()).await?;
+    let claims = callbacks::vouched(app, tenant, ask.subject.as_deref(), ask.token.as_deref(), app.now()).await?;
     match ask_vouched(app, tenant, ask, &link, claims.as_ref()).await {
         Ok(answer) => Ok(answer),
         Err(error) => {

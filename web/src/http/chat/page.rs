@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     config::AuthMode,
-    html::{Page, escape},
+    html::Page,
     http::{availability::Tenant, body::QueryOf, callbacks, callme, edge::FramedBy, error::ApiError},
     portal,
     state::App,
@@ -37,7 +37,7 @@ pub async fn page(
     let enabled = tenant.config.chat.enabled;
     let now = app.now();
     let token = query.token.as_deref().filter(|token| !token.is_empty());
-    let checked = match token.filter(|_| tenant.face.auth != AuthMode::None) {
+    let checked = match token.filter(|_| tenant.auth() != AuthMode::None) {
         Some(token) => {
             let keys = callbacks::portal_keys(&app, &tenant, token).await;
             Some(portal::verify(token, tenant.id.as_str(), &keys, now))
@@ -46,8 +46,6 @@ pub async fn page(
     };
     let claims = checked.as_ref().and_then(|checked| checked.as_ref().ok());
     let refused = checked.as_ref().and_then(|checked| checked.as_ref().err());
-    let subjects: Vec<_> =
-        tenant.config.subjects.iter().map(|subject| json!({ "id": subject.id, "name": subject.name })).collect();
     let boot = json!({
         "page": "chat",
         "lang": lang.tag(),
@@ -57,11 +55,11 @@ pub async fn page(
         "enabled": enabled,
         "availability": app.engine.availability(&tenant.id).await?,
         "hours": tenant.hours(),
-        "auth": tenant.face.auth,
+        "auth": tenant.auth(),
         "token": token,
         "prefill": claims.map(|claims| json!({ "name": claims.name, "phone": claims.phone })),
         "token_error": refused.map(|error| ApiError::from(*error).code),
-        "subjects": subjects,
+        "subjects": tenant.choices(),
         "faq": public_faq(&tenant, lang),
         "message_chars": tenant.face.chat.customer_chars,
         "grace_ms": tenant.config.chat.reconnect_grace.0,
@@ -111,7 +109,7 @@ fn plain(tenant: &Tenant, lang: Lang, enabled: bool) -> String {
             "Esta oficina no ofrece chat. Con gusto le ayudamos por teléfono.",
         ),
     };
-    format!("<h1>{}</h1><p>{text}</p>", escape(&tenant.config.name))
+    format!("<h1>{}</h1><p>{text}</p>", tenant.brand())
         + &callme::phone_line(tenant, lang)
         + &callme::hours_table(&tenant.hours(), lang)
 }

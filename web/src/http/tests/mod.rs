@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod bounds;
 mod callbacks;
 mod chat;
 mod counties;

@@ -121,7 +121,7 @@ async fn a_closure_and_the_settings_outlive_the_server() {
 }
 
 /// The settings in force with one part changed.
-async fn with(world: &World, admin: &str, change: impl Fn(&mut Value)) -> Answer {
+pub(super) async fn with(world: &World, admin: &str, change: impl Fn(&mut Value)) -> Answer {
     let answer = world.get_as(PATH, admin).await.json();
     let mut settings = answer["settings"].clone();
     change(&mut settings);

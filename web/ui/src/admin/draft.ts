@@ -10,8 +10,8 @@ export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 export const dayName = (day: string): string => words().days[day] ?? day
 
 export function emptyDraft(): Draft {
-  const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [], queue_rules: [], numbers: [], caller_ids: [], prompts: [] }
-  return { callback: false, chat: false, ...none, look: {}, portal: {}, forms: {}, calls: {}, chats: {}, offers: {}, closing: {}, inbound: {}, retention: {} }
+  const none = { hours: [], holidays: [], call_hours: [], queues: [], subjects: [], language_skills: [], reason_codes: [], dispositions: [], canned: [], faq: [], queue_rules: [], portal_keys: [], numbers: [], caller_ids: [], prompts: [] }
+  return { callback: false, chat: false, ...none, look: {}, portal: {}, dialling: {}, forms: {}, calls: {}, chats: {}, offers: {}, closing: {}, inbound: {}, retention: {} }
 }
 
 /** Settings are plain data, but what a page watches is not: the copy is. */

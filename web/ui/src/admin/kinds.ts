@@ -1,9 +1,11 @@
 import type { Entry, ListName, SheetName } from '../lib/settings'
 import type { Draft } from './draft'
+import { tongue } from '../lib/i18n.svelte'
+import { bounds } from './bounds.svelte'
 import { words } from './words.svelte'
 
 /** How a value is shown and typed. `lines` and `order` are lists of words, one a line. */
-export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'lines' | 'colour' | 'skill' | 'targets' | 'keys'
+export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'many' | 'money' | 'lines' | 'colour' | 'skill' | 'targets' | 'keys'
 
 export interface Spec {
   /** `a.b`: the value b within a. */
@@ -15,7 +17,10 @@ export interface Spec {
   first?: boolean
   min?: number
   max?: number
-  most?: number
+  /** Longest text. */
+  length?: number
+  /** The most that the operator allows; undefined: there is no such bound. */
+  most?: () => number | undefined
   options?: (draft: Draft) => [value: string, text: string][]
 }
 
@@ -34,6 +39,23 @@ export function languageName(tag: string): string {
   }
 }
 
+/** In the page's language. */
+function countryName(code: string): string {
+  try {
+    return new Intl.DisplayNames([tongue.lang], { type: 'region' }).of(code) ?? code
+  } catch {
+    return code
+  }
+}
+
+const countries = (): [string, string][] => (bounds.now?.countries ?? []).map((code): [string, string] => [code, countryName(code)]).sort((a, b) => a[1].localeCompare(b[1]))
+const allowed = (what: 'calls_per_day' | 'minutes_per_day' | 'requests_per_address' | 'requests_per_network' | 'requests_in_all', min: number): Spec => ({
+  key: what,
+  kind: 'number',
+  min,
+  most: () => bounds.now?.[what],
+})
+
 /** A code as people read it: `fire_drill` is Fire drill. */
 export const spoken = (id: string): string => id.charAt(0).toUpperCase() + id.slice(1).replaceAll(/[_-]+/g, ' ')
 
@@ -48,19 +70,19 @@ const after = (what: string): Spec[] => [
 
 /** The lists: what an entry holds, what a new one begins with, and the field that names it. */
 export const lists: Record<ListName, { fields: Spec[]; fresh: (draft: Draft) => Entry; name: string; id?: 'name' | 'id' }> = {
-  queues: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '' }), fields: [{ key: 'name', kind: 'text', most: 100 }] },
+  queues: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '' }), fields: [{ key: 'name', kind: 'text', length: 100 }] },
   subjects: {
     name: 'name',
     id: 'name',
     fresh: () => ({ id: '', name: '', queue: '', targets: [], initial: 5, overflow: 4, rona: 3, outside: null, outside_seconds: 60 }),
     fields: [
-      { key: 'name', kind: 'text', most: 100 },
+      { key: 'name', kind: 'text', length: 100 },
       { key: 'queue', kind: 'choice', options: (draft) => named(draft.queues) },
       { key: 'targets', kind: 'targets' },
       { key: 'initial', kind: 'number', min: 0, max: 255 },
       { key: 'overflow', kind: 'number', min: 0, max: 255 },
       { key: 'rona', kind: 'number', min: 0, max: 255 },
-      { key: 'outside', kind: 'text', optional: true, first: true, most: 16 },
+      { key: 'outside', kind: 'text', optional: true, first: true, length: 16 },
       seconds('outside_seconds', 1),
     ],
   },
@@ -73,36 +95,48 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: (draft: Draft) => 
       { key: 'level', kind: 'number', min: 1, max: 10 },
     ],
   },
-  reason_codes: { name: 'id', id: 'id', fresh: () => ({ id: '' }), fields: [{ key: 'id', kind: 'text', most: 40 }] },
-  dispositions: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '', retired: false }), fields: [{ key: 'name', kind: 'text', most: 100 }, { key: 'retired', kind: 'check' }] },
+  reason_codes: { name: 'id', id: 'id', fresh: () => ({ id: '' }), fields: [{ key: 'id', kind: 'text', length: 40 }] },
+  dispositions: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '', retired: false }), fields: [{ key: 'name', kind: 'text', length: 100 }, { key: 'retired', kind: 'check' }] },
   canned: {
     name: 'word',
     fresh: () => ({ word: '', text: '', language: null }),
-    fields: [{ key: 'word', kind: 'text', most: 40 }, { key: 'text', kind: 'long' }, language],
+    fields: [{ key: 'word', kind: 'text', length: 40 }, { key: 'text', kind: 'long' }, language],
   },
   faq: {
     name: 'question',
     fresh: () => ({ question: '', answer: '', public: false, language: null }),
-    fields: [{ key: 'question', kind: 'text', most: 300 }, { key: 'answer', kind: 'long' }, { key: 'public', kind: 'check' }, language],
+    fields: [{ key: 'question', kind: 'text', length: 300 }, { key: 'answer', kind: 'long' }, { key: 'public', kind: 'check' }, language],
   },
   queue_rules: {
     name: 'queue',
     // It begins with what holds for all.
-    fresh: ({ offers }) => JSON.parse(JSON.stringify({ queue: '', offer_seconds: offers.offer_seconds, wrap_up_seconds: offers.wrap_up_seconds, no_answer: offers.no_answer, reject: offers.reject, media_error: offers.media_error })) as Entry,
+    fresh: ({ offers }) => JSON.parse(JSON.stringify({ queue: '', offer_seconds: offers.offer_seconds, wrap_up_seconds: offers.wrap_up_seconds, disposition: null, entry_mode: null, auth: null, no_answer: offers.no_answer, reject: offers.reject, media_error: offers.media_error })) as Entry,
     fields: [
       { key: 'queue', kind: 'choice', options: (draft) => named(draft.queues) },
       seconds('offer_seconds', 1, 600),
       seconds('wrap_up_seconds'),
+      { key: 'disposition', kind: 'choice', optional: true, options: () => choices(words().choices.disposition), first: true },
+      { key: 'entry_mode', kind: 'choice', optional: true, options: () => choices(words().choices.entry_mode) },
+      { key: 'auth', kind: 'choice', optional: true, options: () => choices(words().choices.auth) },
       ...after('no_answer'),
       ...after('reject'),
       ...after('media_error'),
+    ],
+  },
+  portal_keys: {
+    name: 'name',
+    fresh: () => ({ name: '', key: null, address: null }),
+    fields: [
+      { key: 'name', kind: 'text', length: 100 },
+      { key: 'address', kind: 'text', optional: true, length: 500 },
+      { key: 'key', kind: 'long', optional: true },
     ],
   },
   numbers: {
     name: 'number',
     fresh: (draft) => ({ number: '', subject: String(draft.subjects[0]?.id ?? ''), language: null, pool: false, code_digits: null, keys: [] }),
     fields: [
-      { key: 'number', kind: 'text', most: 16 },
+      { key: 'number', kind: 'text', length: 16 },
       { key: 'subject', kind: 'choice', options: (draft) => named(draft.subjects) },
       language,
       { key: 'keys', kind: 'keys' },
@@ -113,23 +147,36 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: (draft: Draft) => 
   caller_ids: {
     name: 'number',
     fresh: () => ({ number: '', name: '' }),
-    fields: [{ key: 'number', kind: 'text', most: 16 }, { key: 'name', kind: 'text', most: 100 }],
+    fields: [{ key: 'number', kind: 'text', length: 16 }, { key: 'name', kind: 'text', length: 100 }],
   },
-  prompts: { name: 'id', fresh: () => ({ id: '', sound: '', file: '' }), fields: [{ key: 'file', kind: 'text', most: 100 }] },
+  prompts: { name: 'id', fresh: () => ({ id: '', sound: '', file: '' }), fields: [{ key: 'file', kind: 'text', length: 100 }] },
 }
 
 /** What comes once. */
 export const sheets: Record<SheetName, Spec[]> = {
   look: [
-    { key: 'name', kind: 'text', most: 100 },
+    { key: 'name', kind: 'text', length: 100 },
     { key: 'accent', kind: 'colour' },
     { key: 'languages', kind: 'languages' },
     { key: 'language', kind: 'choice', options: languages },
-    { key: 'public_phone', kind: 'text', optional: true, most: 20 },
+    { key: 'public_phone', kind: 'text', optional: true, length: 20 },
   ],
   portal: [
     { key: 'auth', kind: 'choice', options: () => choices(words().choices.auth) },
     { key: 'origins', kind: 'lines' },
+  ],
+  dialling: [
+    { key: 'countries', kind: 'many', options: countries },
+    { key: 'kinds', kind: 'many', options: () => choices(words().choices.kinds).filter(([kind]) => bounds.now?.kinds.includes(kind)) },
+    { key: 'home', kind: 'choice', options: countries },
+    { key: 'agents_call_out', kind: 'check' },
+    { ...allowed('calls_per_day', 0), first: true },
+    allowed('minutes_per_day', 0),
+    { key: 'cost_per_minute', kind: 'money', first: true },
+    { key: 'spend_per_day', kind: 'money', most: () => bounds.now?.spend_per_day || undefined },
+    { ...allowed('requests_per_address', 1), first: true },
+    allowed('requests_per_network', 1),
+    allowed('requests_in_all', 1),
   ],
   forms: ['name_required', 'chat_phone_required', 'chat_question_required'].map((key) => ({ key, kind: 'check' })),
   calls: [

@@ -17,6 +17,8 @@ export interface Tenant {
   languages: string[]
   accent: string
   timezone: string
+  /** Path of the picture that stands for the name. */
+  logo: string | null
   /** What must be filled in. */
   forms: { name_required: boolean; chat_phone_required: boolean; chat_question_required: boolean }
 }
@@ -25,6 +27,8 @@ export interface StaffTenant extends Tenant {
   reason_codes: string[]
   dispositions: Disposition[]
   disposition_mode: 'none' | 'optional' | 'required'
+  /** Queues that have it otherwise. */
+  disposition_modes: Record<string, 'none' | 'optional' | 'required'>
   subjects: { id: string; name: string; queue: string }[]
   queues: { id: string; name: string }[]
   limits: { note_chars: number }
@@ -126,6 +130,8 @@ export interface SlotsAnswer {
 export interface ClosurePreview {
   waiting: number
   planned: number
+  /** In line on the telephone. */
+  callers: number
   under_way: number
   then: 'keep' | 'reschedule' | 'tell'
   next_open: Timestamp | null
@@ -419,7 +425,7 @@ export interface CallMeBoot extends Boot, AvailabilityAnswer {
   token: string | null
   prefill: { name: string; customer_id: string | null; phone: string | null } | null
   token_error: 'token_invalid' | 'token_expired' | null
-  subjects: { id: string; name: string }[]
+  subjects: { id: string; name: string; auth: 'required' | 'optional' | 'none' }[]
   /** Times can be chosen. */
   slots: boolean
   from_page: string | null
@@ -432,7 +438,7 @@ export interface ChatBoot extends Boot, AvailabilityAnswer {
   token: string | null
   prefill: { name: string; phone: string | null } | null
   token_error: 'token_invalid' | 'token_expired' | null
-  subjects: { id: string; name: string }[]
+  subjects: { id: string; name: string; auth: 'required' | 'optional' | 'none' }[]
   faq?: { question: string; answer: string }[]
   /** Longest message, in Unicode scalar values. */
   message_chars: number

@@ -36,11 +36,11 @@ export interface Key {
 export type Entry = Record<string, unknown>
 
 /** The lists, in the order in which the server looks at them. */
-export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq', 'queue_rules', 'numbers', 'caller_ids', 'prompts'] as const
+export const LISTS = ['queues', 'subjects', 'language_skills', 'reason_codes', 'dispositions', 'canned', 'faq', 'queue_rules', 'portal_keys', 'numbers', 'caller_ids', 'prompts'] as const
 export type ListName = (typeof LISTS)[number]
 
 /** What comes once. */
-export const SHEETS = ['look', 'portal', 'forms', 'calls', 'chats', 'offers', 'closing', 'inbound', 'retention'] as const
+export const SHEETS = ['look', 'portal', 'dialling', 'forms', 'calls', 'chats', 'offers', 'closing', 'inbound', 'retention'] as const
 export type SheetName = (typeof SHEETS)[number]
 
 export interface Settings extends Record<ListName, Entry[]>, Record<SheetName, Entry> {
@@ -58,6 +58,26 @@ export interface SettingsAnswer {
   who: string
   at: number
   settings: Settings
+  bounds: Bounds
+}
+
+/** What the operator allows at most. */
+export interface Bounds {
+  countries: string[]
+  kinds: string[]
+  calls_per_day: number
+  minutes_per_day: number
+  /** The least that may be said. */
+  cost_per_minute: number
+  /** 0: money is no limit. */
+  spend_per_day: number
+  agents_call_out: boolean
+  requests_per_address: number
+  requests_per_network: number
+  requests_in_all: number
+  sms: boolean
+  /** The portal's keys that the operator has set. */
+  portal_keys: number
 }
 
 /** One setting that is otherwise than in the version before. */
