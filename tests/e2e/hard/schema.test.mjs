@@ -12,9 +12,9 @@ import { Server, TENANT } from '../server.mjs';
 const PROGRAM = process.env.RINGBACK_SCHEMATHESIS ?? 'schemathesis';
 const SECONDS = Number(process.env.RINGBACK_SCHEMA_SECONDS ?? 60);
 const ROLES = ['agent', 'supervisor', 'admin', 'auditor', 'operator'];
-/** Signing out and ending one's own sessions would make the rest of the run one of nobody; streams and sockets do not end; sound is no
-    body it can make (the fuzz target of sounds and their own tests send it). */
-const LEFT_OUT = '(/logout|/sounds$|/password|/sign-out|/second-factor|/events|/ws|/socket|/poll)';
+/** Signing out and ending one's own sessions would make the rest of the run one of nobody; streams and sockets do not end; sound and
+    pictures are no bodies it can make (their own tests send them). */
+const LEFT_OUT = '(/logout|/sounds$|/pictures$|/password|/sign-out|/second-factor|/events|/ws|/socket|/poll)';
 let server;
 
 before(async () => {

@@ -58,6 +58,8 @@ pub struct OuterBounds {
     pub requests_in_all: u32,
     /// Agents may be given the right to write first by SMS.
     pub sms: bool,
+    /// Lines that may be called over.
+    pub trunks: Vec<String>,
     /// The portal's keys that the operator has set, or addresses where they are published.
     pub portal_keys: usize,
 }
@@ -81,6 +83,7 @@ impl OuterBounds {
             requests_per_network: requests.per_network,
             requests_in_all: requests.in_all,
             sms: *sms,
+            trunks: face.trunks.iter().map(ToString::to_string).collect(),
             portal_keys: face.portal_keys.len() + face.portal_jwks.len(),
         }
     }

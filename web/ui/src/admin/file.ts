@@ -6,9 +6,11 @@ const FORMAT = 1
 /** Longest file that is read, in letters. */
 const MOST = 1 << 20
 
-/** A county's settings as one file: without a closure, which is no matter of files, and without prompts, whose sound stays here. */
+/** A county's settings as one file: without a closure, which is no matter of files, and without prompts and logo, whose sound and picture
+    stay here. */
 export function fileOf(settings: Settings): string {
   const { prompts: _, ...rest } = draftOf(settings)
+  delete rest.look.logo
   return JSON.stringify({ ringback_settings: FORMAT, settings: rest }, null, 2) + '\n'
 }
 
@@ -22,7 +24,8 @@ export function readFile(text: string, inForce: Settings): Draft | null {
     const known = Object.keys(draftOf(inForce))
     const given = Object.entries(file.settings)
     if (!given.every(([key, value]) => known.includes(key) && fits(key, value))) return null
-    return { ...draftOf(inForce), ...(Object.fromEntries(given) as Partial<Draft>) }
+    const draft = { ...draftOf(inForce), ...(Object.fromEntries(given) as Partial<Draft>) }
+    return { ...draft, look: { ...draft.look, logo: draft.look.logo ?? inForce.look.logo } }
   } catch {
     return null
   }

@@ -2,9 +2,9 @@ import type { Entry, ListName, SheetName } from '../lib/settings'
 import type { Draft } from './draft'
 import { tongue } from '../lib/i18n.svelte'
 import { bounds } from './bounds.svelte'
-import { words } from './words.svelte'
+import { words, type AdminWords } from './words.svelte'
 
-/** How a value is shown and typed. `lines` and `order` are lists of words, one a line. */
+/** How a value is shown and typed. `lines` are words, one a line; of `many` several are ticked. */
 export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'many' | 'money' | 'lines' | 'colour' | 'skill' | 'targets' | 'keys'
 
 export interface Spec {
@@ -13,6 +13,10 @@ export interface Spec {
   kind: Kind
   /** May be empty, and is null then. */
   optional?: boolean
+  /** The order in which they are ticked counts. */
+  ordered?: boolean
+  /** The heading of what begins here, in `words().heads`. */
+  head?: keyof AdminWords['heads']
   /** Begins a row of its own. */
   first?: boolean
   min?: number
@@ -49,6 +53,9 @@ function countryName(code: string): string {
 }
 
 const countries = (): [string, string][] => (bounds.now?.countries ?? []).map((code): [string, string] => [code, countryName(code)]).sort((a, b) => a[1].localeCompare(b[1]))
+/** Those that may be called over, and those that were chosen when they still might. */
+const trunks = (draft: Draft): [string, string][] => [...new Set([...(bounds.now?.trunks ?? []), ...((draft.calls.trunks ?? []) as string[])])].map((id) => [id, id])
+
 const allowed = (what: 'calls_per_day' | 'minutes_per_day' | 'requests_per_address' | 'requests_per_network' | 'requests_in_all', min: number): Spec => ({
   key: what,
   kind: 'number',
@@ -57,12 +64,12 @@ const allowed = (what: 'calls_per_day' | 'minutes_per_day' | 'requests_per_addre
 })
 
 /** A code as people read it: `fire_drill` is Fire drill. */
-export const spoken = (id: string): string => id.charAt(0).toUpperCase() + id.slice(1).replaceAll(/[_-]+/g, ' ')
+export const spoken = (id: string): string => (id === 'rona' ? 'RONA' : id.charAt(0).toUpperCase() + id.slice(1).replaceAll(/[_-]+/g, ' '))
 
 const seconds = (key: string, min = 0, max = 86_400): Spec => ({ key, kind: 'number', min, max })
 const language: Spec = { key: 'language', kind: 'choice', optional: true, options: languages }
-const after = (what: string): Spec[] => [
-  { key: `${what}.reason`, kind: 'choice', optional: true, options: reasons, first: true },
+const after = (what: 'no_answer' | 'reject' | 'media_error'): Spec[] => [
+  { key: `${what}.reason`, kind: 'choice', optional: true, options: reasons, first: true, head: what },
   { ...seconds(`${what}.return_seconds`), optional: true },
   seconds(`${what}.cool_off_seconds`),
   { key: `${what}.priority`, kind: 'number', min: 0, max: 255, optional: true },
@@ -166,36 +173,36 @@ export const sheets: Record<SheetName, Spec[]> = {
     { key: 'origins', kind: 'lines' },
   ],
   dialling: [
-    { key: 'countries', kind: 'many', options: countries },
+    { key: 'countries', kind: 'many', options: countries, head: 'whom' },
     { key: 'kinds', kind: 'many', options: () => choices(words().choices.kinds).filter(([kind]) => bounds.now?.kinds.includes(kind)) },
     { key: 'home', kind: 'choice', options: countries },
     { key: 'agents_call_out', kind: 'check' },
-    { ...allowed('calls_per_day', 0), first: true },
+    { ...allowed('calls_per_day', 0), first: true, head: 'day' },
     allowed('minutes_per_day', 0),
     { key: 'cost_per_minute', kind: 'money', first: true },
     { key: 'spend_per_day', kind: 'money', most: () => bounds.now?.spend_per_day || undefined },
-    { ...allowed('requests_per_address', 1), first: true },
+    { ...allowed('requests_per_address', 1), first: true, head: 'requests' },
     allowed('requests_per_network', 1),
     allowed('requests_in_all', 1),
   ],
   forms: ['name_required', 'chat_phone_required', 'chat_question_required'].map((key) => ({ key, kind: 'check' })),
   calls: [
-    { key: 'max_attempts', kind: 'number', min: 1, max: 50 },
+    { key: 'max_attempts', kind: 'number', min: 1, max: 50, head: 'tries' },
     seconds('busy_spacing_seconds'),
     seconds('no_answer_spacing_seconds'),
     seconds('failed_spacing_seconds'),
     seconds('ring_seconds', 1, 600),
-    { key: 'customer_first', kind: 'check' },
+    { key: 'customer_first', kind: 'check', head: 'connecting' },
     { key: 'press_one', kind: 'check' },
     seconds('press_one_seconds', 1, 120),
-    { key: 'longest_wait_minutes', kind: 'number', min: 1, max: 1440, optional: true },
+    { key: 'longest_wait_minutes', kind: 'number', min: 1, max: 1440, optional: true, head: 'long_wait' },
     { key: 'check_at', kind: 'choice', options: () => choices(words().choices.check_at) },
     { key: 'over_longest_wait', kind: 'choice', options: () => choices(words().choices.over_longest_wait) },
-    { key: 'slot_minutes', kind: 'choice', optional: true, options: () => [5, 10, 15, 20, 30, 60].map((n) => [String(n), String(n)]) },
+    { key: 'slot_minutes', kind: 'choice', optional: true, head: 'times', options: () => [5, 10, 15, 20, 30, 60].map((n) => [String(n), String(n)]) },
     { key: 'slot_capacity', kind: 'number', min: 1, max: 1000 },
     { key: 'slot_lead_minutes', kind: 'number', min: 0, max: 1440 },
     { key: 'slot_days_ahead', kind: 'number', min: 1, max: 60 },
-    { key: 'trunks', kind: 'lines' },
+    { key: 'trunks', kind: 'many', head: 'line', ordered: true, options: trunks },
     { key: 'caller_id', kind: 'choice', optional: true, options: (draft) => draft.caller_ids.map(({ number, name }) => [String(number), `${String(name)} (${String(number)})`]) },
   ],
   chats: [
@@ -208,12 +215,12 @@ export const sheets: Record<SheetName, Spec[]> = {
     { key: 'customer_chars', kind: 'number', min: 1, max: 10_000 },
   ],
   offers: [
-    seconds('offer_seconds', 1, 600),
+    { ...seconds('offer_seconds', 1, 600), head: 'offer' },
     seconds('wrap_up_seconds'),
     { key: 'disposition', kind: 'choice', options: () => choices(words().choices.disposition) },
     seconds('reconnect_grace_seconds', 0, 600),
     { key: 'can_reject', kind: 'check' },
-    { key: 'voice_exclusive', kind: 'check' },
+    { key: 'voice_exclusive', kind: 'check', head: 'order' },
     seconds('ageing_seconds'),
     { key: 'sticky', kind: 'check' },
     seconds('sticky_seconds'),

@@ -76,6 +76,8 @@ export interface Bounds {
   requests_per_network: number
   requests_in_all: number
   sms: boolean
+  /** Lines that may be called over. */
+  trunks: string[]
   /** The portal's keys that the operator has set. */
   portal_keys: number
 }

@@ -83,6 +83,24 @@ export const en = {
     versions: ['Change history', 'Who changed what, and when. Any earlier state can be brought back; that is a new change, so it can be undone as well.'],
     file: ['Export and import', 'All settings of the county in one file: to keep, or to bring into another county.'],
   } satisfies Record<string, [string, string]>,
+  /** Of what belongs together within a section. */
+  heads: {
+    tries: 'Tries',
+    connecting: 'Connecting',
+    long_wait: 'Long waits',
+    times: 'Times to choose from',
+    line: 'Line out',
+    offer: 'Offer and wrap-up',
+    order: 'Who is offered what',
+    no_answer: 'After a missed offer (RONA)',
+    reject: 'After a rejected offer',
+    media_error: 'After lost sound',
+    whom: 'Whom you call',
+    day: 'In a day',
+    requests: 'Requests',
+  },
+  /** Keys of the portal that stand in the operator's file. */
+  operatorKeys: (n: number) => (n === 1 ? 'Besides, your operator has set 1 key.' : `Besides, your operator has set ${n} keys.`),
   find: 'Find a setting',
   foundNone: 'No setting is called that.',
   atMost: (most: number) => `At most ${most}, says your operator.`,
@@ -185,7 +203,7 @@ export const en = {
       slot_capacity: ['Callbacks in one such time'],
       slot_lead_minutes: ['The soonest begins in so many minutes'],
       slot_days_ahead: ['The last is so many days ahead'],
-      trunks: ['Lines out', 'Trunks in order of preference, one a line.'],
+      trunks: ['Trunks', 'Lines to your carriers. The one ticked first is tried first.'],
       caller_id: ['Number the customer sees', 'One of those under Caller IDs.'],
     },
     chats: {
@@ -268,7 +286,7 @@ export const en = {
     noCalendar: 'That file is no calendar.' },
   file: {
     export: 'Take them with you',
-    exportHint: 'What is in force now. People, recordings, prompts’ sound and secrets are not in it.',
+    exportHint: 'What is in force now. People, recordings, prompts’ sound, the logo and secrets are not in it.',
     download: 'Download the settings',
     import: 'Bring them in',
     importHint: 'They are shown in the sections first, and hold when you save.',
