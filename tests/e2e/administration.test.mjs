@@ -99,9 +99,8 @@ test('signing in and the own account speak Spanish once it is chosen, and so do 
   await own.getByRole('heading', { name: 'My account' }).waitFor();
   await own.reload();
   await own.getByRole('heading', { name: 'My account' }).waitFor();
-  // The board has no Spanish yet: its language is told as it is, whatever the browser prefers.
   await own.goto(`${stage.server.url}/supervisor?lang=es`);
-  assert.equal(await own.evaluate(() => document.documentElement.lang), 'en');
+  assert.equal(await own.evaluate(() => document.documentElement.lang), 'es', 'so is the board, where it is asked for');
   await nora.close();
 });
 

@@ -85,7 +85,7 @@ export const en = {
   } satisfies Record<string, [string, string]>,
   /** Of what belongs together within a section. */
   heads: {
-    tries: 'Tries',
+    tries: 'How often',
     connecting: 'Connecting',
     long_wait: 'Long waits',
     times: 'Times to choose from',
