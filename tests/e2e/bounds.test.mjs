@@ -53,10 +53,10 @@ test('a section is found by what it is about, by keyboard alone', async () => {
 test('who is called and how much, within the operator’s bounds', async () => {
   await go('Dialling limits');
   await page.getByText('At most 500, says your operator.').waitFor();
-  await page.getByLabel('Calls in a day').fill('501');
+  await page.getByLabel('Calls in a day', { exact: true }).fill('501');
   await refused('Dialling limits: Calls in a day cannot be kept');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'dialling-calls_per_day', 'the field has the focus');
-  await page.getByLabel('Calls in a day').fill('0');
+  await page.getByLabel('Calls in a day', { exact: true }).fill('0');
   await shot(page, 'admin-dialling');
   await save();
   assert.equal((await ask({ phone: '(916) 555-0171' })).json.code, 'calls_used_up');
@@ -81,8 +81,8 @@ test('a number that is never called, and what was refused is told', async () => 
   await page.getByRole('cell', { name: 'On this list' }).waitFor();
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-do-not-call');
-  await page.getByRole('button', { name: 'Take ••• 0172 off the list' }).click();
-  await page.getByRole('button', { name: 'Remove', exact: true }).last().click();
+  await page.getByRole('button', { name: 'Remove ••• 0172' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
   await page.getByText('It may be called again.').waitFor();
   assert.equal((await ask({ phone: '916 555 0172' })).status, 201);
 });

@@ -49,7 +49,7 @@ const ask = (phone) => stage.server.api('/api/v1/t/sacramento/callbacks', { meth
 test('before: one waits for a callback, one waits on the telephone, one looks at the form', async () => {
   const { status_token } = await stage.server.ask('(916) 555-0161');
   waiting = await (await stage.person()).page(`${stage.server.url}/t/sacramento/status/${status_token}`);
-  await waiting.getByRole('heading', { name: 'You are in line' }).waitFor();
+  await waiting.getByRole('heading', { name: 'You are next' }).waitFor();
   await calling('+19165550162');
   await until(async () => (await stage.board()).waiting.some(({ channel }) => channel === 'call'), 'the caller to be in line', { within: 20_000 });
   callMe = await (await stage.person()).page(`${stage.server.url}/t/sacramento/call-me`);
@@ -103,7 +103,7 @@ test('when its end has come it is open again for everybody, with nobody’s doin
   await until(open, 'the closure to end by itself', { within: 130_000, every: 1000 });
   await ada.getByRole('button', { name: 'Close now …' }).waitFor({ timeout: 10_000 });
   await callMe.getByRole('button', { name: /call me/i }).waitFor({ timeout: PAGE_ASKS });
-  await waiting.getByRole('heading', { name: 'You are in line' }).waitFor();
+  await waiting.getByRole('heading', { name: 'You are next' }).waitFor();
   await shot(waiting, 'emergency-over-status');
   const asked = await ask('(916) 555-0163');
   assert.equal(asked.json.contact_state, 'queued', asked.text);

@@ -46,7 +46,7 @@ export const en = {
   elsewhere: (where: string) => `${where} cannot be used: calls to it are answered elsewhere on this server. Ask the operator.`,
   entry: (list: string, at: number, label: string) => `${list}, entry ${at}: ${label}`,
 
-  groups: { open: 'Opening hours', customers: 'What customers see', team: 'People and desks', routing: 'Queues and routing', phone: 'Telephone', data: 'Data and upkeep' },
+  groups: { open: 'Opening hours', customers: 'What customers see', team: 'People and desks', routing: 'Routing', phone: 'Telephone', data: 'Data and upkeep' },
   /** The name of each section, and in a sentence or two what it is and where its effect shows. */
   sections: {
     hours: ['Opening hours', 'When customers can ask for a call or a chat, and when they are called. Customers read the week on every page of yours.'],
@@ -300,7 +300,7 @@ export const en = {
     add: 'Never call it',
     added: 'It is not called any more.',
     removed: 'It may be called again.',
-    removeOf: (number: string) => `Take ${number} off the list`,
+    removeOf: (number: string) => `Remove ${number}`,
     none: 'Nobody has asked not to be called.',
     sure: 'May this number be called again?',
     told: 'Requests for it are taken again at once.',

@@ -43,7 +43,7 @@ export const es: AdminWords = {
   elsewhere: (where) => `${where} no se puede usar: sus llamadas se atienden en otra parte de este servidor. Pregunte al operador.`,
   entry: (list, at, label) => `${list}, entrada ${at}: ${label}`,
 
-  groups: { open: 'Horario', customers: 'Lo que ven los clientes', team: 'Personas y puestos', routing: 'Filas y reparto', phone: 'Teléfono', data: 'Datos y mantenimiento' },
+  groups: { open: 'Horario', customers: 'Lo que ven los clientes', team: 'Personas y puestos', routing: 'Reparto', phone: 'Teléfono', data: 'Datos y mantenimiento' },
   sections: {
     hours: ['Horario', 'Cuándo pueden los clientes pedir una llamada o un chat, y cuándo se les llama. Los clientes leen la semana en todas sus páginas.'],
     holidays: ['Festivos', 'Fechas distintas de los demás días. Los clientes leen el nombre del festivo y cuándo se abre de nuevo.'],
@@ -294,7 +294,7 @@ export const es: AdminWords = {
     add: 'No llamar nunca',
     added: 'Ya no se le llama.',
     removed: 'Se le puede llamar otra vez.',
-    removeOf: (number) => `Quitar ${number} de la lista`,
+    removeOf: (number) => `Quitar ${number}`,
     none: 'Nadie ha pedido que no se le llame.',
     sure: '¿Se puede llamar otra vez a este número?',
     told: 'Las peticiones para él se aceptan de nuevo enseguida.',
