@@ -82,7 +82,7 @@ test('a number is added with a key for another line: the next call to it is gree
   await added.getByLabel('Subject', { exact: true }).selectOption({ label: 'CalFresh' });
   await added.getByRole('button', { name: 'Add a key' }).click();
   await added.getByLabel('Leads to').selectOption({ label: 'Medi-Cal' });
-  await refused('Numbers customers call, entry 2: Number cannot be kept');
+  await refused('Inbound numbers (DNIS), entry 2: Number cannot be kept');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'numbers-1-number');
   await added.getByLabel('Number', { exact: true }).fill(NEW);
   assert.deepEqual(await findings(page), []);
@@ -99,7 +99,7 @@ test('a number is added with a key for another line: the next call to it is gree
 test('another county’s number is refused without a word of whose it is; one that was lent just now stays', async () => {
   await page.getByRole('button', { name: 'Add a number' }).click();
   await entry('Number', 2).getByLabel('Number', { exact: true }).fill(YOLO);
-  await refused('Numbers customers call, entry 3: Number cannot be used: calls to it are answered elsewhere');
+  await refused('Inbound numbers (DNIS), entry 3: Number cannot be used: calls to it are answered elsewhere');
   assert.equal(await page.getByText('Yolo').count(), 0);
   await entry('Number', 2).getByLabel('Number', { exact: true }).fill(POOL);
   await entry('Number', 2).getByLabel('Lent to visitors of your pages').check();
@@ -116,8 +116,8 @@ test('a number is taken away and calls to it are no longer answered; undone, the
   await save();
   await notAnswered(NEW);
   await go('Change history');
-  await page.getByText(`Numbers customers call: ${NEW}: removed`).waitFor();
-  await page.getByText(`Numbers customers call: ${NEW}: added`).waitFor();
+  await page.getByText(`Inbound numbers (DNIS): ${NEW}: removed`).waitFor();
+  await page.getByText(`Inbound numbers (DNIS): ${NEW}: added`).waitFor();
   // Version 1 is what the file said; 2 added the first number, 3 the second, 4 took the first away.
   await page.getByRole('button', { name: 'Bring back version 3' }).click();
   await page.getByRole('button', { name: 'Bring back', exact: true }).click();

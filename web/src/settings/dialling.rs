@@ -91,7 +91,7 @@ impl OuterBounds {
 
 impl DiallingRules {
     pub(super) fn of(face: &Face) -> Self {
-        let DiallingTable { calls_per_day, minutes_per_day, cost_per_minute, spend_per_day, agents_call_out } =
+        let DiallingTable { calls_per_day, minutes_per_day, cost_per_minute, spend_per_day, agents_call_out, .. } =
             face.dialling;
         Self {
             home: face.home.as_ref().to_owned(),
@@ -179,6 +179,7 @@ impl DiallingRules {
             cost_per_minute: own.cost_per_minute,
             spend_per_day: own.spend_per_day,
             agents_call_out: own.agents_call_out,
+            ..face.dialling
         };
         face.requests = RequestCaps {
             per_address: own.requests_per_address,
@@ -205,6 +206,7 @@ mod tests {
             cost_per_minute: 0.02,
             spend_per_day: 10.0,
             agents_call_out: false,
+            ..DiallingTable::default()
         };
         Bounds {
             countries: vec![country::US, country::MX],
