@@ -67,7 +67,7 @@ test('from the board to the settings; every section is accessible and fits a nar
 test('in Spanish, every section has its words', async () => {
   await page.getByRole('button', { name: 'Español' }).click();
   assert.equal(await page.evaluate(() => document.documentElement.lang), 'es');
-  for (const [link, heading] of [['Filas', 'Filas'], ['Llamadas pedidas', 'Llamadas pedidas'], ['Personas', 'Personas']]) {
+  for (const [link, heading] of [['Colas', 'Colas'], ['Llamadas pedidas', 'Llamadas pedidas'], ['Personas', 'Personas']]) {
     await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name: link, exact: true }).click();
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
     assert.deepEqual(await findings(page), [], heading);

@@ -224,7 +224,7 @@ test('what becomes of those in line at closing time, and what callers hear meanw
 test('in Spanish the new sections have their words', async () => {
   await page.reload();
   await page.getByRole('button', { name: 'Español' }).click();
-  for (const name of ['Números de entrada (DNIS)', 'Números que se muestran', 'Llamadas de entrada', 'Reglas de algunas filas', 'A la hora de cerrar']) {
+  for (const name of ['Números de entrada (DNIS)', 'Números que se muestran', 'Llamadas de entrada', 'Reglas de algunas colas', 'A la hora de cerrar']) {
     await page.getByRole('navigation', { name: 'Ajustes' }).getByRole('link', { name, exact: true }).click();
     await page.getByRole('heading', { name, level: 1 }).waitFor();
     assert.deepEqual(await findings(page), [], name);
