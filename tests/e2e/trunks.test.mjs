@@ -45,6 +45,24 @@ for (const proxy of [false, true]) {
     }));
 }
 
+test('of several challenges the strongest that is meant for us is answered, and no other', () =>
+  on({ trunk: { ...CREDENTIALS, realm: 'carrier' } }, async (stage) => {
+    const challenges = [
+      'realm="carrier", algorithm=SHA-512-256, qop="auth", nonce="too-new"',
+      'realm="elsewhere", algorithm=SHA-256, qop="auth", nonce="of-others"',
+      'realm="carrier", algorithm=MD5, qop="auth", nonce="old"',
+      'realm="carrier", algorithm=SHA-256, qop="auth", nonce="right"',
+    ];
+    await stage.carrier((ear) => far.answers({ ear }), { auth: { ...CREDENTIALS, proxy: true, challenges } });
+    await bridgedByClicks(stage);
+    const [, second] = stage.sipp.received('INVITE');
+    const answer = second.headers['proxy-authorization'];
+    assert.match(answer, /nonce="right"/);
+    assert.match(answer, /algorithm=SHA-256/);
+    assert.equal(second.text.match(/^Proxy-Authorization:/gim).length, 1);
+    assert.ok(digestIsRight(answer, 'INVITE', CREDENTIALS.password), answer);
+  }));
+
 test('a wrong password is refused once and not tried again and again', () =>
   on({ trunk: { ...CREDENTIALS, password: 'wrong', realm: 'carrier' }, callback: { max_attempts: 1 } }, async (stage) => {
     await stage.carrier((ear) => far.answers({ ear }), { auth: CREDENTIALS });

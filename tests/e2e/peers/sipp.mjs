@@ -171,9 +171,12 @@ const remember = `
       <ereg regexp=".*" search_in="hdr" header="To:" check_it="true" assign_to="to"/>
       <ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="from"/>`;
 
-const challenge = ({ username, password, realm = 'carrier', proxy = false }) => `${reply(
+const NONCE = 'nonce="47ebe028cda119c3"';
+
+/** `challenges`: what stands behind "Digest" in as many headers, in place of one with MD5. */
+const challenge = ({ username, password, realm = 'carrier', proxy = false, challenges = [`realm="${realm}", algorithm=MD5, qop="auth", ${NONCE}`] }) => `${reply(
   proxy ? '407 Proxy Authentication Required' : '401 Unauthorized',
-  { extra: `${proxy ? 'Proxy' : 'WWW'}-Authenticate: Digest realm="${realm}", algorithm=MD5, qop="auth", nonce="47ebe028cda119c3"` },
+  { extra: challenges.map((words) => `${proxy ? 'Proxy' : 'WWW'}-Authenticate: Digest ${words}`).join('\n    ') },
 )}
   <recv request="ACK"/>
   <recv request="INVITE" rrs="true">
@@ -281,12 +284,12 @@ export class Carrier {
   }
 }
 
-/** Whether a digest is the one its password gives (RFC 2617, MD5, qop auth). */
+/** Whether a digest is the one its password gives (RFC 7616, MD5 or SHA-256, qop auth). */
 export function digestIsRight(header, method, password) {
   const field = (name) => header.match(new RegExp(`[ ,]${name}="?([^",]*)"?`))?.[1];
-  const md5 = (text) => createHash('md5').update(text).digest('hex');
-  const secret = md5(`${field('username')}:${field('realm')}:${password}`);
-  const wanted = md5([secret, field('nonce'), field('nc'), field('cnonce'), field('qop'), md5(`${method}:${field('uri')}`)].join(':'));
+  const hash = (text) => createHash(field('algorithm') === 'SHA-256' ? 'sha256' : 'md5').update(text).digest('hex');
+  const secret = hash(`${field('username')}:${field('realm')}:${password}`);
+  const wanted = hash([secret, field('nonce'), field('nc'), field('cnonce'), field('qop'), hash(`${method}:${field('uri')}`)].join(':'));
   return field('response') === wanted;
 }
 
