@@ -109,14 +109,14 @@ impl NameAddr {
             let (uri, params) = text.split_once(';').unwrap_or((text, ""));
             let uri = uri.trim_end();
             Uri::parse(uri)?;
-            let bare = !uri.contains([' ', '\t', '"', ',']);
+            let bare = !uri.contains(['"', ',', '>']) && is_one_word(uri);
             return bare.then(|| Self { display: None, uri: uri.to_owned(), params: params_of(params) });
         };
         let (display, rest) = text.split_at(open);
         let (uri, tail) = rest[1..].split_once('>')?;
         let uri = uri.trim();
         Uri::parse(uri)?;
-        if uri.contains([' ', '\t', '<', '"']) {
+        if uri.contains(['<', '"']) || !is_one_word(uri) {
             return None;
         }
         let params = params_of(tail.trim().strip_prefix(';').unwrap_or_default());
@@ -141,6 +141,11 @@ impl NameAddr {
         push_params(&mut text, &params);
         text
     }
+}
+
+/// What stands in a header here may be the target of a request later, and so a part of its first line.
+fn is_one_word(uri: &str) -> bool {
+    !uri.chars().any(|c| c.is_control() || c == ' ')
 }
 
 /// `None` is a broken quoted string, `Some(None)` no name at all.

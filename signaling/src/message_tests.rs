@@ -107,3 +107,18 @@ fn no_value_starts_a_new_line() {
     let text = String::from_utf8_lossy(&request.encode()).into_owned();
     assert_eq!(text.lines().count(), 4, "{text}");
 }
+
+#[test]
+fn a_party_that_could_not_stand_in_a_first_line_is_none() {
+    for text in ["p:one@127.0.0.1>;tag=far", "sip:one@a b", "<sip:one@127.0.0.1\u{1};x>", "x:\u{7f}", "<x:a>b>;tag=1 <"]
+    {
+        let read = NameAddr::parse(text);
+        let word =
+            |party: &NameAddr| !party.uri.contains(['<', '>', '"', ' ']) && !party.uri.chars().any(char::is_control);
+        assert!(read.as_ref().is_none_or(word), "{text:?} is read as {read:?}");
+    }
+    assert_eq!(
+        NameAddr::parse("sip:one@127.0.0.1 ;tag=far").and_then(|to| to.tag().map(str::to_owned)).as_deref(),
+        Some("far")
+    );
+}

@@ -185,7 +185,8 @@ impl Exchange {
                     let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
                     outcome.push(String::from_utf8_lossy(line).chars().take(11).collect());
                     let limits = SignalingLimits::default();
-                    assert!(parse_datagram(&bytes, limits.max_headers + 50).is_ok(), "what is sent can be read");
+                    let read = parse_datagram(&bytes, limits.max_headers + 50);
+                    assert!(read.is_ok(), "what is sent can be read: {:?}: {}", read.err(), bytes.escape_ascii());
                 }
                 Output::Event(event) => {
                     let word = format!("{event:?}");
