@@ -109,8 +109,8 @@ test('a browser that knows only G.711 is understood by a telephone that speaks o
 
 test('an answer in a codec that was never offered ends the call before anybody hears it, and says why', async () => {
   await stage.carrier((ear) => far.answers({ ear, codec: '18 G729' }));
-  const { status_token } = await stage.server.ask(CUSTOMER);
   await stage.agentIs('jon', 'ready');
+  const { status_token } = await stage.server.ask(CUSTOMER);
   await narrow.accept();
   await stage.sipp.gets('BYE');
   const page = await stage.server.reaches(status_token, 'unsuccessful');
