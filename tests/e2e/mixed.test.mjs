@@ -127,7 +127,7 @@ test('an agent writes up to 5,000 letters and no more, whatever her page does', 
   await choose(/Bob Brun/);
   const box = maria.page.getByLabel('Message to Bob Brun');
   await box.fill('é'.repeat(5001));
-  await maria.page.getByText('1 characters too many').waitFor();
+  await maria.page.getByText('1 character too many').waitFor();
   await box.press('Enter');
   assert.equal((await box.inputValue()).length, 5001, 'it is not sent');
   await box.fill('😀'.repeat(5000));

@@ -57,7 +57,7 @@ test('an administrator sets the number; one that is none is shown where it stand
   person.expected.push(/status of 422/);
   const page = await person.signIn(stage.server, 'ada', '/admin');
   const go = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name, exact: true }).click();
-  await go('Subjects');
+  await go('Subjects and targets');
   const subject = page.getByRole('listitem').filter({ has: page.getByLabel('Priority at first') }).last();
   await subject.getByLabel('Number outside').fill('911');
   await subject.getByLabel('Seconds before that').fill('3');
