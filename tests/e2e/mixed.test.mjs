@@ -47,6 +47,11 @@ function pitches() {
   window.ringbackPlayed = () => [...new Set(made.splice(0).map(({ frequency }) => Math.round(frequency.value)))];
 }
 const played = (desk) => desk.page.evaluate(() => window.ringbackPlayed());
+async function rang(desk) {
+  let tones = [];
+  await until(async () => (tones = await played(desk)).length > 0, 'the offer to be heard');
+  return tones;
+}
 
 const chat = (name, number, question) => stage.chat(name, number, question);
 
@@ -61,7 +66,7 @@ async function say(name, text) {
 test('two chats and a call are offered one after the other, each with its own sound', async () => {
   maria = await stage.desk();
   await maria.person.context.addInitScript(pitches);
-  await maria.person.context.routeWebSocket(/\/ws$/, (here) => {
+  await maria.person.context.routeWebSocket(/\/ws(\?|$)/, (here) => {
     const there = here.connectToServer();
     here.onMessage((message) => there.send(String(message).replace(LENGTHENED, 'é'.repeat(5001))));
   });
@@ -77,18 +82,17 @@ test('two chats and a call are offered one after the other, each with its own so
     return parseFloat(animationDuration) * Number(animationIterationCount);
   });
   assert.ok(mark > 0 && mark <= 5, `it blinks for ${mark} s, then stands`);
-  const first = await played(maria);
+  const first = await rang(maria);
   await maria.accept();
   await pane('Ana Alba').getByText('May I send my papers by mail?').waitFor();
   bob = await chat('Bob Brun', '916 555 0152', 'Is anybody there?');
   await maria.offered();
-  const second = await played(maria);
+  const second = await rang(maria);
   await maria.accept();
   await stage.server.ask(CUSTOMER, { name: 'Rosa Diaz' });
   await maria.offered();
-  const call = await played(maria);
+  const call = await rang(maria);
   for (const [one, other] of [[first, second], [first, call], [second, call]]) {
-    assert.ok(one.length > 0 && other.length > 0, 'each is heard');
     assert.notDeepEqual(one, other, 'and sounds like no other');
   }
   await maria.accept();
