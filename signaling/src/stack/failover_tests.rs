@@ -51,6 +51,32 @@ fn retry_after_keeps_the_next_calls_away() {
 }
 
 #[test]
+fn a_trunk_that_wants_no_calls_is_down_until_then_whatever_it_says_to_options() {
+    let mut bench = Bench::new();
+    let mut alone = TrunkConfig::new("t", Transport::Udp, "192.0.2.1", 5060);
+    alone.options_interval = Some(Duration::from_secs(10));
+    bench.stack.set_trunks(bench.now, vec![alone]);
+    bench.run(Duration::from_millis(1));
+    bench.answer(1, "OPTIONS", "200 OK", "");
+    assert!(bench.stack.trunk_states()[0].up);
+    bench.call();
+    bench.answer(1, "INVITE", "503 Service Unavailable", "Retry-After: 45 (we are full)\r\n");
+    let down = bench.stack.trunk_states().remove(0);
+    assert_eq!((down.up, down.cause.as_deref()), (false, Some("no calls wanted for now (503 with Retry-After)")));
+    for _ in 0..4 {
+        bench.run(Duration::from_secs(10));
+        bench.answer(1, "OPTIONS", "200 OK", "");
+        assert!(!bench.stack.trunk_states()[0].up);
+    }
+    bench.call();
+    assert_eq!(bench.times("INVITE").len(), 1, "nothing was sent");
+    bench.run(Duration::from_millis(5_100));
+    assert!(bench.stack.trunk_states()[0].up, "without anybody's doing");
+    bench.call();
+    assert_eq!(bench.times("INVITE").len(), 2);
+}
+
+#[test]
 fn what_has_rung_or_said_no_is_final() {
     let mut bench = Bench::new();
     bench.call();

@@ -12,7 +12,7 @@ use crate::{
     dialog::Peer,
     event::{SignalingEvent, TrunkState},
     message::Response,
-    trunk::{AVOID, AVOID_MOST, Desk, Located, Trunk, TrunkConfig},
+    trunk::{Desk, Located, Trunk, TrunkConfig},
 };
 
 impl Stack {
@@ -77,9 +77,12 @@ impl Stack {
 
     /// A call found an address of a trunk wanting; for `seconds` when it said so itself.
     pub(super) fn avoid(&mut self, now: Instant, peer: Peer, seconds: Option<u64>) {
-        let time = seconds.map_or(AVOID, std::time::Duration::from_secs).min(AVOID_MOST);
-        for trunk in self.trunks.iter_mut().filter(|trunk| trunk.config().transport == peer.transport) {
-            trunk.avoid(peer.address, now + time);
+        let there = |trunk: &&Trunk| {
+            trunk.config().transport == peer.transport && trunk.addresses().any(|address| address == peer.address)
+        };
+        let ids: Vec<String> = self.trunks.iter().filter(there).map(|trunk| trunk.config().id.clone()).collect();
+        for id in ids {
+            self.with_trunk(now, &id, |trunk, _| trunk.avoid(peer.address, now, seconds));
         }
     }
 

@@ -13,7 +13,6 @@ use std::{
 
 pub use config::{TlsFiles, TrunkConfig};
 pub use target::Located;
-pub(crate) use target::{AVOID, AVOID_MOST};
 
 use crate::{
     call::{Ctx, Purpose, Sent},
@@ -32,6 +31,9 @@ const PING_PATIENCE: u32 = 8;
 
 /// Statuses by which a carrier says that it cannot take calls; any other final answer shows it is alive.
 const DOWN_STATUSES: [u16; 3] = [408, 503, 504];
+
+/// Why a trunk gets no calls whose every target named a time.
+const LEFT_ALONE: &str = "no calls wanted for now (503 with Retry-After)";
 
 /// Longest cause kept, in characters: part of it comes from the far side.
 const MAX_CAUSE: usize = 200;
@@ -105,7 +107,7 @@ impl Trunk {
         self.targets.iter().map(|target| target.located.address)
     }
 
-    /// Where a call goes, in the order to be tried; empty while the host is not known.
+    /// Where a call goes, in the order to be tried; empty while the host is not known or wants no calls.
     pub(crate) fn route(&self, now: Instant, entropy: &mut Entropy) -> Vec<Peer> {
         target::order(&self.targets, self.config.transport, now, entropy)
     }
@@ -121,7 +123,8 @@ impl Trunk {
             Ping::Sent { late, .. } => Some(late),
         });
         let registration = self.registration.as_ref().filter(|_| !self.targets.is_empty());
-        pings.chain(registration.and_then(Registration::deadline)).chain([self.resolve_at]).min()
+        let alone = self.targets.iter().filter_map(|target| target.left_alone_until);
+        pings.chain(registration.and_then(Registration::deadline)).chain(alone).chain([self.resolve_at]).min()
     }
 
     /// Whether the host is to be looked up now; the next look-up is then due after `interval`.
@@ -145,10 +148,10 @@ impl Trunk {
         }
     }
 
-    /// A call found a target wanting: others are tried first until then.
-    pub(crate) fn avoid(&mut self, address: SocketAddr, until: Instant) {
+    /// A call found a target wanting; for `seconds` when it said so itself.
+    pub(crate) fn avoid(&mut self, address: SocketAddr, now: Instant, seconds: Option<u64>) {
         if let Some(target) = self.targets.iter_mut().find(|target| target.located.address == address) {
-            target.avoid(until);
+            target.avoid(now, seconds);
         }
     }
 
@@ -156,6 +159,7 @@ impl Trunk {
     pub(crate) fn on_timeout(&mut self, desk: &mut Desk<'_, '_>) {
         let now = desk.ctx.now;
         for at in 0..self.targets.len() {
+            self.targets[at].left_alone_until.take_if(|until| now >= *until);
             match self.targets[at].ping {
                 Ping::Due(due) if now >= due => {
                     let late = now + desk.ctx.timers.t1 * PING_PATIENCE;
@@ -260,6 +264,7 @@ impl Trunk {
         step: impl FnOnce(&mut Registration, &mut Ctx<'_>, &TrunkConfig, &Local, Peer) -> Next,
     ) {
         let best = peer.or_else(|| self.route(desk.ctx.now, desk.ctx.entropy).first().copied());
+        let best = best.or_else(|| self.targets.first().map(|target| target.peer(self.config.transport)));
         let (Some(registration), Some(peer)) = (&mut self.registration, best) else { return };
         let local = (desk.local_of)(peer);
         if let Some((request, rounds)) = step(registration, desk.ctx, &self.config, &local, peer) {
@@ -297,7 +302,7 @@ impl Trunk {
         let before = news(&self.state);
         let standing = self.registration.as_ref().map(|registration| registration.standing(now));
         self.state.registered = standing.as_ref().map(|standing| *standing == Standing::Registered);
-        let verdict = match (self.reach(), standing) {
+        let verdict = match (self.reach(now), standing) {
             (Err(cause), _) => Err(cause),
             (Ok(_), Some(Standing::Not(cause))) => Err(cause.to_owned()),
             (Ok(rtt_ms), _) => Ok(rtt_ms),
@@ -312,9 +317,13 @@ impl Trunk {
     }
 
     /// Time there and back to the best target that answers, or why none does.
-    fn reach(&self) -> Result<Option<u32>, String> {
+    fn reach(&self, now: Instant) -> Result<Option<u32>, String> {
         let mut worst = None;
         for target in &self.targets {
+            if target.left_alone(now).is_some() {
+                worst = worst.or(Some(LEFT_ALONE.to_owned()));
+                continue;
+            }
             match &target.health {
                 Health::Up { rtt_ms } => return Ok(*rtt_ms),
                 Health::Unknown if target.ping == Ping::Off => return Ok(None),

@@ -10,11 +10,11 @@ use crate::{config::Transport, dialog::Peer, entropy::Entropy};
 /// Targets kept of one trunk; a name with more is cut after sorting.
 const MAX_TARGETS: usize = 8;
 
-/// A target that failed a call is tried last for so long, unless it named a time itself (Retry-After) or answers OPTIONS.
-pub(crate) const AVOID: Duration = Duration::from_secs(30);
+/// A target that failed a call is tried last for so long, unless it answers OPTIONS before.
+const AVOID: Duration = Duration::from_secs(30);
 
-/// Longest Retry-After heeded.
-pub(crate) const AVOID_MOST: Duration = Duration::from_secs(600);
+/// Longest Retry-After heeded: a trunk that is left alone for longer would be one that an operator has to ask about.
+const LEFT_ALONE_MOST: Duration = Duration::from_secs(600);
 
 /// One address a name was resolved to, with what its SRV record says (RFC 2782); zeros without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,10 @@ pub(super) struct Target {
     pub(super) located: Located,
     pub(super) ping: Ping,
     pub(super) health: Health,
+    /// It has failed a call: others come first until then.
     avoided_until: Option<Instant>,
+    /// It named this time itself (Retry-After, RFC 3261 §21.5.4) and gets no call before.
+    pub(super) left_alone_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub(super) enum Health {
 
 impl Target {
     fn new(located: Located, ping: Ping) -> Self {
-        Self { located, ping, health: Health::Unknown, avoided_until: None }
+        Self { located, ping, health: Health::Unknown, avoided_until: None, left_alone_until: None }
     }
 
     pub(super) fn peer(&self, transport: Transport) -> Peer {
@@ -66,11 +69,20 @@ impl Target {
         matches!(self.health, Health::Down { .. }) || self.avoided_until.is_some_and(|until| now < until)
     }
 
-    pub(super) fn avoid(&mut self, until: Instant) {
-        self.avoided_until = Some(until);
+    /// It has failed a call; for `seconds` when it wants none so long.
+    pub(super) fn avoid(&mut self, now: Instant, seconds: Option<u64>) {
+        match seconds {
+            Some(seconds) => self.left_alone_until = Some(now + Duration::from_secs(seconds).min(LEFT_ALONE_MOST)),
+            None => self.avoided_until = Some(now + AVOID),
+        }
     }
 
-    /// It has answered: whatever was held against it is forgotten.
+    /// When it takes calls again, if it wants none now.
+    pub(super) fn left_alone(&self, now: Instant) -> Option<Instant> {
+        self.left_alone_until.filter(|until| now < *until)
+    }
+
+    /// It has answered OPTIONS: what was held against it is forgotten, but not what it asked for.
     pub(super) fn answered(&mut self, rtt_ms: Option<u32>) {
         self.health = Health::Up { rtt_ms };
         self.avoided_until = None;
@@ -98,9 +110,9 @@ pub(super) fn renew(known: &mut Vec<Target>, mut found: Vec<Located>, ping: Ping
 }
 
 /// The order in which a call tries the targets: by priority, among equals by chance in proportion to their weights
-/// (RFC 2782), and those that are known to fail at the end.
+/// (RFC 2782), and those that are known to fail at the end. Those that want no calls are left out.
 pub(super) fn order(targets: &[Target], transport: Transport, now: Instant, entropy: &mut Entropy) -> Vec<Peer> {
-    let mut rest: Vec<&Target> = targets.iter().collect();
+    let mut rest: Vec<&Target> = targets.iter().filter(|target| target.left_alone(now).is_none()).collect();
     let mut ordered = Vec::with_capacity(rest.len());
     while let Some(first) = rest.iter().map(|target| (target.is_shunned(now), target.located.priority)).min() {
         let equals: Vec<usize> =
@@ -169,12 +181,27 @@ mod tests {
     fn what_failed_is_tried_last_for_a_while() {
         let mut targets = targets(vec![located(1, 10, 1), located(2, 20, 1)]);
         let now = Instant::now();
-        targets[0].avoid(now + AVOID);
+        targets[0].avoid(now, None);
         assert_eq!(last_bytes(&targets, now, 1), [2, 1]);
         assert_eq!(last_bytes(&targets, now + AVOID, 1), [1, 2]);
         targets[1].health = Health::Down { cause: "silent".into() };
         assert_eq!(last_bytes(&targets, now, 1), [1, 2], "both fail: by priority again");
         renew(&mut targets, vec![located(2, 5, 0), located(9, 6, 0)], Ping::Off);
         assert_eq!(last_bytes(&targets, now, 1), [9, 2], "it is remembered across look-ups");
+    }
+
+    #[test]
+    fn who_asked_to_be_left_alone_is_whatever_options_say() {
+        let mut targets = targets(vec![located(1, 10, 1), located(2, 20, 1)]);
+        let now = Instant::now();
+        targets[0].avoid(now, Some(40));
+        targets[0].answered(Some(3));
+        renew(&mut targets, vec![located(1, 10, 1), located(2, 20, 1)], Ping::Off);
+        assert_eq!(last_bytes(&targets, now + Duration::from_millis(39_999), 1), [2], "not even at the end");
+        assert_eq!(last_bytes(&targets, now + Duration::from_secs(40), 1), [1, 2]);
+        targets[0].avoid(now, Some(u64::MAX));
+        assert_eq!(targets[0].left_alone(now), Some(now + LEFT_ALONE_MOST));
+        targets[0].avoid(now, Some(0));
+        assert_eq!(targets[0].left_alone(now), None);
     }
 }
