@@ -28,12 +28,13 @@ need_toolchains() {
   need_command cc build-essential
 }
 
-# The foreign peers: SIP trunk and telephones, a SIP proxy with SHA-256 digest, a relay, a browser.
+# The foreign peers: SIP trunk and telephones, a SIP proxy with SHA-256 digest, a name server, a relay, a browser.
 need_peers() {
   need_command sipp sip-tester baresip baresip-core linphonec linphone-cli chromium chromium openssl openssl sqlite3 sqlite3
   # Debian keeps kamailio in sbin, which is not on every user's path.
   PATH=$PATH:/usr/sbin need_command kamailio kamailio
   need_file "/usr/lib/*/kamailio/modules/tls.so" kamailio-tls-modules
+  PATH=$PATH:/usr/sbin need_command dnsmasq dnsmasq-base
   need_command turnserver coturn
 }
 

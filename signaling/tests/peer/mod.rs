@@ -5,6 +5,7 @@
 pub mod certificates;
 pub mod good;
 pub mod kamailio;
+pub mod names;
 pub mod torture;
 
 use std::{
@@ -59,6 +60,11 @@ impl Rig {
     }
 
     pub fn call(&self, ring_timeout: Duration) -> CallKey {
+        self.call_with(ring_timeout, OFFER)
+    }
+
+    /// The same with this session description.
+    pub fn call_with(&self, ring_timeout: Duration, sdp: &str) -> CallKey {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let key = CallKey(u128::from(serial));
         let request = CallRequest {
@@ -67,7 +73,7 @@ impl Rig {
             to_user: "+19165550199".into(),
             caller_id: None,
             display_name: Some("Placer \"County\"".into()),
-            sdp: OFFER.into(),
+            sdp: sdp.into(),
             ring_timeout,
             call_id: format!("call-{serial}-{}", std::process::id()),
             from_tag: format!("tag{serial}"),
@@ -130,23 +136,29 @@ pub struct Sipp {
 impl Sipp {
     /// sipp as the called side. `keys` fill `[name]` in the scenario.
     pub fn called(scenario: &str, transport: Transport, keys: &[(&str, &str)]) -> Self {
-        let mut sipp = Self::start(scenario, transport, keys, None);
+        Self::called_at(free_port(), scenario, transport, keys, 1)
+    }
+
+    /// The same at this port, for so many calls.
+    pub fn called_at(port: u16, scenario: &str, transport: Transport, keys: &[(&str, &str)], calls: u32) -> Self {
+        let mut sipp = Self::start(port, scenario, transport, keys, calls, None);
         sipp.wait_bound(transport);
         sipp
     }
 
     /// sipp as the caller of the stack under test.
     pub fn caller(scenario: &str, transport: Transport, target: std::net::SocketAddr) -> Self {
-        Self::start(scenario, transport, &[], Some(target))
+        Self::start(free_port(), scenario, transport, &[], 1, Some(target))
     }
 
     fn start(
+        port: u16,
         scenario: &str,
         transport: Transport,
         keys: &[(&str, &str)],
+        calls: u32,
         target: Option<std::net::SocketAddr>,
     ) -> Self {
-        let port = free_port();
         let scratch =
             |kind: &str| std::env::temp_dir().join(format!("ringback-sipp-{}-{port}.{kind}", std::process::id()));
         let (file, errors) = (scratch("xml"), scratch("log"));
@@ -158,7 +170,8 @@ impl Sipp {
         }
         std::fs::write(&file, text).expect("the scenario can be written");
         let mut command = Command::new("sipp");
-        command.arg("-sf").arg(&file).args(["-i", "127.0.0.1", "-p", &port.to_string(), "-m", "1", "-nostdin"]);
+        command.arg("-sf").arg(&file).args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin"]);
+        command.args(["-m", &calls.to_string()]);
         command.args(["-timeout", "25s", "-timeout_error", "-trace_err", "-error_file"]).arg(&errors);
         command.args(["-t", if transport == Transport::Tcp { "t1" } else { "u1" }]);
         if let Some(target) = target {
