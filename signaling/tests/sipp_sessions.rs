@@ -1,4 +1,5 @@
-//! Session timers (RFC 4028), requests too large for a datagram and answers without Contact, with sipp as the far side.
+//! Session timers (RFC 4028), reliable ringing (RFC 3262), requests too large for a datagram and answers without Contact, with sipp as
+//! the far side.
 
 mod peer;
 
@@ -23,11 +24,24 @@ async fn a_422_is_met_with_the_interval_it_names_and_they_refresh() {
 
 #[tokio::test]
 async fn a_caller_with_too_short_a_timer_is_told_the_least_and_granted_it() {
-    let rig = Rig::start(config(Vec::new())).await;
+    let mut rig = Rig::start(config(Vec::new())).await;
     let target = rig.signaling.udp_addr().expect("bound");
-    let mut rig = rig;
     let sipp = Sipp::caller("call_us_with_short_timer", Transport::Udp, target);
     let SignalingEvent::Incoming { key, .. } = rig.next().await else { panic!("incoming") };
+    rig.signaling.accept(key, OFFER.into());
+    rig.answered().await;
+    assert_eq!(rig.over().await, SignalingEvent::Ended { key, by: EndedBy::Remote });
+    sipp.passed().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_insists_on_reliable_ringing_gets_it() {
+    let mut rig = Rig::start(config(Vec::new())).await;
+    let target = rig.signaling.udp_addr().expect("bound");
+    let sipp = Sipp::caller("call_us_with_prack", Transport::Udp, target);
+    let SignalingEvent::Incoming { key, .. } = rig.next().await else { panic!("incoming") };
+    rig.signaling.ring(key, 180, None);
+    // Answered at once: the 200 has to wait for PRACK.
     rig.signaling.accept(key, OFFER.into());
     rig.answered().await;
     assert_eq!(rig.over().await, SignalingEvent::Ended { key, by: EndedBy::Remote });

@@ -21,7 +21,11 @@ impl Stack {
             None => (FailureCause::Unreachable, "unknown trunk"),
             Some((config, route)) => {
                 let Some((first, others)) = route.split_first() else {
-                    return self.refuse_call(wanted.key, FailureCause::Unreachable, "the trunk's host is not known, or wants no calls");
+                    return self.refuse_call(
+                        wanted.key,
+                        FailureCause::Unreachable,
+                        "the trunk's host is not known, or wants no calls",
+                    );
                 };
                 let local = (self.local_of)(*first);
                 let mut out = Vec::new();

@@ -21,10 +21,13 @@ impl Names {
         let mut command = Command::new("dnsmasq");
         command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
         command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file", "--no-resolv", "--no-hosts"]);
-        command.args(["--bind-interfaces", "--listen-address=127.0.0.1", "--local=/example/"]).arg(format!("--port={port}"));
+        command
+            .args(["--bind-interfaces", "--listen-address=127.0.0.1", "--local=/example/"])
+            .arg(format!("--port={port}"));
         command.arg("--host-record=edge.carrier.example,127.0.0.1");
         for (priority, weight, port) in servers {
-            command.arg(format!("--srv-host={service}.carrier.example,edge.carrier.example,{port},{priority},{weight}"));
+            command
+                .arg(format!("--srv-host={service}.carrier.example,edge.carrier.example,{port},{priority},{weight}"));
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child =
