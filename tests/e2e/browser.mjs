@@ -67,12 +67,12 @@ function soundInPage({ frequency, nat, narrow }) {
     const name = (description) => /^a=ice-ufrag:(.*)$/m.exec(description?.sdp ?? '')?.[1].trim();
     return { made: connections.length, names: [name(now?.localDescription), name(now?.remoteDescription)] };
   };
-  /** The browser's end of the path that the sound takes now: type of candidate, and how a relay is reached. */
+  /** The path that the sound takes now: type of the browser's candidate, how a relay is reached, and the server's port. */
   window.ringbackPath = async () => {
     const report = await connections.at(-1).getStats();
     const pair = [...report.values()].find((entry) => entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded');
     const local = pair && report.get(pair.localCandidateId);
-    return local ? { type: local.candidateType, relayProtocol: local.relayProtocol } : {};
+    return local ? { type: local.candidateType, relayProtocol: local.relayProtocol, port: report.get(pair.remoteCandidateId)?.port } : {};
   };
   /** The codec that is sent now. */
   window.ringbackSpeaks = async () => {

@@ -50,6 +50,7 @@ const farDay = () => ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][(new Date
 
 const table = (values) =>
   Object.entries(values)
+    .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key} = ${typeof value === 'object' && !Array.isArray(value) ? inline(value) : JSON.stringify(value)}`)
     .join('\n');
 const inline = (values) => `{ ${Object.entries(values).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(', ')} }`;

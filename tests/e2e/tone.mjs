@@ -30,6 +30,23 @@ export function ulawDecode(byte) {
   return ((u & 0x80 ? 132 - m : m - 132) / 32768);
 }
 
+/** A-law, both ways (ITU-T G.711): 13 bits, every second bit turned. */
+export function alawEncode(x) {
+  const pcm = Math.max(-32768, Math.min(32767, Math.round(x * 32768)));
+  const sign = pcm < 0 ? 0 : 0x80;
+  const m = Math.min(4095, (pcm < 0 ? -pcm - 1 : pcm) >> 3);
+  const exponent = m < 32 ? 0 : 26 - Math.clz32(m) + 1;
+  const mantissa = exponent === 0 ? m >> 1 : (m >> exponent) & 0x0f;
+  return (sign | (exponent << 4) | mantissa) ^ 0x55;
+}
+
+export function alawDecode(byte) {
+  const a = byte ^ 0x55;
+  const exponent = (a >> 4) & 7;
+  const m = exponent === 0 ? ((a & 0x0f) << 1) + 1 : (((a & 0x0f) << 1) + 33) << (exponent - 1);
+  return ((a & 0x80 ? m : -m) << 3) / 32768;
+}
+
 /** Samples as a WAV of 16-bit PCM, the same in each channel. */
 export function writeWav(samples, rate = 8000, channels = 1) {
   const bytes = samples.length * channels * 2;

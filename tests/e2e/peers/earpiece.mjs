@@ -1,17 +1,18 @@
-// The sound of a telephone whose signalling is sipp's: plain RTP on a port of its own. Speaks a tone in PCMU, keeps what it
+// The sound of a telephone whose signalling is sipp's: plain RTP on a port of its own. Speaks a tone in PCMU or PCMA, keeps what it
 // hears, sends and receives digits as RFC 4733 telephone events.
 import { createSocket } from 'node:dgram';
-import { amplitude, sine, ulawDecode, ulawEncode } from '../tone.mjs';
+import { alawDecode, alawEncode, amplitude, sine, ulawDecode, ulawEncode } from '../tone.mjs';
 import { freePort } from './process.mjs';
 
 const FRAME = 160;
 const EVENT_TYPE = 101;
+const CODECS = { PCMU: { type: 0, encode: ulawEncode, decode: ulawDecode }, PCMA: { type: 8, encode: alawEncode, decode: alawDecode } };
 const DIGITS = '0123456789*#';
 
 export class Earpiece {
-  static async open({ frequency = 1300, level = 0.25, host = '127.0.0.1' } = {}) {
+  static async open({ frequency = 1300, level = 0.25, host = '127.0.0.1', codec = 'PCMU' } = {}) {
     const ear = new Earpiece();
-    Object.assign(ear, { frequency, level, port: await freePort(), heard: [], digits: '', packets: 0, speaking: true, host });
+    Object.assign(ear, { frequency, level, port: await freePort(), heard: [], digits: '', packets: 0, speaking: true, host, codec: CODECS[codec] });
     ear.socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     ear.socket.on('message', (packet, from) => ear.#receive(packet, from));
     await new Promise((resolve) => ear.socket.bind(ear.port, host, resolve));
@@ -65,7 +66,7 @@ export class Earpiece {
   #send() {
     if (this.pressing) return this.#sendEvent();
     const samples = sine(this.frequency, FRAME, { level: this.level, start: this.timestamp % 8000 });
-    this.#packet(0, false, this.timestamp, Uint8Array.from(samples, ulawEncode));
+    this.#packet(this.codec.type, false, this.timestamp, Uint8Array.from(samples, this.codec.encode));
   }
 
   #sendEvent() {
@@ -96,7 +97,7 @@ export class Earpiece {
     this.lastAt = Date.now();
     const type = packet[1] & 0x7f;
     const body = packet.subarray(12);
-    if (type === 0) this.heard.push(Float32Array.from(body, ulawDecode));
+    if (type === this.codec.type) this.heard.push(Float32Array.from(body, this.codec.decode));
     if (type === EVENT_TYPE && body.length >= 4) {
       const stamp = packet.readUInt32BE(4);
       if (stamp !== this.lastEvent) this.digits += DIGITS[body[0]] ?? '?';

@@ -1,5 +1,5 @@
-// Kamailio as a carrier's border proxy: asks for a SHA-256 digest (RFC 8760), stays in the route, passes calls on; by UDP or
-// TLS, and with a registrar.
+// Kamailio as a carrier's border proxy: asks for a SHA-256 digest (RFC 8760), stays in the route, passes calls on; by UDP, TCP or
+// TLS, with a registrar, and with a least session interval (RFC 4028).
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,10 @@ export class Kamailio {
   /**
    * Calls go on to `to` (a port of 127.0.0.1). `proxy`: challenge with 407 instead of 401. `tls`: { certificate, key, clients }, files;
    * clients must show a certificate of the roots in `clients`. `inward`: { number, port }: calls for that number go to that port by TLS,
-   * whose certificate must be of those roots, too; ours is shown there.
+   * whose certificate must be of those roots, too; ours is shown there. `tcp`: reached by it too, at the same port. `least`: sessions
+   * of fewer seconds are refused with 422.
    */
-  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true, tls, inward }) {
+  static async start({ to, port, username, password, realm = 'carrier.example', algorithm = 'SHA-256', proxy = true, tls, tcp = false, least, inward }) {
     const border = new Kamailio();
     border.port = port ?? (await freePort());
     const folder = mkdtempSync(join(tmpdir(), 'ringback-kamailio-'));
@@ -39,7 +40,7 @@ fork=yes
 children=2
 auto_aliases=no
 listen=udp:127.0.0.1:${border.port}
-${tls ? `tcp_children=2\nenable_tls=yes\nlisten=tls:127.0.0.1:${border.port}` : 'disable_tcp=yes'}
+${tls ? `tcp_children=2\nenable_tls=yes\nlisten=tls:127.0.0.1:${border.port}` : tcp ? `tcp_children=2\nlisten=tcp:127.0.0.1:${border.port}` : 'disable_tcp=yes'}
 mpath="${modulePath()}"
 loadmodule "tm.so"
 loadmodule "sl.so"
@@ -85,11 +86,18 @@ ${inward ? `  if (is_method("INVITE") && $rU == "${inward.number}") {
   }` : ''}
   if (is_method("INVITE")) {
     if (!pv_${kind}_authenticate("${realm}", "${password}", "0") || $au != "${username}") {
-      xlog("L_ALERT", "challenged: $rm\\n");
+      xlog("L_ALERT", "challenged: $rm over $proto\\n");
       ${kind}_challenge("${realm}", "1");
       exit;
     }
     xlog("L_ALERT", "let in: $au over $proto\\n");
+${least ? `    $var(session) = $(hdr(Session-Expires){s.int});
+    if ($var(session) > 0 && $var(session) < ${least}) {
+      xlog("L_ALERT", "too short: $var(session)\\n");
+      append_to_reply("Min-SE: ${least}\\r\\n");
+      sl_send_reply("422", "Session Interval Too Small");
+      exit;
+    }` : ''}
     consume_credentials();
     record_route();
     # Who called over a connection is reached over that connection again: nobody listens at its address.

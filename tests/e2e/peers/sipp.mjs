@@ -32,6 +32,24 @@ const ok = (then = '') => `
 
   ]]></send>`;
 
+/** The answer to an INVITE within the call. */
+const again = (extra, sdp) => `
+  <send retrans="500"><![CDATA[
+    SIP/2.0 200 OK
+    [last_Via:]
+    [last_From:]
+    [last_To:]
+    [last_Call-ID:]
+    [last_CSeq:]
+    Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
+    ${extra}
+    Content-Type: application/sdp
+    Content-Length: [len]
+
+    ${sdp.join('\n    ')}
+
+  ]]></send>`;
+
 const soundAt = (port, direction = 'sendrecv', codec = '0 PCMU') => [
   'v=0',
   'o=phone 1 1 IN IP4 127.0.0.1',
@@ -49,19 +67,23 @@ const soundAt = (port, direction = 'sendrecv', codec = '0 PCMU') => [
 const wait = (ms) => (ms > 0 ? `\n  <pause milliseconds="${ms}"/>` : '');
 const take = (request, attributes = '') => `\n  <recv request="${request}"${attributes}/>`;
 
-const bye = `
-  <send retrans="500"><![CDATA[
-    BYE [next_url] SIP/2.0
+/** A request of the telephone's own within the call. */
+const own = (method, sdp) => `
+  <send${method === 'ACK' ? '' : ' retrans="500"'}><![CDATA[
+    ${method} [next_url] SIP/2.0
     Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
     [routes]
     From:[$to];tag=[pid]x[call_number]
     To:[$from]
     Call-ID: [call_id]
-    CSeq: 1 BYE
+    CSeq: 1 ${method}
+    Contact: <sip:phone@[local_ip]:[local_port];transport=[transport]>
     Max-Forwards: 70
-    Content-Length: 0
+    ${sdp ? `Content-Type: application/sdp\n    Content-Length: [len]\n\n    ${sdp.join('\n    ')}` : 'Content-Length: 0'}
 
-  ]]></send>
+  ]]></send>`;
+
+const bye = `${own('BYE')}
   <recv response="200"/>`;
 
 /** An answer to the INVITE after another request came in between. */
@@ -82,14 +104,41 @@ const terminated = answer('487 Request Terminated');
 /** What the telephone at the far end does with a call. */
 export const far = {
   /** Rings, is answered, stays until we hang up, or hangs up itself after `hangUpAfter` ms. `codec`: the one of its answer. */
-  answers: ({ ring = 200, ear, hangUpAfter = 0, earlyMedia = false, ack = true, codec }) => [
+  answers: ({ ring = 200, ear, hangUpAfter = 0, earlyMedia = false, ack = true, codec, extra }) => [
     earlyMedia ? reply('183 Session Progress', { sdp: soundAt(ear) }) : reply('180 Ringing'),
     wait(ring),
-    reply('200 OK', { sdp: soundAt(ear, 'sendrecv', codec), retrans: ' retrans="500"' }),
+    reply('200 OK', { sdp: soundAt(ear, 'sendrecv', codec), retrans: ' retrans="500"', extra }),
     ack ? take('ACK', ' rtd="true"') : '',
     hangUpAfter > 0 ? farHangsUp(hangUpAfter) : take('BYE') + ok(),
   ],
+  /** Answers, and is asked again within the call by an INVITE that changes nothing, which it takes as well. */
+  isAskedAgain: ({ ear, extra }) => [
+    reply('180 Ringing'),
+    reply('200 OK', { sdp: soundAt(ear), retrans: ' retrans="500"', extra }),
+    take('ACK'),
+    take('INVITE'),
+    again(extra, soundAt(ear)),
+    take('ACK'),
+    take('BYE'),
+    ok(),
+  ],
+  /** Answers, and `after` so many ms wants the sound at another port and in another codec. */
+  moves: ({ ear, to, codec, after }) => [
+    reply('180 Ringing'),
+    reply('200 OK', { sdp: soundAt(ear), retrans: ' retrans="500"' }),
+    take('ACK'),
+    wait(after),
+    own('INVITE', soundAt(to, 'sendrecv', codec)),
+    '\n  <recv response="100" optional="true"/>\n  <recv response="200"/>',
+    own('ACK'),
+    take('BYE'),
+    ok(),
+  ],
   refuses: (status, { ring = 100 } = {}) => [reply('180 Ringing'), wait(ring), reply(status, { retrans: ' retrans="500"' }), take('ACK')],
+  /** Says no before anything rings; `extra`: header lines of its answer. */
+  turnsAway: (status, { extra = '' } = {}) => [reply(status, { extra, retrans: ' retrans="500"' }), take('ACK')],
+  /** Takes the call and says nothing, not even that it tries. */
+  saysNothing: () => [wait(60_000)],
   /** Says in its own voice why there is no connection, and then so in SIP. */
   saysWhyNot: (status, { ear, after }) => [
     reply('183 Session Progress', { sdp: soundAt(ear) }),
