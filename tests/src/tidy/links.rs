@@ -46,6 +46,25 @@ fn the_map_shows_what_is_there() {
     none(findings, "docs/ARCHITECTURE.md names files that are not there");
 }
 
+/// Rows of the table of foreign peers: what, by whom, a file in backticks, and how the name of a test in it begins.
+#[test]
+fn what_is_said_to_be_shown_has_its_test() {
+    let text = std::fs::read_to_string(root().join("docs/foreign-peers.md")).expect("docs/foreign-peers.md");
+    let rows: Vec<Vec<&str>> =
+        text.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    let named: Vec<_> = rows.iter().filter(|row| row.len() == 4 && row[2].starts_with('`')).collect();
+    assert!(named.len() > 40, "the table is not read: {}", named.len());
+    let lost = named.iter().filter(|row| {
+        let file = std::fs::read_to_string(root().join(row[2].trim_matches('`'))).unwrap_or_default();
+        let begins = [format!("test('{}", row[3]), format!("test(`{}", row[3]), format!("fn {}(", row[3])];
+        row[3].is_empty() || !begins.iter().any(|begin| file.contains(begin))
+    });
+    none(
+        lost.map(|row| format!("{} {}", row[2], row[3])).collect(),
+        "docs/foreign-peers.md names tests that are not there",
+    );
+}
+
 /// The targets of `[text](target)`, outside code blocks.
 fn targets(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
