@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contrastOf, fit } from '../src/lib/accent'
 import { Backoff } from '../src/lib/backoff'
-import { query, NOTHING, daysAgo } from '../src/supervisor/recordings/search'
+import { query, NOTHING, daysAgo } from '../src/supervisor/found/search'
 import { verdict } from '../src/supervisor/recordings/quality'
 import { stretches } from '../src/supervisor/recordings/speech'
 

@@ -376,6 +376,7 @@ export const en = {
     wentOn: 'went on as a call',
     ends: { successful: 'Answered', unsuccessful: 'Nobody free', cancelled: 'Taken back', abandoned: 'Left early' },
     notRead: 'Chats cannot be read right now.',
+    notAllowed: 'Your role does not include chats.',
     chatNotAllowed: 'You are not permitted to read what was written.',
     chatNotRead: 'The chat cannot be read right now.',
     transcript: 'Transcript',

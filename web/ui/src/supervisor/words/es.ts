@@ -373,6 +373,7 @@ export const es: Wide<typeof en> = {
     wentOn: 'siguió como llamada',
     ends: { successful: 'Atendido', unsuccessful: 'Nadie libre', cancelled: 'Retirado', abandoned: 'Se fue antes' },
     notRead: 'Ahora no se pueden leer los chats.',
+    notAllowed: 'Su función no incluye los chats.',
     chatNotAllowed: 'Usted no tiene permiso para leer lo escrito.',
     chatNotRead: 'Ahora no se puede leer el chat.',
     transcript: 'Transcripción',

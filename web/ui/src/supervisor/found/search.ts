@@ -1,5 +1,10 @@
-import type { Page, RecordedCall } from '../../lib/api'
-import { get } from '../../lib/http'
+/** What every list of contacts shows. */
+export interface Contact {
+  contact: string
+  number_display: string
+  subject: string
+  dispositions: string[]
+}
 
 export interface Search {
   /** Local days, "2026-11-20"; empty for no bound. */
@@ -38,15 +43,4 @@ export function daysAgo(days: number, now: number): string {
   const at = new Date(now - days * DAY)
   const two = (n: number) => String(n).padStart(2, '0')
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
-}
-
-export const find = (search: Search, page: string | number | null, signal: AbortSignal) =>
-  get<Page<RecordedCall>>(`/api/v1/recordings?${query(search, page)}`, signal)
-
-export const audioOf = (contact: string, leg: string | null, download = false): string => {
-  const params = new URLSearchParams()
-  if (leg) params.set('leg', leg)
-  if (download) params.set('download', '1')
-  const text = params.toString()
-  return `/api/v1/recordings/${encodeURIComponent(contact)}/audio${text ? `?${text}` : ''}`
 }
