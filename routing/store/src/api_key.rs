@@ -26,27 +26,19 @@ pub struct ApiKey {
 
 impl Store {
     pub async fn create_api_key(&self, key: &ApiKey, digest: &str) -> Result<(), StoreError> {
-        let (key, digest) = (key.clone(), digest.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("INSERT INTO api_keys
+        let statement = sql("INSERT INTO api_keys
                         (id, tenant, name, key_digest, role, permissions, created_by, created_at, expires_at)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-                .text(&key.id)
-                .opt_text(key.tenant.as_ref().map(TenantId::as_str))
-                .text(&key.name)
-                .text(&digest)
-                .text(key.role.as_str())
-                .text(json("permissions of key", &key.id, &key.permissions)?)
-                .text(&key.created_by)
-                .int(key.created_at.as_millis())
-                .opt_int(key.expires_at.map(Timestamp::as_millis))
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .text(&key.id)
+        .opt_text(key.tenant.as_ref().map(TenantId::as_str))
+        .text(&key.name)
+        .text(digest)
+        .text(key.role.as_str())
+        .text(json("permissions of key", &key.id, &key.permissions)?)
+        .text(&key.created_by)
+        .int(key.created_at.as_millis())
+        .opt_int(key.expires_at.map(Timestamp::as_millis));
+        self.run(statement).await.map(drop)
     }
 
     /// The key of that digest, if it still holds.
@@ -80,20 +72,13 @@ impl Store {
         id: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (tenant, id) = (tenant.cloned(), id.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let revoked = sql("UPDATE api_keys SET revoked_at = $3
+        let statement = sql("UPDATE api_keys SET revoked_at = $3
                      WHERE id = $1 AND tenant IS NOT DISTINCT FROM $2 AND revoked_at IS NULL")
-                .text(&id)
-                .opt_text(tenant.as_ref().map(TenantId::as_str))
-                .int(now.as_millis())
-                .run(conn)
-                .await?;
-                Ok(revoked == 1)
-            })
-        })
-        .await
+        .text(id)
+        .opt_text(tenant.map(TenantId::as_str))
+        .int(now.as_millis());
+        let revoked = self.run(statement).await?;
+        Ok(revoked == 1)
     }
 }
 

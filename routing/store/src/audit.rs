@@ -27,6 +27,14 @@ pub struct AuditEntry {
     pub detail: serde_json::Value,
 }
 
+impl AuditEntry {
+    /// A deed that needs no more words.
+    pub fn of(who: &str, what: &str, target: impl std::fmt::Display, at: Timestamp) -> Self {
+        let (who, what, target) = (who.to_owned(), what.to_owned(), target.to_string());
+        Self { at, who, what, target, detail: serde_json::json!({}) }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditRow {
     /// 1, 2, 3 … within the tenant.

@@ -27,35 +27,20 @@ impl Store {
         doc: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (tenant, node, doc) = (tenant.clone(), node.to_owned(), doc.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("INSERT INTO dialogs (tenant, leg, node, saved_at, doc) VALUES ($1, $2, $3, $4, $5)
+        let statement = sql("INSERT INTO dialogs (tenant, leg, node, saved_at, doc) VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT (tenant, leg) DO UPDATE SET
                         node = excluded.node, saved_at = excluded.saved_at, doc = excluded.doc")
-                .id(&tenant)
-                .id(leg)
-                .text(&node)
-                .int(now.as_millis())
-                .text(&doc)
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .id(tenant)
+        .id(leg)
+        .text(node)
+        .int(now.as_millis())
+        .text(doc);
+        self.run(statement).await.map(drop)
     }
 
     /// Forgets the dialog; one that is not there is no error.
     pub async fn remove_dialog(&self, tenant: &TenantId, leg: LegId) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("DELETE FROM dialogs WHERE tenant = $1 AND leg = $2").id(&tenant).id(leg).run(conn).await?;
-                Ok(())
-            })
-        })
-        .await
+        self.run(sql("DELETE FROM dialogs WHERE tenant = $1 AND leg = $2").id(tenant).id(leg)).await.map(drop)
     }
 
     /// The tenant's dialogs, of all nodes.

@@ -15,20 +15,13 @@ impl Store {
         secret: Option<&str>,
         recovery_digests: &[String],
     ) -> Result<(), StoreError> {
-        let (user, secret) = (user.clone(), secret.map(str::to_owned));
-        let recovery = json("recovery codes of", &user, &recovery_digests)?;
-        self.write(move |conn| {
-            Box::pin(async move {
-                let updated = sql("UPDATE users SET totp = $2, totp_step = 0, recovery = $3 WHERE id = $1")
-                    .id(&user)
-                    .opt_text(secret)
-                    .text(&recovery)
-                    .run(conn)
-                    .await?;
-                if updated == 1 { Ok(()) } else { Err(StoreError::NotFound("user")) }
-            })
-        })
-        .await
+        let recovery = json("recovery codes of", user, &recovery_digests)?;
+        let statement = sql("UPDATE users SET totp = $2, totp_step = 0, recovery = $3 WHERE id = $1")
+            .id(user)
+            .opt_text(secret)
+            .text(&recovery);
+        let updated = self.run(statement).await?;
+        if updated == 1 { Ok(()) } else { Err(StoreError::NotFound("user")) }
     }
 
     /// The secret, as long as one is enrolled.
@@ -40,18 +33,9 @@ impl Store {
 
     /// True the first time that step, or a later one, is used; false ever after.
     pub async fn use_step(&self, user: &AgentId, step: i64) -> Result<bool, StoreError> {
-        let user = user.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let used = sql("UPDATE users SET totp_step = $2 WHERE id = $1 AND totp_step < $2")
-                    .id(&user)
-                    .int(step)
-                    .run(conn)
-                    .await?;
-                Ok(used == 1)
-            })
-        })
-        .await
+        let statement = sql("UPDATE users SET totp_step = $2 WHERE id = $1 AND totp_step < $2").id(user).int(step);
+        let used = self.run(statement).await?;
+        Ok(used == 1)
     }
 
     /// Uses up a recovery code; None: there is no such code (left). Otherwise how many are left.

@@ -125,39 +125,23 @@ impl Store {
         who: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (scope, last4) = (scope_of(tenant), last_digits(number));
-        let (key, who) = (number_key.to_owned(), who.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let added = sql("INSERT INTO do_not_call (scope, number_key, number_last4, who, at)
+        let statement = sql("INSERT INTO do_not_call (scope, number_key, number_last4, who, at)
                      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (scope, number_key) DO NOTHING")
-                .text(&scope)
-                .text(&key)
-                .text(&last4)
-                .text(&who)
-                .int(at.as_millis())
-                .run(conn)
-                .await?;
-                Ok(added == 1)
-            })
-        })
-        .await
+        .text(scope_of(tenant))
+        .text(number_key)
+        .text(last_digits(number))
+        .text(who)
+        .int(at.as_millis());
+        let added = self.run(statement).await?;
+        Ok(added == 1)
     }
 
     /// Takes it off again. False: it was not there.
     pub async fn allow_number(&self, tenant: Option<&TenantId>, number_key: &str) -> Result<bool, StoreError> {
-        let (scope, key) = (scope_of(tenant), number_key.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let gone = sql("DELETE FROM do_not_call WHERE scope = $1 AND number_key = $2")
-                    .text(&scope)
-                    .text(&key)
-                    .run(conn)
-                    .await?;
-                Ok(gone == 1)
-            })
-        })
-        .await
+        let statement =
+            sql("DELETE FROM do_not_call WHERE scope = $1 AND number_key = $2").text(scope_of(tenant)).text(number_key);
+        let gone = self.run(statement).await?;
+        Ok(gone == 1)
     }
 
     /// Whether the number is on the tenant's list or on everybody's.

@@ -87,38 +87,23 @@ impl Store {
         status: u16,
         response: &str,
     ) -> Result<(), StoreError> {
-        let (tenant, scope, key, response) = (tenant.clone(), scope.to_owned(), key.to_owned(), response.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE idempotency_keys SET status = $4, response = $5
+        let statement = sql("UPDATE idempotency_keys SET status = $4, response = $5
                      WHERE tenant = $1 AND scope = $2 AND key = $3 AND status IS NULL")
-                .id(&tenant)
-                .text(&scope)
-                .text(&key)
-                .int(i64::from(status))
-                .text(&response)
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .id(tenant)
+        .text(scope)
+        .text(key)
+        .int(i64::from(status))
+        .text(response);
+        self.run(statement).await.map(drop)
     }
 
     /// Lets go of a claim whose work failed, so that the same request may be tried again at once.
     pub async fn drop_claim(&self, tenant: &TenantId, scope: &str, key: &str) -> Result<(), StoreError> {
-        let (tenant, scope, key) = (tenant.clone(), scope.to_owned(), key.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("DELETE FROM idempotency_keys WHERE tenant = $1 AND scope = $2 AND key = $3 AND status IS NULL")
-                    .id(&tenant)
-                    .text(&scope)
-                    .text(&key)
-                    .run(conn)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
+        let statement =
+            sql("DELETE FROM idempotency_keys WHERE tenant = $1 AND scope = $2 AND key = $3 AND status IS NULL")
+                .id(tenant)
+                .text(scope)
+                .text(key);
+        self.run(statement).await.map(drop)
     }
 }

@@ -72,19 +72,12 @@ impl Store {
     /// Removes up to `limit` of the tenant's entries older than `before` and says how many; call again while it is `limit`,
     /// so that no single write holds up the others for long.
     pub async fn purge_journal(&self, tenant: &TenantId, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                Ok(sql("DELETE FROM journal WHERE tenant = $1 AND (epoch, seq) IN
+        let statement = sql("DELETE FROM journal WHERE tenant = $1 AND (epoch, seq) IN
                         (SELECT epoch, seq FROM journal WHERE tenant = $1 AND at < $2 ORDER BY epoch, seq LIMIT $3)")
-                .id(&tenant)
-                .int(before.as_millis())
-                .int(i64::from(limit))
-                .run(conn)
-                .await?)
-            })
-        })
-        .await
+        .id(tenant)
+        .int(before.as_millis())
+        .int(i64::from(limit));
+        self.run(statement).await
     }
 }
 

@@ -5,7 +5,6 @@ use ringback_routing::{
     ids::{ContactId, TenantId},
     time::Timestamp,
 };
-use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::{
@@ -64,7 +63,9 @@ impl Store {
                 .int(hold.at.as_millis())
                 .run(&mut *conn)
                 .await?;
-                noted(conn, &tenant, hold.contact, &hold.who, hold.at, "legal_hold_set").await
+                // The reason is a person's words: it stands with the hold and not in the chain.
+                let entry = AuditEntry::of(&hold.who, "legal_hold_set", hold.contact, hold.at);
+                audit::append(conn, &scope_of(Some(&tenant)), &entry).await.map(drop)
             })
         })
         .await
@@ -81,24 +82,17 @@ impl Store {
         who: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (tenant, who) = (tenant.clone(), who.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let lifted = sql("UPDATE legal_holds SET lifted_by = $3, lifted_at = $4
-                     WHERE tenant = $1 AND contact = $2 AND lifted_at IS NULL")
-                .id(&tenant)
-                .id(contact)
-                .text(&who)
-                .int(at.as_millis())
-                .run(&mut *conn)
-                .await?;
-                if lifted == 0 {
-                    return Err(StoreError::NotFound("hold"));
-                }
-                noted(conn, &tenant, contact, &who, at, "legal_hold_lifted").await
-            })
-        })
-        .await
+        let statement = sql("UPDATE legal_holds SET lifted_by = $3, lifted_at = $4
+             WHERE tenant = $1 AND contact = $2 AND lifted_at IS NULL")
+        .id(tenant)
+        .id(contact)
+        .text(who)
+        .int(at.as_millis());
+        let entry = AuditEntry::of(who, "legal_hold_lifted", contact, at);
+        match self.run_noted(scope_of(Some(tenant)), statement, entry).await? {
+            0 => Err(StoreError::NotFound("hold")),
+            _ => Ok(()),
+        }
     }
 
     /// Those that stand, the latest first, at most [`MAX_PAGE`].
@@ -135,20 +129,6 @@ impl Store {
         let mut reader = self.reader().await?;
         statement.once().all(&mut reader).await?.iter().map(hold_of).collect()
     }
-}
-
-async fn noted(
-    conn: &mut Conn,
-    tenant: &TenantId,
-    contact: ContactId,
-    who: &str,
-    at: Timestamp,
-    what: &str,
-) -> Result<(), StoreError> {
-    let (who, what, target) = (who.to_owned(), what.to_owned(), contact.to_string());
-    // The reason is a person's words: it stands with the hold and not in the chain.
-    let entry = AuditEntry { at, who, what, target, detail: json!({}) };
-    audit::append(conn, &scope_of(Some(tenant)), &entry).await.map(drop)
 }
 
 fn hold_of(row: &Row) -> Result<LegalHold, StoreError> {

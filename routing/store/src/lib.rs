@@ -80,7 +80,7 @@ pub use webhook::{Delivery, DeliveryEnd, DeliveryState, Webhook};
 
 use connect::{Connector, Readers};
 use ringback_routing::time::Timestamp;
-use sql::{Conn, Reader};
+use sql::{Conn, Reader, Statement};
 use writer::{Doing, WriterHandle};
 
 /// Most rows one page of any listing holds.
@@ -190,6 +190,30 @@ impl Store {
         F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
     {
         self.writer.write(work).await
+    }
+
+    /// One statement that is a whole change by itself; says how many rows it touched.
+    pub(crate) async fn run(&self, statement: Statement) -> Result<u64, StoreError> {
+        self.write(move |conn| Box::pin(async move { Ok(statement.run(conn).await?) })).await
+    }
+
+    /// The same with its line in the scope's audit, which is left out when no row was touched.
+    pub(crate) async fn run_noted(
+        &self,
+        scope: String,
+        statement: Statement,
+        entry: AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let touched = statement.run(&mut *conn).await?;
+                if touched > 0 {
+                    audit::append(conn, &scope, &entry).await?;
+                }
+                Ok(touched)
+            })
+        })
+        .await
     }
 
     pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {

@@ -86,13 +86,7 @@ impl Store {
 
     /// Forgets leases that ran out before `now`.
     pub async fn purge_leases(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("DELETE FROM number_leases WHERE until <= $1").int(now.as_millis()).run(conn).await?;
-                Ok(())
-            })
-        })
-        .await
+        self.run(sql("DELETE FROM number_leases WHERE until <= $1").int(now.as_millis())).await.map(drop)
     }
 }
 

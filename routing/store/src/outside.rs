@@ -18,57 +18,35 @@ impl Store {
         code: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (tenant, code) = (tenant.clone(), code.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("INSERT INTO outside_legs (tenant, leg, dialled_at, contact, code) VALUES ($1, $2, $3, $4, $5)
+        let statement =
+            sql("INSERT INTO outside_legs (tenant, leg, dialled_at, contact, code) VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT (tenant, leg) DO NOTHING")
-                .id(&tenant)
-                .id(leg)
-                .int(at.as_millis())
-                .id(contact)
-                .text(&code)
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+            .id(tenant)
+            .id(leg)
+            .int(at.as_millis())
+            .id(contact)
+            .text(code);
+        self.run(statement).await.map(drop)
     }
 
     /// From here on its minutes count.
     pub async fn outside_answered(&self, tenant: &TenantId, leg: LegId, at: Timestamp) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE outside_legs SET answered_at = $3
+        let statement = sql("UPDATE outside_legs SET answered_at = $3
                      WHERE tenant = $1 AND leg = $2 AND answered_at IS NULL")
-                .id(&tenant)
-                .id(leg)
-                .int(at.as_millis())
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .id(tenant)
+        .id(leg)
+        .int(at.as_millis());
+        self.run(statement).await.map(drop)
     }
 
     /// Its minutes count no further.
     pub async fn outside_ended(&self, tenant: &TenantId, leg: LegId, at: Timestamp) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE outside_legs SET ended_at = $3 WHERE tenant = $1 AND leg = $2 AND ended_at IS NULL")
-                    .id(&tenant)
-                    .id(leg)
-                    .int(at.as_millis())
-                    .run(conn)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
+        let statement =
+            sql("UPDATE outside_legs SET ended_at = $3 WHERE tenant = $1 AND leg = $2 AND ended_at IS NULL")
+                .id(tenant)
+                .id(leg)
+                .int(at.as_millis());
+        self.run(statement).await.map(drop)
     }
 
     /// Contacts that went outside under this code since then, the latest first, `limit` at most.
@@ -94,17 +72,9 @@ impl Store {
 
     /// After a restart none of the tenant's stands any more.
     pub async fn outside_all_ended(&self, tenant: &TenantId, at: Timestamp) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE outside_legs SET ended_at = $2 WHERE tenant = $1 AND ended_at IS NULL")
-                    .id(&tenant)
-                    .int(at.as_millis())
-                    .run(conn)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
+        let statement = sql("UPDATE outside_legs SET ended_at = $2 WHERE tenant = $1 AND ended_at IS NULL")
+            .id(tenant)
+            .int(at.as_millis());
+        self.run(statement).await.map(drop)
     }
 }

@@ -1,9 +1,8 @@
 //! Pictures for a tenant's pages. Each is named by its digest, so that versions of the settings refer to what never changes.
 
 use ringback_routing::{ids::TenantId, time::Timestamp};
-use serde_json::json;
 
-use crate::{AuditEntry, Store, audit, error::StoreError, settings::scope_of, sql::sql};
+use crate::{AuditEntry, Store, error::StoreError, settings::scope_of, sql::sql};
 
 /// A picture as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,28 +23,16 @@ impl Store {
         who: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (tenant, id, who) = (tenant.clone(), id.to_owned(), who.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let kept =
-                    sql("INSERT INTO pictures (tenant, id, kind, bytes, who, at) VALUES ($1, $2, $3, $4, $5, $6)
-                     ON CONFLICT (tenant, id) DO NOTHING")
-                    .id(&tenant)
-                    .text(&id)
-                    .text(picture.kind)
-                    .text(picture.bytes)
-                    .text(&who)
-                    .int(at.as_millis())
-                    .run(&mut *conn)
-                    .await?;
-                if kept == 0 {
-                    return Ok(());
-                }
-                let entry = AuditEntry { at, who, what: "picture_added".to_owned(), target: id, detail: json!({}) };
-                audit::append(conn, &scope_of(Some(&tenant)), &entry).await.map(drop)
-            })
-        })
-        .await
+        let statement = sql("INSERT INTO pictures (tenant, id, kind, bytes, who, at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (tenant, id) DO NOTHING")
+        .id(tenant)
+        .text(id)
+        .text(picture.kind)
+        .text(picture.bytes)
+        .text(who)
+        .int(at.as_millis());
+        let entry = AuditEntry::of(who, "picture_added", id, at);
+        self.run_noted(scope_of(Some(tenant)), statement, entry).await.map(drop)
     }
 
     pub async fn picture(&self, tenant: &TenantId, id: &str) -> Result<Option<KeptPicture>, StoreError> {

@@ -52,25 +52,17 @@ impl Store {
         let corrupt = |_| StoreError::corrupt("quality of leg", row.leg);
         let party = serde_json::to_string(&row.party).map_err(corrupt)?;
         let doc = serde_json::to_string(&row.figures).map_err(corrupt)?;
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("INSERT INTO leg_quality (tenant, leg, contact, party, ended_at, doc_version, doc)
+        let statement = sql("INSERT INTO leg_quality (tenant, leg, contact, party, ended_at, doc_version, doc)
                      VALUES ($1, $2, $3, $4, $5, $6, $7)
                      ON CONFLICT (tenant, leg) DO UPDATE SET ended_at = excluded.ended_at, doc = excluded.doc")
-                .id(&tenant)
-                .id(row.leg)
-                .id(row.contact)
-                .text(party)
-                .int(row.ended_at.as_millis())
-                .int(DOC_VERSION)
-                .text(doc)
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .id(tenant)
+        .id(row.leg)
+        .id(row.contact)
+        .text(party)
+        .int(row.ended_at.as_millis())
+        .int(DOC_VERSION)
+        .text(doc);
+        self.run(statement).await.map(drop)
     }
 
     /// The contact's legs that have ended, in the order they did.

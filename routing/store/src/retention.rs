@@ -158,14 +158,8 @@ impl Store {
 
     /// The file is gone from the disk.
     pub async fn file_removed(&self, file: RemovedFile) -> Result<(), StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                let gone = sql("DELETE FROM removed_files WHERE tenant = $1 AND recording = $2");
-                gone.id(&file.tenant).id(file.recording).run(conn).await?;
-                Ok(())
-            })
-        })
-        .await
+        let gone = sql("DELETE FROM removed_files WHERE tenant = $1 AND recording = $2");
+        self.run(gone.id(&file.tenant).id(file.recording)).await.map(drop)
     }
 }
 

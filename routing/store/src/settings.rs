@@ -41,20 +41,12 @@ impl Store {
     }
 
     pub async fn save_setting(&self, tenant: Option<&TenantId>, key: &str, value: &str) -> Result<(), StoreError> {
-        let (scope, key, value) = (scope_of(tenant), key.to_owned(), value.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("INSERT INTO settings (scope, key, value) VALUES ($1, $2, $3)
+        let statement = sql("INSERT INTO settings (scope, key, value) VALUES ($1, $2, $3)
                      ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value")
-                .text(&scope)
-                .text(&key)
-                .text(&value)
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .text(scope_of(tenant))
+        .text(key)
+        .text(value);
+        self.run(statement).await.map(drop)
     }
 
     /// The value kept under `key`, which is `value` if there was none: a key made once and then the same for ever.
@@ -123,26 +115,19 @@ impl Store {
         who: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let (tenant, doc, who) = (tenant.clone(), doc.to_string(), who.to_owned());
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.write(move |conn| {
-            Box::pin(async move {
-                let kept = sql("INSERT INTO tenant_configs (tenant, version, doc_version, doc, who, at)
+        let statement = sql("INSERT INTO tenant_configs (tenant, version, doc_version, doc, who, at)
                      SELECT $1, CAST($2 AS BIGINT) + 1, CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT)
                      WHERE (SELECT COALESCE(MAX(version), 0) FROM tenant_configs WHERE tenant = $1) = CAST($2 AS BIGINT)
                      ON CONFLICT (tenant, version) DO NOTHING")
-                .id(&tenant)
-                .int(after)
-                .int(DOC_VERSION)
-                .text(&doc)
-                .text(&who)
-                .int(now.as_millis())
-                .run(conn)
-                .await?;
-                if kept == 1 { Ok(after.unsigned_abs() + 1) } else { Err(StoreError::Taken("configuration")) }
-            })
-        })
-        .await
+        .id(tenant)
+        .int(after)
+        .int(DOC_VERSION)
+        .text(doc.to_string())
+        .text(who)
+        .int(now.as_millis());
+        let kept = self.run(statement).await?;
+        if kept == 1 { Ok(after.unsigned_abs() + 1) } else { Err(StoreError::Taken("configuration")) }
     }
 
     /// One version.

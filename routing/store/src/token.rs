@@ -8,32 +8,18 @@ impl Store {
     /// True the first time this tenant's token id is used, false ever after. Keep `expires_at` at the token's own expiry
     /// or later: the id is forgotten then.
     pub async fn use_token(&self, tenant: &TenantId, jti: &str, expires_at: Timestamp) -> Result<bool, StoreError> {
-        let (tenant, jti) = (tenant.clone(), jti.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                let used = sql("INSERT INTO used_tokens (tenant, jti, expires_at) VALUES ($1, $2, $3)
+        let statement = sql("INSERT INTO used_tokens (tenant, jti, expires_at) VALUES ($1, $2, $3)
                      ON CONFLICT (tenant, jti) DO NOTHING")
-                .id(&tenant)
-                .text(&jti)
-                .int(expires_at.as_millis())
-                .run(conn)
-                .await?;
-                Ok(used == 1)
-            })
-        })
-        .await
+        .id(tenant)
+        .text(jti)
+        .int(expires_at.as_millis());
+        let used = self.run(statement).await?;
+        Ok(used == 1)
     }
 
     /// Gives a used token back, when what it was used for was refused.
     pub async fn release_token(&self, tenant: &TenantId, jti: &str) -> Result<(), StoreError> {
-        let (tenant, jti) = (tenant.clone(), jti.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("DELETE FROM used_tokens WHERE tenant = $1 AND jti = $2").id(&tenant).text(&jti).run(conn).await?;
-                Ok(())
-            })
-        })
-        .await
+        self.run(sql("DELETE FROM used_tokens WHERE tenant = $1 AND jti = $2").id(tenant).text(jti)).await.map(drop)
     }
 
     /// Forgets sessions, used tokens and idempotency keys that expired before `now`; says how many.

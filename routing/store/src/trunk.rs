@@ -126,14 +126,7 @@ impl Store {
 
     /// The same password, kept otherwise.
     pub async fn reseal_trunk(&self, id: &TrunkId, password: &str) -> Result<(), StoreError> {
-        let (id, password) = (id.clone(), password.to_owned());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE trunks SET password = $2 WHERE id = $1").id(&id).text(&password).run(conn).await?;
-                Ok(())
-            })
-        })
-        .await
+        self.run(sql("UPDATE trunks SET password = $2 WHERE id = $1").id(id).text(password)).await.map(drop)
     }
 }
 

@@ -236,23 +236,16 @@ impl Store {
     }
 
     pub async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
-        let session = session.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("INSERT INTO staff_sessions (token_digest, user_id, tenant, created_at, expires_at, idp_session)
+        let statement =
+            sql("INSERT INTO staff_sessions (token_digest, user_id, tenant, created_at, expires_at, idp_session)
                      VALUES ($1, $2, $3, $4, $5, $6)")
-                .text(&session.token_digest)
-                .id(&session.user)
-                .opt_text(session.tenant.as_ref().map(TenantId::as_str))
-                .int(session.created_at.as_millis())
-                .int(session.expires_at.as_millis())
-                .opt_text(session.idp_session.as_ref())
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+            .text(&session.token_digest)
+            .id(&session.user)
+            .opt_text(session.tenant.as_ref().map(TenantId::as_str))
+            .int(session.created_at.as_millis())
+            .int(session.expires_at.as_millis())
+            .opt_text(session.idp_session.as_ref());
+        self.run(statement).await.map(drop)
     }
 
     /// The session and its user, if the session is neither expired nor revoked and the user not disabled.
@@ -283,33 +276,17 @@ impl Store {
 
     /// Moves the expiry of a session that still holds.
     pub async fn extend_session(&self, token_digest: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        let digest = token_digest.to_owned();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE staff_sessions SET expires_at = $2 WHERE token_digest = $1 AND revoked_at IS NULL")
-                    .text(&digest)
-                    .int(expires_at.as_millis())
-                    .run(conn)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
+        let statement = sql("UPDATE staff_sessions SET expires_at = $2 WHERE token_digest = $1 AND revoked_at IS NULL")
+            .text(token_digest)
+            .int(expires_at.as_millis());
+        self.run(statement).await.map(drop)
     }
 
     pub async fn revoke_session(&self, token_digest: &str, now: Timestamp) -> Result<(), StoreError> {
-        let digest = token_digest.to_owned();
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE staff_sessions SET revoked_at = $2 WHERE token_digest = $1 AND revoked_at IS NULL")
-                    .text(&digest)
-                    .int(now.as_millis())
-                    .run(conn)
-                    .await?;
-                Ok(())
-            })
-        })
-        .await
+        let statement = sql("UPDATE staff_sessions SET revoked_at = $2 WHERE token_digest = $1 AND revoked_at IS NULL")
+            .text(token_digest)
+            .int(now.as_millis());
+        self.run(statement).await.map(drop)
     }
 
     /// Ends what the identity provider began: its session, or all of that user's. Says which sessions they were.
@@ -355,11 +332,7 @@ impl Store {
 
     /// Signs the user out everywhere; says how many sessions that were.
     pub async fn revoke_sessions_of(&self, user: &AgentId, now: Timestamp) -> Result<u64, StoreError> {
-        let user = user.clone();
-        self.write(move |conn| {
-            Box::pin(async move { Ok(sql(REVOKE_ALL).id(&user).int(now.as_millis()).run(conn).await?) })
-        })
-        .await
+        self.run(sql(REVOKE_ALL).id(user).int(now.as_millis())).await
     }
 }
 

@@ -85,31 +85,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] when there is one of that id.
     pub async fn add_webhook(&self, tenant: &TenantId, webhook: Webhook) -> Result<(), StoreError> {
-        let tenant = tenant.clone();
-        self.write(move |conn| {
-            Box::pin(async move {
-                let kept =
-                    sql("INSERT INTO webhooks (tenant, id, url, events, secret, personal, created_by, created_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, id) DO NOTHING")
-                    .id(&tenant)
-                    .text(&webhook.id)
-                    .text(&webhook.url)
-                    .text(format!(" {} ", webhook.events.join(" ")))
-                    .text(&webhook.secret)
-                    .int(i64::from(webhook.personal))
-                    .text(&webhook.created_by)
-                    .int(webhook.created_at.as_millis())
-                    .run(&mut *conn)
-                    .await?;
-                if kept == 0 {
-                    return Err(StoreError::Taken("webhook"));
-                }
-                let detail = json!({ "events": webhook.events, "personal": webhook.personal });
-                noted(conn, &tenant, &webhook.created_by, "webhook_added", &webhook.id, detail, webhook.created_at)
-                    .await
-            })
-        })
-        .await
+        let statement = sql("INSERT INTO webhooks (tenant, id, url, events, secret, personal, created_by, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, id) DO NOTHING")
+        .id(tenant)
+        .text(&webhook.id)
+        .text(&webhook.url)
+        .text(format!(" {} ", webhook.events.join(" ")))
+        .text(&webhook.secret)
+        .int(i64::from(webhook.personal))
+        .text(&webhook.created_by)
+        .int(webhook.created_at.as_millis());
+        let detail = json!({ "events": webhook.events, "personal": webhook.personal });
+        let entry = AuditEntry {
+            detail,
+            ..AuditEntry::of(&webhook.created_by, "webhook_added", &webhook.id, webhook.created_at)
+        };
+        match self.run_noted(scope_of(Some(tenant)), statement, entry).await? {
+            0 => Err(StoreError::Taken("webhook")),
+            _ => Ok(()),
+        }
     }
 
     /// With all its messages.
@@ -173,23 +167,15 @@ impl Store {
 
     /// How a try ended.
     pub async fn settle_delivery(&self, delivery: &Delivery, outcome: DeliveryEnd) -> Result<(), StoreError> {
-        let (tenant, webhook, message) = (delivery.tenant.clone(), delivery.webhook.clone(), delivery.message.clone());
-        self.write(move |conn| {
-            Box::pin(async move {
-                sql("UPDATE webhook_deliveries SET state = $4, tries = tries + 1, next_at = $5, last_word = $6
+        let statement = sql("UPDATE webhook_deliveries SET state = $4, tries = tries + 1, next_at = $5, last_word = $6
                      WHERE tenant = $1 AND webhook = $2 AND message = $3")
-                .id(&tenant)
-                .text(&webhook)
-                .text(&message)
-                .text(outcome.state.word())
-                .int(outcome.next_at.as_millis())
-                .text(&outcome.word)
-                .run(conn)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        .id(&delivery.tenant)
+        .text(&delivery.webhook)
+        .text(&delivery.message)
+        .text(outcome.state.word())
+        .int(outcome.next_at.as_millis())
+        .text(&outcome.word);
+        self.run(statement).await.map(drop)
     }
 
     /// The tenant's messages that are not sent, dead ones first, the latest first.
@@ -239,18 +225,12 @@ impl Store {
 
     /// Forgets up to `limit` messages of before that moment that wait no more, and says how many.
     pub async fn purge_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.write(move |conn| {
-            Box::pin(async move {
-                Ok(sql("DELETE FROM webhook_deliveries WHERE (tenant, webhook, message) IN
+        let statement = sql("DELETE FROM webhook_deliveries WHERE (tenant, webhook, message) IN
                         (SELECT tenant, webhook, message FROM webhook_deliveries
                          WHERE state <> 'waiting' AND at < $1 LIMIT $2)")
-                .int(before.as_millis())
-                .int(i64::from(limit))
-                .run(conn)
-                .await?)
-            })
-        })
-        .await
+        .int(before.as_millis())
+        .int(i64::from(limit));
+        self.run(statement).await
     }
 }
 
