@@ -126,6 +126,10 @@ impl Framer {
             *scanned = self.buffer.len().saturating_sub(3);
             return if self.buffer.len() > self.max_message { Err(FramingError::TooLarge) } else { Ok(false) };
         };
+        // The same whether the head came at once or in pieces.
+        if end > self.max_message {
+            return Err(FramingError::TooLarge);
+        }
         let head = self.buffer.split_to(end);
         let message = parse_head(&head, self.max_headers).map_err(FramingError::Head)?;
         // Without Content-Length nothing says where a body would end: there is none.
@@ -211,6 +215,20 @@ mod tests {
             framer.push(OPTIONS.replace("l: 4", &format!("l: {length}")).as_bytes());
             assert_eq!(framer.next_frame(), Err(error), "{length}");
         }
+    }
+
+    #[test]
+    fn a_head_that_comes_at_once_has_the_bound_of_one_in_pieces() {
+        let large = OPTIONS.replace("l: 4", &format!("X: {}\r\nl: 4", "x".repeat(1_000)));
+        let mut whole = framer();
+        whole.push(large.as_bytes());
+        assert_eq!(whole.next_frame(), Err(FramingError::TooLarge));
+        let mut pieces = framer();
+        let end = large.bytes().find_map(|byte| {
+            pieces.push(&[byte]);
+            pieces.next_frame().err()
+        });
+        assert_eq!(end, Some(FramingError::TooLarge));
     }
 
     #[test]

@@ -216,6 +216,10 @@ impl CSeq {
     }
 }
 
+/// Most proxies that may ask to stay on a dialog's way: each is a header of every later request, and far more than any
+/// network has.
+const MAX_ROUTES: usize = 30;
+
 /// What every message must carry (RFC 3261 §8.1.1), read once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Essentials {
@@ -267,6 +271,14 @@ impl Essentials {
             return Err(Flaw("bad Call-ID"));
         }
         let cseq = CSeq::parse(one("CSeq", "no CSeq", "two CSeq")?).ok_or(Flaw("bad CSeq"))?;
+        let routes = list(headers, "Record-Route");
+        if routes.len() > MAX_ROUTES {
+            return Err(Flaw("too many Record-Routes"));
+        }
+        // What stands here would go out with every later request.
+        if !routes.iter().all(|route| unquoted(route, '<').is_some() && NameAddr::parse(route).is_some()) {
+            return Err(Flaw("bad Record-Route"));
+        }
         Ok(Self { via, from, to, call_id: call_id.to_owned(), cseq })
     }
 }

@@ -122,3 +122,21 @@ fn a_party_that_could_not_stand_in_a_first_line_is_none() {
         Some("far")
     );
 }
+
+#[test]
+fn a_way_that_cannot_be_written_again_is_none() {
+    let flaw = |routes: &str| {
+        let text = SEEDS[0].replace("<sip:p;lr>,<sip:q>", routes);
+        match parse_datagram(text.as_bytes(), 128).map(|parsed| parsed.message) {
+            Ok(Message::Request(request)) => Essentials::of_request(&request).err().map(|flaw| flaw.0),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(flaw("\"The edge\" <sip:p;lr>, <sips:q>"), None);
+    assert_eq!(flaw(&["<sip:p;lr>"; 30].join(",")), None);
+    assert_eq!(flaw(&["<sip:p;lr>"; 31].join(",")), Some("too many Record-Routes"));
+    assert_eq!(flaw(""), None);
+    for broken in ["sip:p;lr", "<sip:p;lr", "\"a,<sip:p;lr>, \"a", "<p;lr>"] {
+        assert_eq!(flaw(broken), Some("bad Record-Route"), "{broken:?}");
+    }
+}
