@@ -19,7 +19,7 @@ pub(crate) fn reduce(offer: &str) -> String {
     let sections = offer.split("\nm=").enumerate();
     let mut out = String::with_capacity(offer.len());
     for (index, section) in sections {
-        let mut lines = section.lines().map(str::trim_end);
+        let mut lines = section.lines().map(str::trim_ascii_end);
         if index > 0 {
             let media = lines.next().unwrap_or("");
             let wanted = wanted_formats(media, section);
@@ -41,7 +41,7 @@ pub(crate) fn tidy_answer(answer: &str, offer: &str) -> String {
     let wanted = audio(offer).unwrap_or_default();
     let wanted: Vec<&str> = wanted.split_ascii_whitespace().skip(2).collect();
     let mut out = String::with_capacity(answer.len());
-    for line in answer.lines().map(str::trim_end) {
+    for line in answer.lines().map(str::trim_ascii_end) {
         let component = line.strip_prefix("a=candidate:").and_then(|rest| rest.split(' ').nth(1));
         match line.strip_prefix("m=audio ") {
             Some(media) => push(&mut out, &in_order(media, &wanted)),
@@ -131,6 +131,15 @@ mod tests {
         let answer =
             "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 8 9 126\r\na=candidate:1 2 udp 1 10.0.0.1 5 typ host\r\na=mid:0\r\n";
         assert_eq!(tidy_answer(answer, offer), format!("{offer}a=mid:0\r\n"));
+    }
+
+    #[test]
+    fn a_tidy_answer_stays_as_it_is() {
+        // A vertical tab is no space between words, and so must be none at a line's end.
+        let (offer, answer) = ("m=audio 9 RTP/AVP 9 8\r\n", "m=audio 9 RTP/AVP 8\u{b} 9 8\r\n");
+        let tidy = tidy_answer(answer, offer);
+        assert_eq!(tidy, "m=audio 9 RTP/AVP 9 8 8\u{b}\r\n");
+        assert_eq!(tidy_answer(&tidy, offer), tidy);
     }
 
     proptest! {
