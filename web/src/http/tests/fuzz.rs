@@ -71,7 +71,7 @@ fn seeds() -> Vec<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fuzz_agents_sockets() {
-    let world = World::with_limits("logins_per_minute = 1000\nsocket_messages_per_second = 1000000").await;
+    let world = World::with_limits("logins_per_minute = 1000\nsocket_messages_per_second = 1000000\npages_per_minute = 1000000\nstaff_api_per_minute = 1000000").await;
     let (address, _close) = listening(&world).await;
     let cookie = world.sign_in(OPEN, Role::Agent).await;
     let (seeds, mut dice) = (seeds(), Dice::new(seed()));
