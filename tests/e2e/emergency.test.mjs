@@ -1,11 +1,13 @@
 // One click in /admin closes the office, with a preview of who is affected and an end: the Call-Me page flips, the form refuses, who
-// waits for a callback reads it, who waits on the telephone and who calls now hears it; and when the end comes everything flips back.
+// waits for a callback reads it, who waits on the telephone and who calls now hears it, also whoever was called and lost the agent; and
+// when the end comes everything flips back.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findings } from './browser.mjs';
 import { Caller, calls } from './peers/caller.mjs';
 import { Earpiece } from './peers/earpiece.mjs';
 import { until } from './peers/process.mjs';
+import { far } from './peers/sipp.mjs';
 import { CLOSED_TONE, OUR_NUMBER } from './server.mjs';
 import { LOUD, PHONE_TONE, Stage, shot } from './stage.mjs';
 
@@ -23,6 +25,7 @@ before(async () => {
     inbound: { short_abandon_seconds: 3 },
     closing: { closure: 'reschedule' },
     staff: [
+      { id: 'maria', role: 'agent', name: 'Maria Vega' },
       { id: 'sam', role: 'supervisor', name: 'Sam Ortiz' },
       { id: 'ada', role: 'admin', name: 'Ada Byron' },
     ],
@@ -108,4 +111,31 @@ test('when its end has come it is open again for everybody, with nobody’s doin
   const asked = await ask('(916) 555-0163');
   assert.equal(asked.json.contact_state, 'queued', asked.text);
   assert.equal((await stage.board()).waiting.length, 2, 'the one who waited before, and the new one');
+});
+
+test('who was called, lost the agent and waits on the line hears it as well, and keeps the place', async () => {
+  await stage.emptyLine();
+  await stage.carrier((ear) => far.answers({ ear }));
+  const maria = await stage.desk();
+  await maria.goAvailable();
+  const { status_token } = await stage.server.ask('(916) 555-0166');
+  await maria.accept();
+  await stage.callArrives();
+  await stage.bothHear(maria);
+  const page = await (await stage.person()).page(`${stage.server.url}/t/sacramento/status/${status_token}`);
+  await maria.person.close();
+  await until(async () => (await stage.board()).waiting.some(({ channel }) => channel === 'callback'), 'the customer to be back in line, on the telephone', { within: 30_000 });
+  stage.ear.forget();
+  const declared = await stage.server.api('/api/v1/closure', { method: 'POST', body: { message: MESSAGE }, cookie: stage.supervisorCookie });
+  assert.equal(declared.status, 204, declared.text);
+  await until(() => stage.ear.hears(CLOSED_TONE, 1) > LOUD / 2, 'the customer to hear that it is closed', { within: 20_000 });
+  await stage.sipp.gets('BYE', { within: 20_000 });
+  await page.getByText(MESSAGE).first().waitFor();
+  assert.deepEqual(await findings(page), []);
+  await shot(page, 'emergency-lost-agent');
+  assert.equal((await stage.board()).waiting.length, 0);
+  const lifted = await fetch(`${stage.server.direct}/api/v1/closure`, { method: 'DELETE', headers: { cookie: stage.supervisorCookie, origin: stage.server.url } });
+  assert.equal(lifted.status, 204);
+  await until(async () => (await stage.board()).waiting.length === 1, 'the customer to be in line again when it is over', { within: 20_000 });
+  await shot(page, 'emergency-lost-agent-over');
 });

@@ -101,13 +101,12 @@ impl Core {
         }
         self.timers.cancel(&Timer::AnnouncementGuard(id));
         let Some(entry) = self.contacts.get_mut(&id) else { return };
-        if entry.contact.channel == Channel::Callback {
+        let closed = matches!(entry.contact.reason, Reason::Closed { .. });
+        if entry.contact.channel == Channel::Callback && !closed {
             self.farewell_over(now, id);
             return;
         }
-        let reason = entry.contact.reason.clone();
         let Some(attempt) = entry.contact.running_attempt_mut() else { return };
-        let closed = matches!(reason, Reason::Closed { .. });
         if attempt.announcement.is_some() && !closed {
             self.words_heard(now, id);
             return;
@@ -120,8 +119,7 @@ impl Core {
         self.fact(id, now, Fact::Announced { attempt, prompt });
         self.deed(now, Deed::Mark { leg, mark: MarkKind::Announcement, begin: false });
         if closed {
-            self.end_attempt(now, id, AttemptResult::Cancelled, None);
-            self.close(now, id, Outcome::Unsuccessful, reason);
+            self.closing_words_heard(now, id);
             return;
         }
         self.ask_caller(now, id);
@@ -132,7 +130,10 @@ impl Core {
         let Some(leg) = self.contacts.get(&id).and_then(|entry| entry.contact.live_leg()) else { return };
         self.requeue(now, id, Reason::JustRequested);
         self.capture_place(id);
-        self.play(now, leg, id, PromptName::HoldMusic, true, false);
+        // In an emergency there are other words already.
+        if self.contacts.get(&id).is_some_and(|entry| matches!(entry.contact.state, ContactState::Queued { .. })) {
+            self.play(now, leg, id, PromptName::HoldMusic, true, false);
+        }
         self.deed(now, Deed::NotifyCustomer { contact: id });
     }
 

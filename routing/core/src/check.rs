@@ -102,6 +102,7 @@ impl Core {
         let scheduled = matches!(contact.state, ContactState::Scheduled { .. });
         assert_eq!(self.timers.get(&Timer::ContactDue(id)).is_some(), scheduled, "scheduled with a timer");
         let open = contact.segments.iter().filter(|segment| !segment.is_done());
+        let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
         match contact.state {
             ContactState::Active { .. } => {
                 let served = open.clone().next().is_some() || contact.third.is_some();
@@ -111,11 +112,14 @@ impl Core {
             ContactState::Arriving { .. } => {
                 let guarded = [Timer::RingGuard(id), Timer::AnnouncementGuard(id), Timer::MenuChoice(id)];
                 assert!(guarded.iter().any(|guard| self.timers.get(guard).is_some()), "an arrival ends: {contact:?}");
-                assert!(open.clone().next().is_none() && contact.live_leg().is_some(), "who arrives is on the line");
+                assert!(contact.live_leg().is_some(), "who arrives is on the line");
+                // Whoever is told that it is closed may have been passed on by an agent who still wraps up.
+                let told = matches!(contact.reason, crate::reason::Reason::Closed { .. });
+                assert!(open.clone().all(|segment| told && wraps(&segment)), "nobody serves who arrives: {contact:?}");
+                open.for_each(|segment| self.check_segment(contact, segment));
             }
             ContactState::Closed { .. } => panic!("closed contacts leave memory"),
             _ => {
-                let wraps = |segment: &&Segment| matches!(segment.state, SegmentState::WrapUp { .. });
                 assert!(
                     open.clone().all(|segment| wraps(&segment)),
                     "waiting contacts have no agent but in wrap-up: {contact:?}"
@@ -163,8 +167,11 @@ impl Core {
             return;
         }
         let waits = !matches!(contact.state, ContactState::Active { .. });
-        let in_line = matches!(contact.state, ContactState::Queued { .. }) && contact.live_leg().is_some();
-        assert!(!waits || in_line, "planned, or in line without its customer: {contact:?}");
+        let in_line = matches!(contact.state, ContactState::Queued { .. } | ContactState::Arriving { .. });
+        assert!(
+            !waits || (in_line && contact.live_leg().is_some()),
+            "planned, or in line without its customer: {contact:?}"
+        );
         assert!(contact.attempts.len() <= 1, "tried once: {contact:?}");
         let first = contact.segments.first().map(|segment| &segment.why);
         assert!(matches!(first, Some(crate::reason::Reason::CalledOut { .. })), "an agent called: {contact:?}");

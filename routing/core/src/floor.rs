@@ -487,6 +487,7 @@ impl Core {
         self.fact(id, now, Fact::Queued { reason: reason.clone() });
         self.move_to(now, id, ContactState::Queued { since: now }, reason);
         self.note_first_wait(now, id);
+        self.tell_if_emergency(now, id);
     }
 
     /// 1 = next; None when not in line.

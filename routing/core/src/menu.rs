@@ -177,6 +177,11 @@ impl Core {
 
     /// The farewell is over, or the caller did not wait for its end: in line as a callback, at the old place.
     pub(crate) fn farewell_over(&mut self, now: Timestamp, id: ContactId) {
+        let reason = self.contacts.get(&id).map(|entry| &entry.contact.reason);
+        if matches!(reason, Some(Reason::Closed { .. })) {
+            self.closing_words_heard(now, id);
+            return;
+        }
         self.end_attempt(now, id, AttemptResult::Cancelled, None);
         self.requeue(now, id, Reason::JustRequested);
         self.deed(now, Deed::NotifyCustomer { contact: id });

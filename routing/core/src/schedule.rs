@@ -29,10 +29,10 @@ impl AtClosing {
     }
 }
 
-/// A caller in line to whom nobody speaks or is about to.
+/// Somebody in line on the telephone, by whoever's call, to whom nobody speaks or is about to.
 fn waits_on_the_telephone(contact: &Contact) -> bool {
     let queued = matches!(contact.state, ContactState::Queued { .. });
-    queued && contact.channel == Channel::Call && contact.live_leg().is_some() && contact.third.is_none()
+    queued && contact.channel != Channel::Chat && contact.live_leg().is_some() && contact.third.is_none()
 }
 
 impl Core {
@@ -55,8 +55,8 @@ impl Core {
         if let Some(then) = then.filter(|then| *then != Waiting::Keep) {
             self.release_held();
             self.sweep_line(now, then);
-            if let Some(closed @ ClosedReason::Closure { .. }) = open.closed {
-                self.tell_callers(now, &Reason::Closed { closed: Box::new(closed), next_open: open.next_open });
+            if let Some(closed) = self.emergency(now) {
+                self.tell_callers(now, &closed);
             }
         } else {
             // Closed, but those in line are kept: who was told another time is left to it.
@@ -90,11 +90,49 @@ impl Core {
             .filter(|id| self.contacts.get(id).is_some_and(|entry| waits_on_the_telephone(&entry.contact)));
         let callers: Vec<_> = callers.take(SWEEP_PER_TURN + 1).collect();
         for &id in callers.iter().take(SWEEP_PER_TURN) {
-            self.move_to(now, id, ContactState::Arriving { since: now }, closed.clone());
-            self.greet(now, id);
+            self.tell_caller(now, id, closed.clone());
         }
         if callers.len() > SWEEP_PER_TURN {
             self.timers.set(Timer::HoursEdge, now);
+        }
+    }
+
+    /// Why nobody is left in line on the telephone, if that is so: an emergency closure that does not keep them.
+    fn emergency(&self, now: Timestamp) -> Option<Reason> {
+        let open = callable(&self.config, now);
+        let closed = open.closed.filter(|closed| matches!(closed, ClosedReason::Closure { .. }))?;
+        let kept = self.config.hours.at_closing.of(&closed) == Waiting::Keep;
+        (!kept).then(|| Reason::Closed { closed: Box::new(closed), next_open: open.next_open })
+    }
+
+    fn tell_caller(&mut self, now: Timestamp, id: ContactId, closed: Reason) {
+        self.move_to(now, id, ContactState::Arriving { since: now }, closed);
+        self.greet(now, id);
+    }
+
+    /// Whoever comes into line on the telephone while an emergency closure stands is told like those who were in it.
+    pub(crate) fn tell_if_emergency(&mut self, now: Timestamp, id: ContactId) {
+        if !self.contacts.get(&id).is_some_and(|entry| waits_on_the_telephone(&entry.contact)) {
+            return;
+        }
+        if let Some(closed) = self.emergency(now) {
+            self.tell_caller(now, id, closed);
+        }
+    }
+
+    /// It was heard that it is closed. Who was called keeps the place or is told, as set; who called may call again.
+    pub(crate) fn closing_words_heard(&mut self, now: Timestamp, id: ContactId) {
+        let Some(contact) = self.contacts.get(&id).map(|entry| &entry.contact) else { return };
+        let (reason, called) = (contact.reason.clone(), contact.channel == Channel::Callback);
+        let spoken = contact.running_attempt().is_some_and(|attempt| attempt.bridged_at.is_some());
+        let result = if spoken { AttemptResult::Connected } else { AttemptResult::Cancelled };
+        self.end_attempt(now, id, result, None);
+        let then = callable(&self.config, now).closed.map(|closed| self.config.hours.at_closing.of(&closed));
+        if called && then != Some(Waiting::Tell) {
+            self.requeue(now, id, Reason::JustRequested);
+            self.deed(now, Deed::NotifyCustomer { contact: id });
+        } else {
+            self.conclude(now, id, Outcome::Unsuccessful, reason);
         }
     }
 

@@ -177,6 +177,73 @@ fn in_an_emergency_who_waits_on_the_telephone_hears_so_and_is_not_left_with_the_
 }
 
 #[test]
+fn in_an_emergency_who_was_called_and_lost_the_agent_is_told_too() {
+    use Waiting::{Keep, Reschedule, Tell};
+    // Declared while the customer waits on the line again, or while the agent is being waited for.
+    for (then, lost_before) in [(Keep, true), (Reschedule, true), (Tell, true), (Reschedule, false), (Tell, false)] {
+        let mut config = config();
+        config.hours.at_closing.closure = then;
+        let mut world = World::new(config, &[agent("anna"), agent("ben")]);
+        world.ready("anna");
+        let contact = world.connected(1);
+        let leg = world.leg(contact);
+        world.ok(Event::AgentDisconnected { agent: "anna".into(), session: session("anna") });
+        world.ok(Event::AgentMediaLost { agent: "anna".into(), session: session("anna") });
+        world.pass(secs(if lost_before { 15 } else { 1 }));
+        let closure = Closure { since: world.now, until: Some(world.now + secs(3600)), message: "Fire".into() };
+        let (until, preview) = (closure.until, world.core.closure_preview(&closure));
+        let told = then != Keep && lost_before;
+        assert_eq!((preview.callers, preview.under_way), if told { (1, 0) } else { (0, 1) });
+        world.ok(Event::ClosureDeclared { closure });
+        let said = |world: &World| {
+            world
+                .did(|deed| matches!(deed, Deed::PlayPrompt { leg: to, prompt: PromptName::Closure, .. } if *to == leg))
+        };
+        if then == Keep {
+            assert!(!said(&world) && world.is_queued(contact));
+            continue;
+        }
+        if !lost_before {
+            assert!(!said(&world), "the agent may still come back");
+            world.pass(secs(15));
+        }
+        assert!(said(&world), "{then:?} {lost_before}");
+        world.ready("ben");
+        assert!(!world.did(|deed| matches!(deed, Deed::PresentOffer { .. })), "nobody is offered who is being told");
+        world.ok(Event::PromptFinished { leg, heard: Some("closure en 1".into()) });
+        assert_did!(world, Deed::ReleaseLeg { .. });
+        assert_did!(world, Deed::ReleaseChannel { .. });
+        let row = world.row(contact);
+        assert!(matches!(row.reason, Reason::Closed { .. }));
+        assert_eq!(row.attempts[0].state, AttemptState::Ended { result: AttemptResult::Connected });
+        match then {
+            Tell => assert_eq!(world.outcome(contact), Some(Outcome::Unsuccessful)),
+            _ => {
+                assert_eq!(world.due(contact), until, "at the old place from the next opening on");
+                world.pass(secs(3600));
+                assert_did!(world, Deed::ReserveChannel { .. });
+            }
+        }
+    }
+}
+
+#[test]
+fn who_comes_out_of_the_greeting_into_an_emergency_is_not_put_in_line() {
+    let mut config = config();
+    config.hours.at_closing.closure = Waiting::Reschedule;
+    let mut world = World::new(config, &[agent("anna")]);
+    let contact = world.arriving(1);
+    let leg = world.leg(contact);
+    world.ok(Event::LegAnswered { leg });
+    world.ok(Event::ClosureDeclared { closure: Closure { since: world.now, until: None, message: "Fire".into() } });
+    world.ok(Event::PromptFinished { leg, heard: None });
+    assert_did!(world, Deed::PlayPrompt { prompt: PromptName::Closure, .. });
+    assert!(!world.did(|deed| matches!(deed, Deed::PlayPrompt { prompt: PromptName::HoldMusic, .. })));
+    world.ok(Event::PromptFinished { leg, heard: None });
+    assert_eq!(world.outcome(contact), Some(Outcome::Unsuccessful));
+}
+
+#[test]
 fn a_number_nobody_has_and_a_full_house_are_refused_unanswered() {
     let mut world = World::with_anna();
     world.ok(arrived(LegId(7), "+19165559999", 1));
