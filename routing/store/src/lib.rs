@@ -69,7 +69,7 @@ pub use presence::PresenceInterval;
 pub use quality::{LegQuality, QualityFigures};
 pub use recording::{RecordedContact, RecordingPage, RecordingRow, RecordingSearch, RecordingState};
 pub use retention::{Removal, Removed, RemovedFile, RetentionCut};
-pub use settings::ConfigVersion;
+pub use settings::{ConfigVersion, VersionNotice};
 pub use sql::Dialect;
 pub use transcript::{ChatPage, ChatSearch, FoundChat};
 pub use trunk::{ConnectedTrunk, TrunkChange, TrunkVersion};

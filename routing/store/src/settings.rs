@@ -1,13 +1,15 @@
 //! Small values the server keeps for itself or for a tenant, and every version of a tenant's configuration.
 
 use ringback_routing::{ids::TenantId, time::Timestamp};
+use serde_json::Value;
 
 use crate::{
-    Store,
+    AuditEntry, Store, audit,
     error::StoreError,
     page_size,
-    sql::{Row, sql},
+    sql::{Conn, Row, sql},
     turn::DOC_VERSION,
+    webhook,
 };
 
 /// One version of what administrators set for a tenant.
@@ -18,6 +20,15 @@ pub struct ConfigVersion {
     pub doc: serde_json::Value,
     pub who: String,
     pub at: Timestamp,
+}
+
+/// What a version leaves beside it that is more than a setting, like a closure: its row in the audit, and what others are told.
+#[derive(Debug, Clone)]
+pub struct VersionNotice {
+    pub audit: AuditEntry,
+    /// What receivers may have asked for, like `closure.declared`.
+    pub event: &'static str,
+    pub detail: Value,
 }
 
 /// The scope column: no tenant can be named so that it reads the server's own values.
@@ -115,19 +126,34 @@ impl Store {
         who: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let statement = sql("INSERT INTO tenant_configs (tenant, version, doc_version, doc, who, at)
-                     SELECT $1, CAST($2 AS BIGINT) + 1, CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT)
-                     WHERE (SELECT COALESCE(MAX(version), 0) FROM tenant_configs WHERE tenant = $1) = CAST($2 AS BIGINT)
-                     ON CONFLICT (tenant, version) DO NOTHING")
-        .id(tenant)
-        .int(after)
-        .int(DOC_VERSION)
-        .text(doc.to_string())
-        .text(who)
-        .int(now.as_millis());
-        let kept = self.run(statement).await?;
-        if kept == 1 { Ok(after.unsigned_abs() + 1) } else { Err(StoreError::Taken("configuration")) }
+        let (tenant, doc, who) = (tenant.clone(), doc.to_string(), who.to_owned());
+        self.write(move |conn| Box::pin(async move { keep_after(conn, &tenant, after, &doc, &who, now).await })).await
+    }
+
+    /// The same, with its row in the audit and the messages to others: all of it is kept or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when somebody else has kept one meanwhile.
+    pub async fn save_tenant_config_noted(
+        &self,
+        tenant: &TenantId,
+        after: u64,
+        doc: &serde_json::Value,
+        notice: VersionNotice,
+    ) -> Result<u64, StoreError> {
+        let (tenant, doc) = (tenant.clone(), doc.to_string());
+        self.write(move |conn| {
+            Box::pin(async move {
+                let VersionNotice { audit: entry, event, detail } = &notice;
+                let version = keep_after(conn, &tenant, after, &doc, &entry.who, entry.at).await?;
+                audit::append(conn, &scope_of(Some(&tenant)), entry).await?;
+                // A version is kept once: its number makes the message the only one.
+                let message = format!("{event}.{version}");
+                webhook::tell(conn, &tenant, event, &message, None, entry.at, detail).await?;
+                Ok(version)
+            })
+        })
+        .await
     }
 
     /// One version.
@@ -162,6 +188,30 @@ impl Store {
         .await?;
         rows.iter().map(config_of).collect()
     }
+}
+
+async fn keep_after(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    after: u64,
+    doc: &str,
+    who: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let kept = sql("INSERT INTO tenant_configs (tenant, version, doc_version, doc, who, at)
+         SELECT $1, CAST($2 AS BIGINT) + 1, CAST($3 AS BIGINT), $4, $5, CAST($6 AS BIGINT)
+         WHERE (SELECT COALESCE(MAX(version), 0) FROM tenant_configs WHERE tenant = $1) = CAST($2 AS BIGINT)
+         ON CONFLICT (tenant, version) DO NOTHING")
+    .id(tenant)
+    .int(after)
+    .int(DOC_VERSION)
+    .text(doc)
+    .text(who)
+    .int(now.as_millis())
+    .run(conn)
+    .await?;
+    if kept == 1 { Ok(after.unsigned_abs() + 1) } else { Err(StoreError::Taken("configuration")) }
 }
 
 fn config_of(row: &Row) -> Result<ConfigVersion, StoreError> {

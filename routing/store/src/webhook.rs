@@ -138,20 +138,6 @@ impl Store {
         rows.all(&mut reader).await?.iter().map(webhook_of).collect()
     }
 
-    /// A message about the tenant itself for everybody who asked for that event; `message` makes it the only one.
-    pub async fn tell_webhooks(
-        &self,
-        tenant: &TenantId,
-        event: &str,
-        message: &str,
-        at: Timestamp,
-        detail: Value,
-    ) -> Result<(), StoreError> {
-        let (tenant, event, message) = (tenant.clone(), event.to_owned(), message.to_owned());
-        self.write(move |conn| Box::pin(async move { tell(conn, &tenant, &event, &message, None, at, &detail).await }))
-            .await
-    }
-
     /// Messages that are due, the oldest first, of all tenants; with who is to get them.
     pub async fn due_deliveries(&self, now: Timestamp, limit: u32) -> Result<Vec<(Delivery, Webhook)>, StoreError> {
         let mut reader = self.reader().await?;
@@ -254,7 +240,8 @@ pub(crate) async fn tell_fact(
     tell(conn, tenant, event, &format!("{contact}.{key}"), Some(contact), at, &detail).await
 }
 
-async fn tell(
+/// One message for everybody of the tenant who asked for that event; `message` makes it the only one.
+pub(crate) async fn tell(
     conn: &mut Conn,
     tenant: &TenantId,
     event: &str,

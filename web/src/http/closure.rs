@@ -2,11 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use ringback_routing::{config::Closure, time::Timestamp, view::ClosurePreview};
+use ringback_store::{AuditEntry, VersionNotice};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{board::audit, body::JsonBody, error::ApiError, guard::Caller, schema};
+use super::{body::JsonBody, error::ApiError, guard::Caller, schema};
 use crate::{settings, state::App};
 
 /// Longest message, in letters.
@@ -45,9 +46,8 @@ pub async fn declare(
     if closure.message.is_empty() {
         return Err(ApiError::bad_value("message"));
     }
-    settings::close(&app, caller.tenant()?, caller.id().as_str(), Some(closure)).await?;
-    audit(&app, &caller, "closure_declared", caller.tenant()?, json!({ "until": ask.until })).await?;
-    tell(&app, &caller, "closure.declared", json!({ "until": ask.until })).await?;
+    let notice = notice(&app, &caller, "closure_declared", "closure.declared", json!({ "until": ask.until }))?;
+    settings::close(&app, caller.tenant()?, Some(closure), notice).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -74,15 +74,20 @@ fn asked(app: &App, ask: &ClosureAsk) -> Result<Closure, ApiError> {
 }
 
 pub async fn lift(State(app): State<App>, caller: Caller) -> Result<StatusCode, ApiError> {
-    settings::close(&app, caller.tenant()?, caller.id().as_str(), None).await?;
-    audit(&app, &caller, "closure_lifted", caller.tenant()?, json!({})).await?;
-    tell(&app, &caller, "closure.lifted", json!({})).await?;
+    let notice = notice(&app, &caller, "closure_lifted", "closure.lifted", json!({}))?;
+    settings::close(&app, caller.tenant()?, None, notice).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Programs of others hear of it; the message to customers is theirs to read on the page.
-async fn tell(app: &App, caller: &Caller, event: &str, detail: serde_json::Value) -> Result<(), ApiError> {
-    let now = app.now();
-    let message = format!("{event}.{}", now.as_millis());
-    Ok(app.store.tell_webhooks(caller.tenant()?, event, &message, now, detail).await?)
+/// What stands in the audit, and what programs of others hear; the message to customers is theirs to read on the page.
+fn notice(
+    app: &App,
+    caller: &Caller,
+    what: &str,
+    event: &'static str,
+    detail: serde_json::Value,
+) -> Result<VersionNotice, ApiError> {
+    let (who, what, target) = (caller.id().to_string(), what.to_owned(), caller.tenant()?.to_string());
+    let audit = AuditEntry { at: app.now(), who, what, target, detail: detail.clone() };
+    Ok(VersionNotice { audit, event, detail })
 }

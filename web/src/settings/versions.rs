@@ -6,7 +6,7 @@ use ringback_routing::{
     ids::{DispositionId, TenantId},
     time::Timestamp,
 };
-use ringback_store::{ConfigVersion, Store, StoreError};
+use ringback_store::{ConfigVersion, Store, StoreError, VersionNotice};
 
 use super::{Around, Settings, json};
 use crate::{
@@ -112,7 +112,7 @@ pub async fn change(
     }
     let settings = settings.over(&before.settings).sorted();
     check(app, tenant, &before.settings, &settings).await?;
-    settle(app, tenant, who, before, settings).await
+    settle(app, tenant, who, before, settings, None).await
 }
 
 /// Keeps what was checked as the version after `before`, and puts it into force.
@@ -122,12 +122,13 @@ async fn settle(
     who: &str,
     before: Version,
     settings: Settings,
+    notice: Option<VersionNotice>,
 ) -> Result<Version, SettingsError> {
     let mut base = before.version;
     if base == 0 {
-        base = keep(app, tenant, &before.who, 0, &before.settings).await?;
+        base = keep(app, tenant, &before.who, 0, &before.settings, None).await?;
     }
-    let version = keep(app, tenant, who, base, &settings).await?;
+    let version = keep(app, tenant, who, base, &settings, notice).await?;
     let now = Version { version, who: who.to_owned(), at: app.now(), settings };
     put_into_force(app, tenant, &now).await;
     Ok(now)
@@ -216,8 +217,20 @@ async fn in_use(app: &App, tenant: &TenantId, before: &Settings, after: &Setting
     Ok(())
 }
 
-async fn keep(app: &App, tenant: &TenantId, who: &str, after: u64, settings: &Settings) -> Result<u64, SettingsError> {
-    match app.store.save_tenant_config_after(tenant, after, &json(settings), who, app.now()).await {
+async fn keep(
+    app: &App,
+    tenant: &TenantId,
+    who: &str,
+    after: u64,
+    settings: &Settings,
+    notice: Option<VersionNotice>,
+) -> Result<u64, SettingsError> {
+    let doc = json(settings);
+    let kept = match notice {
+        Some(notice) => app.store.save_tenant_config_noted(tenant, after, &doc, notice).await,
+        None => app.store.save_tenant_config_after(tenant, after, &doc, who, app.now()).await,
+    };
+    match kept {
         Ok(version) => Ok(version),
         Err(StoreError::Taken(_)) => Err(SettingsError::Outdated),
         Err(error) => Err(error.into()),
@@ -282,13 +295,18 @@ pub async fn bring_back(
 }
 
 /// Declares or lifts the emergency closure, whatever else is being changed at the moment, and whatever the file or the
-/// trunks have come to since the other settings were checked.
-pub async fn close(app: &App, tenant: &TenantId, who: &str, closure: Option<Closure>) -> Result<(), SettingsError> {
+/// trunks have come to since the other settings were checked. The notice is kept with it or not at all.
+pub async fn close(
+    app: &App,
+    tenant: &TenantId,
+    closure: Option<Closure>,
+    notice: VersionNotice,
+) -> Result<(), SettingsError> {
     for _ in 1..CLOSURE_TRIES {
         let _turn = app.settings_turn.lock().await;
         let before = current(app, tenant).await?;
         let settings = Settings { closure: closure.clone(), ..before.settings.clone() };
-        match settle(app, tenant, who, before, settings).await {
+        match settle(app, tenant, &notice.audit.who, before, settings, Some(notice.clone())).await {
             Err(SettingsError::Outdated) => {}
             done => return done.map(drop),
         }
