@@ -93,6 +93,44 @@ async fn nobody_overwrites_what_was_not_seen_and_nothing_impossible_is_kept() {
 }
 
 #[tokio::test]
+async fn a_closure_meanwhile_makes_no_change_outdated_and_hides_none() {
+    let world = World::new().await;
+    let (admin, chief) = (world.sign_in(OPEN, Role::Admin).await, world.sign_in(OPEN, Role::Supervisor).await);
+    let lift = || async {
+        let gone = request(Method::DELETE, "/api/v1/closure", None, &[("cookie", chief.as_str()), ("origin", ORIGIN)]);
+        assert_eq!(world.send(gone).await.status, StatusCode::NO_CONTENT);
+    };
+    // The page was opened before anybody had changed anything; somebody closes and opens the office.
+    assert_eq!(
+        world.post_as("/api/v1/closure", json!({ "message": "Fire" }), &chief).await.status,
+        StatusCode::NO_CONTENT
+    );
+    lift().await;
+    let holidays = json!([{ "date": "2030-12-25", "name": "Christmas" }]);
+    let kept = world.put_settings(change(0, always(), holidays.clone()), &admin).await;
+    assert_eq!((kept.status, kept.json()["version"].as_u64()), (StatusCode::OK, Some(4)), "{}", kept.text());
+    // The same once there is a version, with the closure standing.
+    assert_eq!(
+        world.post_as("/api/v1/closure", json!({ "message": "Flood" }), &chief).await.status,
+        StatusCode::NO_CONTENT
+    );
+    let kept = world.put_settings(change(4, always(), json!([])), &admin).await;
+    assert_eq!((kept.status, kept.json()["version"].as_u64()), (StatusCode::OK, Some(6)), "{}", kept.text());
+    assert_eq!(kept.json()["settings"]["closure"]["message"], "Flood", "it stands all the same");
+    // A colleague's change is not overwritten, however often the office was closed since.
+    lift().await;
+    for unseen in [0, 4, 5] {
+        assert_eq!(
+            world.put_settings(change(unseen, always(), holidays.clone()), &admin).await.code(),
+            "settings_outdated",
+            "{unseen}"
+        );
+    }
+    let rows = world.get_as("/api/v1/audit?what=closure_declared", &admin).await.json();
+    assert_eq!(rows["items"].as_array().map(Vec::len), Some(2), "{rows}");
+}
+
+#[tokio::test]
 async fn a_closure_and_the_settings_outlive_the_server() {
     let world = World::new().await;
     let (admin, chief) = (world.sign_in(OPEN, Role::Admin).await, world.sign_in(OPEN, Role::Supervisor).await);
