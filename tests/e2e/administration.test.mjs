@@ -99,8 +99,24 @@ test('signing in and the own account speak Spanish once it is chosen, and so do 
   await own.getByRole('heading', { name: 'My account' }).waitFor();
   await own.reload();
   await own.getByRole('heading', { name: 'My account' }).waitFor();
+  const lang = () => own.evaluate(() => document.documentElement.lang);
   await own.goto(`${stage.server.url}/supervisor?lang=es`);
-  assert.equal(await own.evaluate(() => document.documentElement.lang), 'es', 'so is the board, where it is asked for');
+  await own.getByRole('tab', { name: 'Grabaciones' }).waitFor();
+  assert.equal(await lang(), 'es', 'so is the board, where it is asked for');
+  assert.ok(!own.url().includes('lang='), 'what was chosen leaves the address');
+  await own.goto(`${stage.server.url}/account`);
+  await own.getByRole('heading', { name: 'Mi cuenta' }).waitFor();
+  assert.equal(await lang(), 'es', 'it holds on the next page, whose address says nothing');
+  const bookmark = `${stage.server.url}/admin?lang=es&x=1#queues`;
+  await own.goto(bookmark);
+  await own.getByRole('heading', { name: 'Colas', level: 1 }).waitFor();
+  assert.deepEqual([new URL(own.url()).search, new URL(own.url()).hash], ['?x=1', '#queues'], 'the rest of the address stays');
+  await own.getByRole('button', { name: 'English' }).click();
+  await own.getByRole('heading', { name: 'Queues', level: 1 }).waitFor();
+  assert.ok(!own.url().includes('lang='), 'what would be kept as a bookmark now names no language');
+  await own.reload();
+  await own.getByRole('heading', { name: 'Queues', level: 1 }).waitFor();
+  assert.equal(await lang(), 'en', 'the last choice holds');
   await nora.close();
 });
 

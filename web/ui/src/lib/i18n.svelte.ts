@@ -7,7 +7,7 @@ export type Words = Wide<typeof en>
 
 const dictionaries: Record<Language, Words> = { en, es }
 
-/** The page's language; changing it redraws the page and is kept in its address. */
+/** The page's language; changing it redraws the page. Customers' pages keep it in their address, staff's in a cookie. */
 class Tongue {
   lang = $state<Language>('en')
 
@@ -33,10 +33,21 @@ class Tongue {
     history.replaceState(history.state, '', address)
   }
 
-  /** The same, for every page of this browser and this server from now on. */
+  /** For every staff page of this browser and this server from now on. The address does not say it: kept in a bookmark it would
+      go before a later choice. */
   keep(lang: Language): void {
-    this.choose(lang)
+    this.set(lang)
     document.cookie = `ringback_lang=${lang}; path=/; max-age=31536000; samesite=lax`
+    const address = new URL(location.href)
+    if (!address.searchParams.has('lang')) return
+    address.searchParams.delete('lang')
+    history.replaceState(history.state, '', address)
+  }
+
+  /** How a staff page begins: as the server found, and a language that the address asked for is a choice like any other. */
+  begin(lang: Language): void {
+    if (new URLSearchParams(location.search).has('lang')) this.keep(lang)
+    else this.set(lang)
   }
 }
 
