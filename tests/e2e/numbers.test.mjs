@@ -203,7 +203,7 @@ test('a queue with rules of its own: its offers lapse in their time, with their 
 
 test('what becomes of those in line at closing time, and what callers hear meanwhile, are set too', async () => {
   await go('At closing time');
-  await page.getByLabel('In an emergency closure').selectOption({ label: 'They are told that nobody will call' });
+  await page.getByRole('group', { name: 'In an emergency closure' }).getByLabel('They are told that nobody will call').check();
   await go('Inbound calls');
   await page.getByLabel('Callers may press 1 and are called back').check();
   await page.getByLabel('The menu is told so often').fill('0');

@@ -123,6 +123,16 @@ function entryTold(list: ListName, before: Entry, after: Entry): string {
   return fields.map(({ key }) => `${field(list, key).label} ${said('', at(before, key))} → ${said('', at(after, key))}`).join('; ')
 }
 
+/** Where it comes in a list of differences: the days of a week in their order, everything else as it was. */
+export function order(a: Difference, b: Difference): number {
+  const day = ({ what }: Difference): [kind: string, day: number] => {
+    const [kind = '', key = ''] = what.split('.')
+    return kind === 'hours' || kind === 'call_hours' ? [kind, DAYS.indexOf(key as (typeof DAYS)[number])] : ['', 0]
+  }
+  const [[one, first], [other, second]] = [day(a), day(b)]
+  return one !== '' && one === other ? first - second : 0
+}
+
 /** One difference between two versions, in words. */
 export function told({ what, before, after }: Difference): string {
   const w = words().versions

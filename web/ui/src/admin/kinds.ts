@@ -4,8 +4,9 @@ import { tongue } from '../lib/i18n.svelte'
 import { bounds } from './bounds.svelte'
 import { words, type AdminWords } from './words.svelte'
 
-/** How a value is shown and typed. `lines` are words, one a line; of `many` several are ticked. */
-export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'languages' | 'many' | 'money' | 'lines' | 'colour' | 'skill' | 'targets' | 'keys'
+/** How a value is shown and typed. `lines` are words, one a line; of `many` several are ticked; `radios` are a choice between sentences;
+    a `code` is kept as one word and shown as people read it. */
+export type Kind = 'text' | 'long' | 'number' | 'check' | 'choice' | 'radios' | 'code' | 'languages' | 'many' | 'money' | 'lines' | 'colour' | 'skill' | 'targets' | 'keys'
 
 export interface Spec {
   /** `a.b`: the value b within a. */
@@ -102,7 +103,7 @@ export const lists: Record<ListName, { fields: Spec[]; fresh: (draft: Draft) => 
       { key: 'level', kind: 'number', min: 1, max: 10 },
     ],
   },
-  reason_codes: { name: 'id', id: 'id', fresh: () => ({ id: '' }), fields: [{ key: 'id', kind: 'text', length: 40 }] },
+  reason_codes: { name: 'id', id: 'id', fresh: () => ({ id: '' }), fields: [{ key: 'id', kind: 'code', length: 40 }] },
   dispositions: { name: 'name', id: 'name', fresh: () => ({ id: '', name: '', retired: false }), fields: [{ key: 'name', kind: 'text', length: 100 }, { key: 'retired', kind: 'check' }] },
   canned: {
     name: 'word',
@@ -228,7 +229,7 @@ export const sheets: Record<SheetName, Spec[]> = {
     ...after('reject'),
     ...after('media_error'),
   ],
-  closing: (['hours', 'holiday', 'closure'] as const).map((key) => ({ key, kind: 'choice', options: () => choices(words().choices.closing) })),
+  closing: (['hours', 'holiday', 'closure'] as const).map((key) => ({ key, kind: 'radios', options: () => choices(words().choices.closing) })),
   inbound: [
     seconds('announce_seconds', 0, 3600),
     { key: 'offer_callback', kind: 'check' },

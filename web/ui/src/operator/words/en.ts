@@ -51,7 +51,9 @@ export const en = {
   found: 'Found the county',
   founding: 'Founding …',
   taken: (what: string) => `${what} is taken already.`,
-  bad: (what: string) => `${what} cannot be kept like that.`,
+  bad: (what: string, hint: string) => `${what} cannot be kept like that. ${hint}`.trim(),
+  fill: 'Fill it in.',
+  oneLine: 'Choose a line, or connect one.',
   somebodyTaken: 'One of the user names is taken already.',
   failed: 'That did not work. Nothing was kept; please try again.',
   lineList: {
