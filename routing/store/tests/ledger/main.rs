@@ -1,5 +1,6 @@
 //! The ledger's promises, each kept on SQLite and on PostgreSQL.
 
+mod administrators;
 mod backup;
 mod chat;
 mod crash;

@@ -23,7 +23,7 @@ on_both! {
     the_last_save_of_a_dialog_wins
 }
 
-fn user(id: &str, tenant: Option<&TenantId>) -> User {
+pub(crate) fn user(id: &str, tenant: Option<&TenantId>) -> User {
     User {
         id: AgentId::new(id),
         tenant: tenant.cloned(),
