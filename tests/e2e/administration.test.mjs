@@ -207,6 +207,48 @@ test('two administrators at once: the second is told and loses nothing by lookin
   assert.equal(await page.getByLabel('Name').inputValue(), 'New Year');
 });
 
+test('what cannot be kept says what to do, an empty number too; Monday is copied to the week', async () => {
+  await go('Callbacks');
+  await page.getByLabel('Tries', { exact: true }).fill('');
+  await save().click();
+  await page.getByRole('alert').filter({ hasText: 'Callbacks: Tries cannot be kept like that. It takes a whole number from 1 to 50.' }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'calls-max_attempts');
+  assert.deepEqual(await findings(page), []);
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await go('Branding');
+  for (const language of ['English', 'Español']) await page.getByRole('group', { name: 'Languages of the pages' }).getByLabel(language).uncheck();
+  await save().click();
+  await page.getByRole('alert').filter({ hasText: 'Languages of the pages cannot be kept like that. Tick at least one.' }).waitFor();
+  await page.getByRole('button', { name: 'Discard' }).click();
+  await go('Opening hours');
+  const opens = (day) => page.getByRole('region', { name: day }).getByLabel('Opens').first();
+  const [saturday, days] = [await opens('Saturday').inputValue(), ['Tuesday', 'Wednesday', 'Thursday', 'Friday']];
+  await opens('Monday').fill('07:15');
+  await page.getByRole('button', { name: 'Monday’s times for Tuesday to Friday' }).click();
+  for (const day of days) assert.equal(await opens(day).inputValue(), '07:15', day);
+  assert.equal(await opens('Saturday').inputValue(), saturday);
+  const remove = page.getByRole('button', { name: /^Remove .* on / });
+  while ((await remove.count()) > 0) await remove.first().click();
+  await page.getByText('No day has times: customers find you closed, always.').waitFor();
+  assert.deepEqual(await findings(page), []);
+  await page.getByRole('button', { name: 'Discard' }).click();
+});
+
+test('the office is closed and opened while somebody changes a setting: it is kept all the same', async () => {
+  await go('Forms');
+  await page.getByLabel('A question is needed for a chat').uncheck();
+  const cookie = await stage.server.signIn('sam');
+  assert.equal((await stage.server.api('/api/v1/closure', { method: 'POST', body: { message: 'Fire drill' }, cookie })).status, 204);
+  await save().click();
+  await saved();
+  assert.equal((await availability()).closed.closed, 'closure', 'it stands all the same');
+  const lifted = await fetch(`${stage.server.direct}/api/v1/closure`, { method: 'DELETE', headers: { cookie, origin: stage.server.url } });
+  assert.equal(lifted.status, 204);
+  await page.getByLabel('A question is needed for a chat').check();
+  await save().click();
+  await saved();
+});
+
 test('a queue, a subject with steps, a reason and a result by clicks; agents and customers have them at once', async () => {
   await go('Queues');
   await page.getByRole('button', { name: 'Add a queue' }).click();
