@@ -46,6 +46,15 @@ test('from the portal page to a call that is heard', async () => {
   await portal.getByRole('button', { name: 'Chat' }).waitFor();
   await shot(portal, 'portal');
   assert.deepEqual(await findings(portal), []);
+  await portal.getByRole('link', { name: 'Español' }).click();
+  await portal.getByRole('heading', { name: 'Hola, Dana' }).waitFor();
+  await portal.getByRole('heading', { name: 'Pruébelo todo' }).waitFor();
+  assert.equal(await portal.evaluate(() => document.documentElement.lang), 'es');
+  assert.deepEqual(await findings(portal), []);
+  await shot(portal, 'portal-spanish');
+  await portal.getByRole('link', { name: 'English' }).click();
+  await portal.getByRole('heading', { name: 'Hello, Dana' }).waitFor();
+  await portal.getByRole('button', { name: 'Chat' }).waitFor();
   await portal.getByRole('link', { name: 'Call me' }).click();
   const form = portal.frameLocator('iframe');
   await form.getByLabel('Phone number').fill('(916) 555-0123');

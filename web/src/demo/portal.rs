@@ -87,7 +87,7 @@ pub async fn page(State(app): State<App>, Extension(lang): Extension<Lang>) -> R
     );
     let page = Page {
         lang,
-        title: "My benefits · Sacramento County",
+        title: lang.pick("My benefits · Sacramento County", "Mis ayudas · Sacramento County"),
         entry: app.assets.entry("portal"),
         theme: Some(format!("/t/{COUNTY}/theme.css")),
         boot: json!({
@@ -99,7 +99,11 @@ pub async fn page(State(app): State<App>, Extension(lang): Extension<Lang>) -> R
             "users": users,
             "numbers": numbers,
         }),
-        body: format!("<h1>Sacramento County</h1><p><a class=\"button\" href=\"/t/{COUNTY}/call-me\">Call me</a></p>"),
+        body: format!(
+            "<h1>Sacramento County</h1><p><a class=\"button\" href=\"/t/{COUNTY}/call-me?lang={}\">{}</a></p>",
+            lang.tag(),
+            lang.pick("Call me", "Llámenme")
+        ),
         after: embed,
     };
     Ok(Html(page.render()).into_response())

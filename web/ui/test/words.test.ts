@@ -13,6 +13,8 @@ import { en as loginEn } from '../src/login/words/en'
 import { es as loginEs } from '../src/login/words/es'
 import { en as operatorEn } from '../src/operator/words/en'
 import { es as operatorEs } from '../src/operator/words/es'
+import { en as portalEn } from '../src/portal/words/en'
+import { es as portalEs } from '../src/portal/words/es'
 import { tongue } from '../src/lib/i18n.svelte'
 import { causeWords } from '../src/supervisor/causes'
 import { whyWaiting } from '../src/supervisor/words'
@@ -34,6 +36,7 @@ const DICTIONARIES: Record<string, [unknown, unknown]> = {
   operator: [operatorEn, operatorEs],
   admin: [adminEn, adminEs],
   login: [loginEn, loginEs],
+  portal: [portalEn, portalEs],
 }
 
 /** Names, and words that are the same in both languages. */

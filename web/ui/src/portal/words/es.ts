@@ -1,0 +1,40 @@
+import type { Wide } from '../../lib/i18n/wide'
+import type { en } from './en'
+
+/** Las palabras del portal de demostración en español. */
+export const es: Wide<typeof en> = {
+  other: 'English',
+  demoCounty: 'Condado de demostración',
+  benefits: 'Mis ayudas',
+  portal: 'Portal de demostración',
+  hello: 'Hola, Dana',
+  lead: 'Una cosa depende de usted: su renovación de Medi-Cal espera un comprobante de ingresos.',
+  cases: 'Mis casos',
+  renewal: 'Renovación de Medi-Cal',
+  renewalState: 'Falta el comprobante de ingresos',
+  renewalDue: 'Antes del 30 de noviembre',
+  food: 'Ayuda de CalFresh',
+  foodState: 'Activa hasta marzo de 2027',
+  foodDue: 'No hay que hacer nada',
+  address: 'Cambio de dirección',
+  addressState: 'Lo estamos mirando',
+  addressDue: 'Pedido el 14 de noviembre',
+  questions: '¿Preguntas sobre su caso?',
+  leave: 'Deje su número y un agente le llama. No espera al teléfono.',
+  callMe: 'Llámenme',
+  tour: 'Pruébelo todo',
+  staff: '1. Entre como personal, en otra ventana',
+  roles: { agent: 'Agente', supervisor: 'Supervisor', admin: 'Administrador', auditor: 'Auditor', operator: 'Operador' },
+  ask: '2. Pida una llamada a uno de estos números',
+  numbers: {
+    '+19165550100': 'contesta, habla y después repite lo que usted dice',
+    '+19165550101': 'comunica',
+    '+19165550102': 'suena y nadie contesta',
+    '+19165550103': 'rechaza la llamada',
+    '+19165550104': 'contesta a los 15 segundos y después repite',
+    '+19165550123': 'contesta y repite, como cualquier otro número',
+  },
+  without: 'Condados sin Llámeme',
+  on: 'encendido',
+  off: 'apagado',
+}
