@@ -134,6 +134,7 @@ export const en = {
     },
     lead: {
       scheduled: (when: string) => `We will call you after ${when}.`,
+      whenOpen: 'You keep your place: we will call you when we are open again.',
       planned: (when: string) => `We will call you at the time you chose: ${when}.`,
       turnedAway: 'Please ask again when we are open.',
       agent_found: (number: string) => `In a moment we call ${number}.`,

@@ -136,6 +136,7 @@ export const es: Words = {
     },
     lead: {
       scheduled: (when) => stop(`Le llamaremos después de: ${when}`),
+      whenOpen: 'Conserva su lugar: le llamaremos cuando abramos de nuevo.',
       planned: (when) => stop(`Le llamaremos a la hora que eligió: ${when}`),
       turnedAway: 'Pida otra llamada cuando estemos abiertos.',
       agent_found: (number) => `En un momento llamamos al ${number}.`,
