@@ -2,13 +2,18 @@
 //!
 //! Writing is beside the turn: a dialog not yet written when the process dies is still found by its derived names.
 
+use std::sync::Arc;
+
 use ringback_routing::{
     ids::{LegId, TenantId},
     time::Timestamp,
 };
 use ringback_signaling::StoredDialog;
-use ringback_store::Store;
-use tokio::sync::mpsc;
+use ringback_store::{Store, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// Entries in the ledger's queue at a time: a small part of it, so that they never fill it.
+const UNDER_WAY: usize = 128;
 
 enum Entry {
     Save { tenant: TenantId, leg: LegId, dialog: Box<StoredDialog>, at: Timestamp },
@@ -26,19 +31,16 @@ impl DialogWriter {
     pub fn start(store: Store, node: String, waiting: usize) -> Self {
         let (entries, mut inbox) = mpsc::channel(waiting);
         tokio::spawn(async move {
+            let room = Arc::new(Semaphore::new(UNDER_WAY));
             while let Some(entry) = inbox.recv().await {
-                let written = match entry {
+                // Nobody closes it.
+                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
+                match entry {
                     Entry::Save { tenant, leg, dialog, at } => match serde_json::to_string(&*dialog) {
-                        Ok(body) => store.save_dialog(&tenant, leg, &node, &body, at).await,
-                        Err(error) => {
-                            tracing::error!(%leg, %error, "a dialog cannot be written down");
-                            continue;
-                        }
+                        Ok(body) => settle(store.save_dialog(&tenant, leg, &node, &body, at), place),
+                        Err(error) => tracing::error!(%leg, %error, "a dialog cannot be written down"),
                     },
-                    Entry::Remove { tenant, leg } => store.remove_dialog(&tenant, leg).await,
-                };
-                if let Err(error) = written {
-                    tracing::warn!(%error, "a dialog is not in the ledger; a crash now would leave it to its names");
+                    Entry::Remove { tenant, leg } => settle(store.remove_dialog(&tenant, leg), place),
                 }
             }
         });
@@ -53,4 +55,14 @@ impl DialogWriter {
     pub async fn remove(&self, tenant: TenantId, leg: LegId) {
         let _ = self.entries.send(Entry::Remove { tenant, leg }).await;
     }
+}
+
+/// It has its place in the ledger's queue; the next one need not wait until this one is on disk.
+fn settle(written: impl Future<Output = Result<(), StoreError>> + Send + 'static, place: OwnedSemaphorePermit) {
+    tokio::spawn(async move {
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "a dialog is not in the ledger; a crash now would leave it to its names");
+        }
+        drop(place);
+    });
 }

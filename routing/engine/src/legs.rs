@@ -251,6 +251,11 @@ impl LegBook {
         self.recordings.insert(recording.0, (tenant, leg));
     }
 
+    pub fn recording_of(&self, key: u128) -> Option<(TenantId, LegId)> {
+        self.recordings.get(&key).cloned()
+    }
+
+    /// Its file is closed and filed, or there will be none.
     pub fn recording_closed(&mut self, key: u128) -> Option<(TenantId, LegId)> {
         self.recordings.remove(&key)
     }

@@ -325,12 +325,15 @@ async fn phone_connected(plant: &Plant, key: LegKey, connected: bool) {
 }
 
 pub(crate) async fn recorder(plant: Arc<Plant>, mut events: RecorderEvents) {
+    let (closed, filing) = mpsc::channel(recordings::WAITING);
+    tokio::spawn(recordings::file(plant.clone(), filing));
     while let Some(event) = events.recv().await {
         match event {
             RecorderEvent::Finished { key, summary } => {
-                let known = plant.books.legs().recording_closed(key);
+                let known = plant.books.legs().recording_of(key);
                 if let Some((tenant, leg)) = known {
-                    tokio::spawn(recordings::finished(plant.clone(), tenant, leg, summary));
+                    // Whoever files ends only after us.
+                    let _ = closed.send(recordings::Closed { tenant, leg, summary }).await;
                 }
             }
             RecorderEvent::Failed { key, why } => {

@@ -13,6 +13,7 @@ use crate::{
     error::StoreError,
     migrate,
     sql::{Conn, Dialect, Reader},
+    sqlite::SqliteConn,
 };
 
 /// How long a read may wait for one of the pool's connections.
@@ -20,13 +21,24 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; more than the ledger has.
 const STATEMENT_CACHE: usize = 256;
 
-/// Bytes the write-ahead log may keep after a burst.
-const WAL_KEPT: &str = "67108864";
+/// What every connection to SQLite is set to, reading or writing.
+const SETTINGS: &[(&str, &str)] = &[
+    // Bytes the write-ahead log may keep after a burst.
+    ("journal_size_limit", "67108864"),
+    // What a savepoint keeps to undo a write stays in memory; written out, it doubled the cost of a turn.
+    ("temp_store", "memory"),
+    // What is erased is overwritten, not only let go: no row that went can be read from the file.
+    ("secure_delete", "on"),
+];
+/// And what a writing one is set to before that: a commit is on disk when it returns.
+const WRITER_SETTINGS: &[(&str, &str)] = &[("journal_mode", "wal"), ("foreign_keys", "on"), ("synchronous", "full")];
 
 /// Knows how to open the writer's connection, the first time and after a failure.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     target: Target,
+    /// How long SQLite waits for another process that holds the file.
+    busy: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -48,20 +60,17 @@ impl Connector {
             if path.is_empty() {
                 return Err(StoreError::schema("the database URL names no file"));
             }
-            Target::Sqlite(Box::new(
-                SqliteConnectOptions::new()
-                    .filename(path)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(config.busy_timeout)
-                    .pragma("journal_size_limit", WAL_KEPT)
-                    // What a savepoint keeps to undo a write stays in memory; written out, it doubled the cost of a turn.
-                    .pragma("temp_store", "memory")
-                    // What is erased is overwritten, not only let go: no row that went can be read from the file.
-                    .pragma("secure_delete", "on")
-                    .statement_cache_capacity(STATEMENT_CACHE)
-                    .disable_statement_logging(),
-            ))
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(config.busy_timeout)
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .disable_statement_logging();
+            let set = |options: SqliteConnectOptions, (name, value): &(&'static str, &'static str)| {
+                options.pragma(*name, *value)
+            };
+            Target::Sqlite(Box::new(SETTINGS.iter().fold(options, set)))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             // The parser's message may repeat the URL, which holds a password.
             let options = PgConnectOptions::from_str(url)
@@ -75,7 +84,7 @@ impl Connector {
         } else {
             return Err(StoreError::schema("the database URL must begin with sqlite:// or postgres://"));
         };
-        Ok(Self { target })
+        Ok(Self { target, busy: config.busy_timeout })
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -89,8 +98,10 @@ impl Connector {
     pub(crate) async fn writer(&self) -> Result<Conn, StoreError> {
         Ok(match &self.target {
             Target::Sqlite(options) => {
-                create_private(options.get_filename())?;
-                Conn::Sqlite(Box::new(options.connect().await?))
+                let path = options.get_filename();
+                create_private(path)?;
+                let settings = [WRITER_SETTINGS, SETTINGS].concat();
+                Conn::Sqlite(Box::new(SqliteConn::open(path, self.busy, &settings, STATEMENT_CACHE)?))
             }
             Target::Postgres(options) => Conn::Postgres(Box::new(options.connect().await?)),
         })

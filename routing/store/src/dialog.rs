@@ -18,15 +18,16 @@ pub struct DialogRow {
 }
 
 impl Store {
-    /// Keeps what is known of the leg's dialog now; the last save wins.
-    pub async fn save_dialog(
+    /// Keeps what is known of the leg's dialog now; the last save wins. Queued at once, so that saves and removals are
+    /// written in the order of these calls.
+    pub fn save_dialog(
         &self,
         tenant: &TenantId,
         leg: LegId,
         node: &str,
         doc: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> impl Future<Output = Result<(), StoreError>> + use<> {
         let statement = sql("INSERT INTO dialogs (tenant, leg, node, saved_at, doc) VALUES ($1, $2, $3, $4, $5)
                      ON CONFLICT (tenant, leg) DO UPDATE SET
                         node = excluded.node, saved_at = excluded.saved_at, doc = excluded.doc")
@@ -35,12 +36,12 @@ impl Store {
         .text(node)
         .int(now.as_millis())
         .text(doc);
-        self.run(statement).await.map(drop)
+        self.run_soon(statement)
     }
 
     /// Forgets the dialog; one that is not there is no error.
-    pub async fn remove_dialog(&self, tenant: &TenantId, leg: LegId) -> Result<(), StoreError> {
-        self.run(sql("DELETE FROM dialogs WHERE tenant = $1 AND leg = $2").id(tenant).id(leg)).await.map(drop)
+    pub fn remove_dialog(&self, tenant: &TenantId, leg: LegId) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        self.run_soon(sql("DELETE FROM dialogs WHERE tenant = $1 AND leg = $2").id(tenant).id(leg))
     }
 
     /// The tenant's dialogs, of all nodes.

@@ -1,6 +1,6 @@
 //! The ledger: what was decided, kept so that an answer that was given still holds after a crash.
 //!
-//! SQLite in a file by default, PostgreSQL by URL; both serve the same hand-written SQL. All writes pass one writer task
+//! SQLite in a file by default, PostgreSQL by URL; both serve the same hand-written SQL. All writes pass one writer
 //! that commits them in groups (`writer.rs`), each answered only once it is on disk; reads have a pool of their own and see
 //! every answered write. Whatever concerns a person is asked for with its tenant, and nothing of another tenant comes back.
 
@@ -34,6 +34,7 @@ mod retention;
 mod settings;
 mod sound;
 mod sql;
+mod sqlite;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token;
@@ -67,7 +68,9 @@ pub use person::{ErasedTraces, PersonFound, PersonKeys};
 pub use picture::KeptPicture;
 pub use presence::PresenceInterval;
 pub use quality::{LegQuality, QualityFigures};
-pub use recording::{RecordedContact, RecordingPage, RecordingRow, RecordingSearch, RecordingState};
+pub use recording::{
+    BegunRecording, RecordedContact, RecordingEnd, RecordingPage, RecordingRow, RecordingSearch, RecordingState,
+};
 pub use retention::{Removal, Removed, RemovedFile, RetentionCut};
 pub use settings::{ConfigVersion, VersionNotice};
 pub use sql::Dialect;
@@ -152,7 +155,7 @@ impl Store {
         let connector = Connector::new(url, &config)?;
         let conn = connector.migrated(schema).await?;
         let readers = connector.readers(&config);
-        let writer = writer::start(conn, connector.clone(), &config);
+        let writer = writer::start(conn, connector.clone(), &config)?;
         Ok(Self { connector, writer, readers })
     }
 
@@ -214,6 +217,20 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// For what goes on meanwhile: queued at once, in order with all others, and written together with them.
+    pub(crate) fn write_soon<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
+        self.writer.write_soon(work)
+    }
+
+    /// The same of one statement.
+    pub(crate) fn run_soon(&self, statement: Statement) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        self.write_soon(move |conn| Box::pin(async move { Ok(statement.run(conn).await.map(drop)?) }))
     }
 
     pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {

@@ -9,6 +9,7 @@ use ringback_routing::{
 
 use crate::{
     CaseRecord, CustomerRecord, Store,
+    connect::Connector,
     contact::contact_of,
     error::StoreError,
     retention::remove_person,
@@ -249,12 +250,19 @@ impl Store {
         if self.dialect() == Dialect::Postgres {
             return Ok(());
         }
-        let mut conn = self.connector.writer().await?;
-        let row = sql("PRAGMA wal_checkpoint(TRUNCATE)").first(&mut conn).await?;
-        let busy = row.as_ref().map_or(Ok(0), |row: &Row| row.int("busy"))?;
-        if let Err(error) = conn.close().await {
-            tracing::warn!(%error, "closing the connection of a checkpoint");
-        }
-        if busy != 0 { Err(StoreError::Full) } else { Ok(()) }
+        // It waits for whoever reads, on a thread that may wait.
+        let (connector, runtime) = (self.connector.clone(), tokio::runtime::Handle::current());
+        let checked = tokio::task::spawn_blocking(move || runtime.block_on(checkpoint(&connector))).await;
+        checked.unwrap_or(Err(StoreError::Closed))
     }
+}
+
+async fn checkpoint(connector: &Connector) -> Result<(), StoreError> {
+    let mut conn = connector.writer().await?;
+    let row = sql("PRAGMA wal_checkpoint(TRUNCATE)").first(&mut conn).await?;
+    let busy = row.as_ref().map_or(Ok(0), |row: &Row| row.int("busy"))?;
+    if let Err(error) = conn.close().await {
+        tracing::warn!(%error, "closing the connection of a checkpoint");
+    }
+    if busy != 0 { Err(StoreError::Full) } else { Ok(()) }
 }

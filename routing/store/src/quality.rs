@@ -62,7 +62,7 @@ impl Store {
         .int(row.ended_at.as_millis())
         .int(DOC_VERSION)
         .text(doc);
-        self.run(statement).await.map(drop)
+        self.run_soon(statement).await
     }
 
     /// The contact's legs that have ended, in the order they did.

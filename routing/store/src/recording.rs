@@ -16,7 +16,7 @@ use crate::{
     contact::{contact_of, like_anywhere, next_cursor, read_cursor},
     error::StoreError,
     page_size,
-    sql::{Reader, Row, sql},
+    sql::{Conn, Reader, Row, sql},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,33 @@ impl RecordingState {
     }
 }
 
+/// A recording that has begun: what its contact does not tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BegunRecording {
+    pub id: RecordingId,
+    pub contact: ContactId,
+    pub leg: LegId,
+    pub party: Party,
+    /// Below the shelf's root.
+    pub path: String,
+    /// Where the file lies.
+    pub node: String,
+    pub started_at: Timestamp,
+    /// From the contact's start.
+    pub offset_ms: i64,
+}
+
+/// How a recording ended, by the recorder's word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordingEnd {
+    pub state: RecordingState,
+    pub duration_ms: i64,
+    pub bytes: i64,
+    pub lost_frames: i64,
+    pub chain: String,
+    pub marks: serde_json::Value,
+}
+
 /// What to look for; an empty search is all of the tenant's recorded contacts, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct RecordingSearch {
@@ -110,24 +137,60 @@ impl Store {
     /// [`StoreError::NotFound`] when that tenant has no such contact.
     pub async fn save_recording(&self, tenant: &TenantId, row: &RecordingRow) -> Result<(), StoreError> {
         let (tenant, row) = (tenant.clone(), row.clone());
-        self.write(move |conn| {
+        self.write(move |conn| Box::pin(async move { save(conn, &tenant, &row).await })).await
+    }
+
+    /// Keeps the row of a recording that has begun; queue, number and, of a leg that is no agent's, the agent are its
+    /// contact's at this moment. The sound does not wait for it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when that tenant has no such contact.
+    pub async fn begin_recording(&self, tenant: &TenantId, begun: BegunRecording) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        let kept = self.write_soon(move |conn| {
             Box::pin(async move {
-                let known = sql("UPDATE contacts SET recorded_at =
-                        CASE WHEN recorded_at IS NULL OR recorded_at > $3 THEN $3 ELSE recorded_at END
+                let contact = sql("SELECT id, doc_version, doc FROM contacts WHERE tenant = $1 AND id = $2")
+                    .id(&tenant)
+                    .id(begun.contact)
+                    .first(&mut *conn)
+                    .await?;
+                let contact = contact_of(&contact.ok_or(StoreError::NotFound("contact"))?)?;
+                save(conn, &tenant, &begun.row(&contact)).await
+            })
+        });
+        kept.await
+    }
+
+    /// Keeps how a recording ended.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when its beginning has not been kept.
+    pub async fn finish_recording(
+        &self,
+        tenant: &TenantId,
+        id: RecordingId,
+        end: RecordingEnd,
+    ) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        let kept = self.write_soon(move |conn| {
+            Box::pin(async move {
+                let known = sql("UPDATE recordings SET
+                        state = $3, duration_ms = $4, bytes = $5, lost_frames = $6, chain = $7, marks = $8
                      WHERE tenant = $1 AND id = $2")
                 .id(&tenant)
-                .id(row.contact)
-                .int(row.started_at.as_millis())
-                .run(&mut *conn)
+                .id(id)
+                .text(end.state.word())
+                .int(end.duration_ms)
+                .int(end.bytes)
+                .int(end.lost_frames)
+                .text(&end.chain)
+                .id(&end.marks)
+                .run(conn)
                 .await?;
-                if known == 0 {
-                    return Err(StoreError::NotFound("contact"));
-                }
-                insert(&tenant, &row)?.run(&mut *conn).await?;
-                Ok(())
+                if known == 0 { Err(StoreError::NotFound("recording")) } else { Ok(()) }
             })
-        })
-        .await
+        });
+        kept.await
     }
 
     pub async fn recording(&self, tenant: &TenantId, id: RecordingId) -> Result<Option<RecordingRow>, StoreError> {
@@ -233,6 +296,52 @@ fn insert(tenant: &TenantId, row: &RecordingRow) -> Result<crate::sql::Statement
     .int(row.lost_frames)
     .text(&row.chain)
     .id(&row.marks))
+}
+
+async fn save(conn: &mut Conn, tenant: &TenantId, row: &RecordingRow) -> Result<(), StoreError> {
+    let known = sql("UPDATE contacts SET recorded_at =
+            CASE WHEN recorded_at IS NULL OR recorded_at > $3 THEN $3 ELSE recorded_at END
+         WHERE tenant = $1 AND id = $2")
+    .id(tenant)
+    .id(row.contact)
+    .int(row.started_at.as_millis())
+    .run(&mut *conn)
+    .await?;
+    if known == 0 {
+        return Err(StoreError::NotFound("contact"));
+    }
+    insert(tenant, row)?.run(conn).await?;
+    Ok(())
+}
+
+impl BegunRecording {
+    fn row(self, contact: &Contact) -> RecordingRow {
+        let agent = match &self.party {
+            Party::Agent { agent } => Some(agent.clone()),
+            Party::Customer | Party::Outside => contact.segments.last().map(|segment| segment.agent.clone()),
+        };
+        let digits = contact.customer.number.as_str();
+        RecordingRow {
+            id: self.id,
+            contact: self.contact,
+            leg: self.leg,
+            party: self.party,
+            agent,
+            queue: contact.queue.clone(),
+            number_last4: digits.get(digits.len().saturating_sub(4)..).unwrap_or_default().to_owned(),
+            number_key: contact.customer.number_key.clone(),
+            path: self.path,
+            node: self.node,
+            state: RecordingState::Recording,
+            started_at: self.started_at,
+            offset_ms: self.offset_ms,
+            duration_ms: 0,
+            bytes: 0,
+            lost_frames: 0,
+            chain: String::new(),
+            marks: serde_json::Value::Array(Vec::new()),
+        }
+    }
 }
 
 /// The recordings of several contacts in one query.

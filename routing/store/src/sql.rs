@@ -9,7 +9,10 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    sqlite::{OwnRow, SqliteConn, Value},
+};
 
 /// Which database the ledger lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +21,10 @@ pub enum Dialect {
     Postgres,
 }
 
-/// The writer's own connection.
+/// The writer's own connection. SQLite's is called directly: a statement holds the thread it runs on until it is done.
 #[derive(Debug)]
 pub(crate) enum Conn {
-    Sqlite(Box<SqliteConnection>),
+    Sqlite(Box<SqliteConn>),
     Postgres(Box<PgConnection>),
 }
 
@@ -34,6 +37,7 @@ pub(crate) enum Reader {
 
 /// Where a statement runs.
 pub(crate) enum On<'c> {
+    Direct(&'c mut SqliteConn),
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
 }
@@ -41,7 +45,7 @@ pub(crate) enum On<'c> {
 impl<'c> From<&'c mut Conn> for On<'c> {
     fn from(conn: &'c mut Conn) -> Self {
         match conn {
-            Conn::Sqlite(conn) => On::Sqlite(conn),
+            Conn::Sqlite(conn) => On::Direct(conn),
             Conn::Postgres(conn) => On::Postgres(conn),
         }
     }
@@ -72,7 +76,7 @@ impl Conn {
         }
     }
 
-    /// The same with the first savepoint, in one exchange with the database.
+    /// The same for several writes: with the savepoint of the first, in one exchange with the database.
     pub(crate) async fn begin_group(&mut self) -> Result<(), sqlx::Error> {
         match self.dialect() {
             Dialect::Sqlite => self.script("BEGIN IMMEDIATE; SAVEPOINT one").await,
@@ -83,7 +87,7 @@ impl Conn {
     /// Statements without arguments, several at once if need be.
     pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
         match self {
-            Conn::Sqlite(conn) => sqlx::raw_sql(text).execute(&mut **conn).await.map(drop),
+            Conn::Sqlite(conn) => conn.script(text),
             Conn::Postgres(conn) => sqlx::raw_sql(text).execute(&mut **conn).await.map(drop),
         }
     }
@@ -91,14 +95,14 @@ impl Conn {
     pub(crate) async fn close(self) -> Result<(), sqlx::Error> {
         use sqlx::Connection as _;
         match self {
-            Conn::Sqlite(conn) => conn.close().await,
+            Conn::Sqlite(conn) => conn.close(),
             Conn::Postgres(conn) => conn.close().await,
         }
     }
 }
 
 #[derive(Debug)]
-enum Arg {
+pub(crate) enum Arg {
     Text(Option<String>),
     Int(Option<i64>),
 }
@@ -154,6 +158,7 @@ impl Statement {
     /// Runs it and says how many rows it touched.
     pub(crate) async fn run(self, on: impl Into<On<'_>>) -> Result<u64, sqlx::Error> {
         match on.into() {
+            On::Direct(conn) => conn.run(self.text.as_str(), &self.args, self.lasting),
             On::Sqlite(conn) => Ok(self.sqlite().execute(conn).await?.rows_affected()),
             On::Postgres(conn) => Ok(self.postgres().execute(conn).await?.rows_affected()),
         }
@@ -161,6 +166,7 @@ impl Statement {
 
     pub(crate) async fn all(self, on: impl Into<On<'_>>) -> Result<Vec<Row>, sqlx::Error> {
         Ok(match on.into() {
+            On::Direct(conn) => self.direct(conn, usize::MAX)?,
             On::Sqlite(conn) => self.sqlite().fetch_all(conn).await?.into_iter().map(Row::Sqlite).collect(),
             On::Postgres(conn) => self.postgres().fetch_all(conn).await?.into_iter().map(Row::Postgres).collect(),
         })
@@ -168,9 +174,14 @@ impl Statement {
 
     pub(crate) async fn first(self, on: impl Into<On<'_>>) -> Result<Option<Row>, sqlx::Error> {
         Ok(match on.into() {
+            On::Direct(conn) => self.direct(conn, 1)?.pop(),
             On::Sqlite(conn) => self.sqlite().fetch_optional(conn).await?.map(Row::Sqlite),
             On::Postgres(conn) => self.postgres().fetch_optional(conn).await?.map(Row::Postgres),
         })
+    }
+
+    fn direct(self, conn: &mut SqliteConn, most: usize) -> Result<Vec<Row>, sqlx::Error> {
+        Ok(conn.rows(self.text.as_str(), &self.args, self.lasting, most)?.into_iter().map(Row::Direct).collect())
     }
 
     fn sqlite(self) -> Query<'static, Sqlite, SqliteArguments> {
@@ -189,6 +200,7 @@ impl Statement {
 }
 
 pub(crate) enum Row {
+    Direct(OwnRow),
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }
@@ -196,6 +208,7 @@ pub(crate) enum Row {
 impl Row {
     pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
         Ok(match self {
+            Row::Direct(row) => there(own_text(row, column)?, column)?,
             Row::Sqlite(row) => row.try_get(column)?,
             Row::Postgres(row) => row.try_get(column)?,
         })
@@ -203,6 +216,7 @@ impl Row {
 
     pub(crate) fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
         Ok(match self {
+            Row::Direct(row) => own_text(row, column)?,
             Row::Sqlite(row) => row.try_get(column)?,
             Row::Postgres(row) => row.try_get(column)?,
         })
@@ -210,6 +224,7 @@ impl Row {
 
     pub(crate) fn int(&self, column: &str) -> Result<i64, StoreError> {
         Ok(match self {
+            Row::Direct(row) => there(own_int(row, column)?, column)?,
             Row::Sqlite(row) => row.try_get(column)?,
             Row::Postgres(row) => row.try_get(column)?,
         })
@@ -217,6 +232,7 @@ impl Row {
 
     pub(crate) fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
         Ok(match self {
+            Row::Direct(row) => own_int(row, column)?,
             Row::Sqlite(row) => row.try_get(column)?,
             Row::Postgres(row) => row.try_get(column)?,
         })
@@ -227,4 +243,28 @@ impl Row {
         let text = self.text(column)?;
         text.parse().map_err(|_| StoreError::corrupt(kind, text))
     }
+}
+
+fn own_text(row: &OwnRow, column: &str) -> Result<Option<String>, StoreError> {
+    match row.value(column)? {
+        Value::Text(text) => Ok(Some(text.clone())),
+        Value::Null => Ok(None),
+        Value::Int(_) => Err(unfit(column)),
+    }
+}
+
+fn own_int(row: &OwnRow, column: &str) -> Result<Option<i64>, StoreError> {
+    match row.value(column)? {
+        Value::Int(number) => Ok(Some(*number)),
+        Value::Null => Ok(None),
+        Value::Text(_) => Err(unfit(column)),
+    }
+}
+
+fn there<T>(value: Option<T>, column: &str) -> Result<T, StoreError> {
+    value.ok_or_else(|| unfit(column))
+}
+
+fn unfit(column: &str) -> StoreError {
+    StoreError::Io(format!("column {column} holds a value of another type").into())
 }

@@ -1,6 +1,6 @@
 //! One turn of one core: its journal and its changes, committed together or not at all.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ringback_routing::{
     agent::{AgentRecord, AgentState, Presence},
@@ -41,7 +41,8 @@ impl Store {
     /// [`StoreError::Fenced`] when another owner took the tenant over, [`StoreError::Conflict`] when a number would be in
     /// two dialogs, [`StoreError::Full`] and [`StoreError::DiskFull`] when nothing can be taken now. Nothing of the turn
     /// is kept then. After [`StoreError::Io`] only the rows tell whether it was kept.
-    pub async fn commit(&self, turn: TurnWrite) -> Result<(), StoreError> {
+    pub async fn commit(&self, turn: impl Into<Arc<TurnWrite>>) -> Result<(), StoreError> {
+        let turn = turn.into();
         self.write(move |conn| Box::pin(async move { write_turn(conn, &turn).await })).await
     }
 

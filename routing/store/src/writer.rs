@@ -4,7 +4,11 @@
 //! BEGIN IMMEDIATE → SAVEPOINT, write, RELEASE │ SAVEPOINT, write, ROLLBACK TO │ … → COMMIT (one fsync) → answers
 //! ```
 //!
-//! A write that fails by itself (a conflict, a stale lease) is undone to its savepoint and does not fail the others.
+//! A write that fails by itself (a conflict, a stale lease) is undone to its savepoint and does not fail the others; one that
+//! is alone in its group needs none.
+//!
+//! With SQLite the writer is a thread of its own, which does the database's work itself: a group costs one crossing to it
+//! and one back, however many statements it is made of.
 
 use std::{
     future::Future,
@@ -24,6 +28,15 @@ use crate::{
     error::StoreError,
     sql::{Conn, Dialect},
 };
+
+/// A group may take the time limit twice, to begin and to be written, and another may be before it. SQLite on a disk that
+/// hangs cannot be given up by its own thread, only by those who wait for it.
+const PATIENCE: u32 = 4;
+
+/// For so long does a write that is in no hurry wait for others. A crash in that time loses it: longer would be seen.
+const COMPANY: Duration = Duration::from_millis(25);
+
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 /// What a write does with the connection.
 pub(crate) type Doing<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'c>>;
@@ -74,8 +87,17 @@ where
     }
 }
 
+/// How soon a write must be on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// Somebody waits for it before anything goes on.
+    Now,
+    /// What it is about goes on meanwhile: it may wait for others, so that they share a transaction and its sync.
+    Soon,
+}
+
 enum Job {
-    Write(Box<dyn Write>),
+    Write(Box<dyn Write>, Haste),
     Close(oneshot::Sender<()>),
 }
 
@@ -94,12 +116,14 @@ pub(crate) struct Counters {
 pub(crate) struct WriterHandle {
     queue: mpsc::Sender<Job>,
     pub(crate) counters: Arc<Counters>,
+    /// So long at most does anybody wait for an answer.
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Job::Write(_) => "Write",
+            Job::Write(..) => "Write",
             Job::Close(_) => "Close",
         })
     }
@@ -115,13 +139,39 @@ impl WriterHandle {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
     {
+        self.answered(self.queued(work, Haste::Now)).await
+    }
+
+    /// The same for what nothing waits for: it joins the next group, or after [`COMPANY`] makes one of its own. It has its
+    /// place in the order of all writes from the moment of this call, before the answer is waited for.
+    pub(crate) fn write_soon<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
+        let (queued, writer) = (self.queued(work, Haste::Soon), self.clone());
+        async move { writer.answered(queued).await }
+    }
+
+    fn queued<T, F>(&self, work: F, haste: Haste) -> Result<Answer<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let pending = Pending { work: Some(work), outcome: None, reply };
-        self.queue.try_send(Job::Write(Box::new(pending))).map_err(|refused| match refused {
+        self.queue.try_send(Job::Write(Box::new(pending), haste)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Full,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        Ok(answer)
+    }
+
+    async fn answered<T>(&self, queued: Result<Answer<T>, StoreError>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.patience, queued?).await {
+            Ok(answered) => answered.unwrap_or(Err(StoreError::Closed)),
+            Err(_) => Err(late()),
+        }
     }
 
     /// How many writes wait.
@@ -140,12 +190,27 @@ impl WriterHandle {
 }
 
 /// Starts the writer on a connection that is open and migrated.
-pub(crate) fn start(conn: Conn, connector: Connector, config: &StoreConfig) -> WriterHandle {
+///
+/// # Errors
+/// [`StoreError::Io`] when there can be no thread for it.
+pub(crate) fn start(conn: Conn, connector: Connector, config: &StoreConfig) -> Result<WriterHandle, StoreError> {
     let (queue, jobs) = mpsc::channel(config.queue_limit.max(1));
     let counters = Arc::new(Counters::default());
+    let (dialect, group_limit) = (conn.dialect(), config.group_limit.max(1));
     let writer = Writer { conn: Some(conn), connector, counters: counters.clone(), timeout: config.write_timeout };
-    tokio::spawn(writer.work(jobs, config.group_limit.max(1)));
-    WriterHandle { queue, counters }
+    match dialect {
+        Dialect::Postgres => drop(tokio::spawn(writer.work(jobs, group_limit))),
+        Dialect::Sqlite => {
+            let runtime = tokio::runtime::Handle::current();
+            let thread = std::thread::Builder::new().name("ledger".to_owned());
+            thread.spawn(move || runtime.block_on(writer.work(jobs, group_limit)))?;
+        }
+    }
+    Ok(WriterHandle { queue, counters, patience: config.write_timeout * PATIENCE })
+}
+
+fn late() -> StoreError {
+    StoreError::Io(Arc::from("the transaction took too long"))
 }
 
 struct Writer {
@@ -161,17 +226,18 @@ impl Writer {
         let mut batch = Vec::with_capacity(group_limit);
         let mut closing = None;
         while closing.is_none() && jobs.recv_many(&mut batch, group_limit).await > 0 {
+            company(&mut jobs, &mut batch, group_limit).await;
             let mut group = Vec::with_capacity(batch.len());
             for job in batch.drain(..) {
                 match job {
-                    Job::Write(write) => group.push(write),
+                    Job::Write(write, _) => group.push(write),
                     Job::Close(done) => closing = Some(done),
                 }
             }
             if closing.is_some() {
                 jobs.close();
                 while let Some(job) = jobs.recv().await {
-                    if let Job::Write(write) = job {
+                    if let Job::Write(write, _) = job {
                         group.push(write);
                     }
                 }
@@ -221,8 +287,8 @@ impl Writer {
 
     /// Ok with the number of writes kept; Err when the whole group is lost.
     async fn transaction(&mut self, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
-        let late = || StoreError::Io(Arc::from("the transaction took too long"));
-        let mut conn = tokio::time::timeout(self.timeout, self.begun()).await.map_err(|_| late())??;
+        let several = group.len() > 1;
+        let mut conn = tokio::time::timeout(self.timeout, self.begun(several)).await.map_err(|_| late())??;
         // Given up halfway, the connection is dropped with whatever it was doing.
         let fate = tokio::time::timeout(self.timeout, fill(&mut conn, group)).await.map_err(|_| late())?;
         match &fate {
@@ -241,24 +307,58 @@ impl Writer {
         fate
     }
 
-    /// A connection with a transaction and its first savepoint begun. A PostgreSQL that was restarted shows only now:
-    /// nothing was asked of it yet, so nothing is in doubt and a second connection is tried at once.
-    async fn begun(&mut self) -> Result<Conn, StoreError> {
+    /// A connection with a transaction begun. A PostgreSQL that was restarted shows only now: nothing was asked of it yet, so
+    /// nothing is in doubt and a second connection is tried at once.
+    async fn begun(&mut self, several: bool) -> Result<Conn, StoreError> {
         if let Some(mut conn) = self.conn.take() {
-            match conn.begin_group().await {
+            match begin(&mut conn, several).await {
                 Ok(()) => return Ok(conn),
                 Err(error) if conn.dialect() == Dialect::Sqlite => return Err(error.into()),
                 Err(error) => tracing::warn!(%error, "the ledger's connection broke and is opened anew"),
             }
         }
         let mut conn = self.connector.writer().await?;
-        conn.begin_group().await?;
+        begin(&mut conn, several).await?;
         Ok(conn)
+    }
+}
+
+/// While nothing in the batch is in a hurry, waits a moment for more; whatever else is there comes along.
+async fn company(jobs: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>, limit: usize) {
+    let patient = |job: &Job| matches!(job, Job::Write(_, Haste::Soon));
+    if !batch.iter().all(patient) {
+        return;
+    }
+    let until = tokio::time::Instant::now() + COMPANY;
+    while batch.len() < limit
+        && let Ok(Some(job)) = tokio::time::timeout_at(until, jobs.recv()).await
+    {
+        let goes = !patient(&job);
+        batch.push(job);
+        if goes {
+            break;
+        }
+    }
+    while batch.len() < limit
+        && let Ok(job) = jobs.try_recv()
+    {
+        batch.push(job);
+    }
+}
+
+/// Several writes get the savepoint of the first with it.
+async fn begin(conn: &mut Conn, several: bool) -> Result<(), sqlx::Error> {
+    match several {
+        true => conn.begin_group().await,
+        false => conn.begin().await,
     }
 }
 
 /// Runs each write in the transaction begun and commits what stands.
 async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
+    if let [write] = group {
+        return alone(conn, write.as_mut()).await;
+    }
     let mut kept = 0;
     for (place, write) in group.iter_mut().enumerate() {
         if place > 0 {
@@ -273,4 +373,19 @@ async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, Stor
     }
     conn.script("RELEASE SAVEPOINT one; COMMIT").await?;
     Ok(kept)
+}
+
+/// A write with no other in its transaction: what undoes it is the transaction's end.
+async fn alone(conn: &mut Conn, write: &mut dyn Write) -> Result<u64, StoreError> {
+    match write.run(conn).await {
+        Ok(()) => {
+            conn.script("COMMIT").await?;
+            Ok(1)
+        }
+        Err(full @ StoreError::DiskFull) => Err(full),
+        Err(_) => {
+            conn.script("ROLLBACK").await?;
+            Ok(0)
+        }
+    }
 }

@@ -46,6 +46,7 @@ const WRAPPED: &[(&str, &[&str])] = &[
     ("rsip", &["signaling/src/message.rs"]),
     ("webrtc", &["media/src/webrtc_leg.rs", "media/src/testing"]),
     ("rtc", &["media/src/webrtc_leg.rs", "media/src/srtp.rs", "media/src/keying.rs", "media/src/testing"]),
+    ("rusqlite", &["routing/store/src/sqlite.rs"]),
     ("hound", &["recorder/src/wav.rs"]),
     ("opus_rs", &["media/src/opus.rs"]),
     ("hickory_resolver", &["signaling/src/resolver.rs"]),

@@ -12,6 +12,7 @@ on_both! {
     recordings_are_found_by_what_is_known_of_them
     pages_of_recordings_do_not_shift
     a_recording_is_finished_later
+    a_recording_begins_with_what_its_contact_tells
     how_a_leg_sounded_is_kept_with_its_contact
     the_audit_chain_is_whole
     a_changed_audit_row_shows
@@ -115,6 +116,44 @@ async fn a_recording_is_finished_later(database: Database) {
     assert_eq!(store.recording(&a, row.id).await, Ok(Some(row.clone())));
     assert_eq!(store.recordings_of(&a, one.id).await, Ok(vec![row]));
     assert_eq!(store.unfinished_recordings(&a, "n1").await, Ok(Vec::new()));
+}
+
+async fn a_recording_begins_with_what_its_contact_tells(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
+    let one = contact(1, "+19165550101");
+    store.commit(turn(&a, epoch, vec![saved(&one)])).await.expect("commit");
+    let expected = recording(5, &one, 100, Some("ann"));
+    let begun = BegunRecording {
+        id: expected.id,
+        contact: one.id,
+        leg: expected.leg,
+        party: expected.party.clone(),
+        path: expected.path.clone(),
+        node: expected.node.clone(),
+        started_at: expected.started_at,
+        offset_ms: expected.offset_ms,
+    };
+    let end = RecordingEnd {
+        state: RecordingState::Finished,
+        duration_ms: 61_250,
+        bytes: 980_044,
+        lost_frames: 2,
+        chain: "abc".into(),
+        marks: serde_json::json!([{"name": "hold", "begin_ms": 5, "end_ms": 9}]),
+    };
+    let early = store.finish_recording(&a, expected.id, end.clone()).await;
+    assert_eq!(early, Err(StoreError::NotFound("recording")), "its end came before its beginning was kept");
+    let nobodys = BegunRecording { contact: ContactId(9), ..begun.clone() };
+    assert_eq!(store.begin_recording(&a, nobodys).await, Err(StoreError::NotFound("contact")));
+    assert_eq!(store.begin_recording(&a, begun).await, Ok(()));
+    assert_eq!(store.recording(&a, expected.id).await, Ok(Some(expected.clone())));
+    assert_eq!(store.finish_recording(&tenant("b"), expected.id, end.clone()).await, early, "another tenant's");
+    assert_eq!(store.finish_recording(&a, expected.id, end.clone()).await, Ok(()));
+    let kept = store.recording(&a, expected.id).await.expect("read").expect("a row");
+    assert_eq!((kept.state, kept.duration_ms, kept.bytes, kept.lost_frames), (end.state, 61_250, 980_044, 2));
+    assert_eq!((kept.chain, kept.marks), (end.chain, end.marks));
 }
 
 async fn how_a_leg_sounded_is_kept_with_its_contact(database: Database) {

@@ -15,6 +15,7 @@ on_both! {
     a_conflict_fails_alone_in_its_group
     more_than_the_queue_holds_is_refused
     what_waits_is_written_before_closing
+    what_may_wait_goes_with_what_may_not
     a_database_that_is_held_does_not_hold_us
     two_nodes_do_not_dial_one_number_twice
 }
@@ -135,6 +136,26 @@ async fn what_waits_is_written_before_closing(database: Database) {
     assert_eq!(kept, 50, "all were queued before the close");
     let mut raw = Raw::connect(database.url()).await;
     assert_eq!(raw.number("SELECT COUNT(*) FROM settings").await, kept);
+}
+
+async fn what_may_wait_goes_with_what_may_not(database: Database) {
+    let store = database.open().await.expect("open");
+    let a = tenant("a");
+    let before = store.stats().groups;
+    let saved: Vec<_> = (1..=3).map(|leg| store.save_dialog(&a, LegId(leg), "n1", "{}", at(1))).collect();
+    let removed = store.remove_dialog(&a, LegId(2));
+    store.save_setting(None, "now", "kept").await.expect("save");
+    // Nobody has waited for the others, and they are there, in order.
+    let legs: Vec<_> = store.dialogs(&a).await.expect("dialogs").into_iter().map(|row| row.leg).collect();
+    assert_eq!(legs, [LegId(1), LegId(3)]);
+    for answer in saved {
+        assert_eq!(answer.await, Ok(()));
+    }
+    assert_eq!(removed.await, Ok(()));
+    let groups = store.stats().groups - before;
+    assert!(groups <= 2, "five writes in {groups} transactions");
+    assert_eq!(store.remove_dialog(&a, LegId(1)).await, Ok(()), "with no company it goes alone");
+    assert_eq!(store.dialogs(&a).await.expect("dialogs").len(), 1);
 }
 
 async fn a_database_that_is_held_does_not_hold_us(database: Database) {
