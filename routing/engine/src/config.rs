@@ -47,6 +47,9 @@ pub struct EngineLimits {
     pub waiting_leg_events: usize,
     /// Events that go into one transaction.
     pub events_per_turn: usize,
+    /// Least time from the end of one transaction to the next: an event that comes after a rest is taken at once, those that
+    /// follow close upon it are taken together. Every turn costs a sync of the disk.
+    pub turn_pace: Duration,
     /// Chat messages waiting for the disk; more are answered 503 and sent again by the pages.
     pub waiting_chat_messages: usize,
     /// Deeds committed but not yet done, above which no page's event is taken.
@@ -69,6 +72,7 @@ impl Default for EngineLimits {
             waiting_events: 1024,
             waiting_leg_events: 16_384,
             events_per_turn: 64,
+            turn_pace: Duration::from_millis(4),
             waiting_chat_messages: 8192,
             waiting_deeds: 4096,
             channel_retry: Duration::from_secs(2),

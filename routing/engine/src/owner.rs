@@ -81,7 +81,7 @@ enum Step {
 
 /// A turn that waits for the ledger, and the deeds that wait for the turn.
 struct Held {
-    write: TurnWrite,
+    write: Arc<TurnWrite>,
     after: After,
 }
 
@@ -102,6 +102,8 @@ pub(crate) struct Owner {
     backlog: VecDeque<Command>,
     /// A turn the ledger did not take.
     held: Option<Held>,
+    /// The next turn is not begun before.
+    next_turn: tokio::time::Instant,
     /// Set after a failed commit: nothing is taken before.
     paused_until: Option<tokio::time::Instant>,
     /// Of the journal, counted anew in every epoch.
@@ -130,6 +132,7 @@ impl Owner {
             deeds,
             backlog: VecDeque::new(),
             held: None,
+            next_turn: tokio::time::Instant::now(),
             paused_until: None,
             seq: 0,
             last: now,
@@ -189,6 +192,8 @@ impl Owner {
             // Only the end of a pause brings a turn while one is held, so nothing is in hand here.
             return;
         }
+        // What comes meanwhile is gathered below.
+        tokio::time::sleep_until(self.next_turn).await;
         let now = self.now();
         let mut turn = Turn::default();
         if self.core.next_deadline().is_some_and(|due| due <= now) {
@@ -235,9 +240,9 @@ impl Owner {
     async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
         let Turn { journal, changes, commands, visible, touched, configured } = turn;
         let after = After { commands, visible, touched, configured };
-        let write = TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes };
+        let write = Arc::new(TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes });
         let started = std::time::Instant::now();
-        match self.setup.store.commit(write.clone()).await {
+        match self.setup.store.commit(Arc::clone(&write)).await {
             Ok(()) => {
                 self.setup.metrics.turn(started.elapsed());
                 self.committed(after);
@@ -251,6 +256,7 @@ impl Owner {
     }
 
     fn committed(&mut self, after: After) {
+        self.next_turn = tokio::time::Instant::now() + self.setup.limits.turn_pace;
         self.setup.alarms.clear(Alarm::LedgerRefuses);
         self.backlog.extend(after.commands);
         if after.configured {
@@ -275,7 +281,7 @@ impl Owner {
     /// Tries the held turn again. True when nothing is held any more.
     async fn settle_held(&mut self) -> bool {
         let Some(held) = self.held.take() else { return true };
-        match self.setup.store.commit(held.write.clone()).await {
+        match self.setup.store.commit(Arc::clone(&held.write)).await {
             Ok(()) => self.committed(held.after),
             Err(StoreError::Conflict(number)) => {
                 // Somebody rings it whom this process does not know of: it is left alone as after a crash.

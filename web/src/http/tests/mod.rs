@@ -23,6 +23,7 @@ mod sounds;
 mod sso;
 mod staff;
 mod toll_fraud;
+mod turns;
 mod views;
 mod webhooks;
 
