@@ -45,7 +45,7 @@ fn perform(command: Command) -> Result<(), RunError> {
         Command::CheckConfig { config } => say(&load(&config)?.redacted()),
         Command::VerifyAudit { config } => {
             let config = load(&config)?;
-            let (report, whole) = runtime()?.block_on(evidence::verify(&config))?;
+            let (report, whole) = runtime(0)?.block_on(evidence::verify(&config))?;
             say(&report);
             if !whole {
                 return Err(RunError::Config("the audit is not as it was written".to_owned()));
@@ -53,21 +53,21 @@ fn perform(command: Command) -> Result<(), RunError> {
         }
         Command::Backup { config, to } => {
             let config = load(&config)?;
-            say(&runtime()?.block_on(evidence::back_up(&config, &to))?);
+            say(&runtime(0)?.block_on(evidence::back_up(&config, &to))?);
         }
         Command::Restore { config, from } => {
             let config = load(&config)?;
-            say(&runtime()?.block_on(evidence::restore(&config, &from))?);
+            say(&runtime(0)?.block_on(evidence::restore(&config, &from))?);
         }
-        Command::UserAdd(add) => runtime()?.block_on(users::add(&add))?,
+        Command::UserAdd(add) => runtime(0)?.block_on(users::add(&add))?,
         Command::Serve { config } => {
             let config = load(&config)?;
             logs(config.file.server.log);
-            runtime()?.block_on(async { run::up(config, None).await?.until_told().await })?;
+            runtime(config.file.server.workers)?.block_on(async { run::up(config, None).await?.until_told().await })?;
         }
         Command::Demo { data_dir, http } => {
             logs(LogFormat::Text);
-            runtime()?.block_on(demo::run(&data_dir, http))?;
+            runtime(0)?.block_on(demo::run(&data_dir, http))?;
         }
     }
     Ok(())
@@ -77,8 +77,12 @@ fn load(path: &std::path::Path) -> Result<ServerConfig, RunError> {
     ServerConfig::load(path).map_err(|error| RunError::Config(error.to_string()))
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// `workers` as configured. Left to itself it has half of the processors: sound and the ledger have threads of their own, and
+/// with a worker for each processor most events only wake one worker after the other.
+fn runtime(workers: u8) -> Result<tokio::runtime::Runtime, RunError> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if workers == 0 { (processors / 2).max(1) } else { usize::from(workers) };
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?)
 }
 
 /// `RUST_LOG` chooses what is logged; info without it.

@@ -54,6 +54,8 @@ pub struct ServerTable {
     /// A name of this node in rows and metrics.
     pub node: String,
     pub log: LogFormat,
+    /// Threads for everything but sound, the ledger and passwords; 0: half of the processors, at least one.
+    pub workers: u8,
     /// How long live calls may go on after SIGTERM, in seconds.
     pub drain_seconds: u32,
     /// How long a staff session lasts without a new login, in hours.
@@ -79,6 +81,7 @@ impl Default for ServerTable {
             redirect_to_https: true,
             node: "node1".into(),
             log: LogFormat::Text,
+            workers: 0,
             drain_seconds: 120,
             session_hours: 12,
             second_factor_for: vec![Role::Admin, Role::Operator],
