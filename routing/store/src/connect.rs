@@ -120,6 +120,8 @@ impl Connector {
                 SqlitePoolOptions::new()
                     .max_connections(config.read_connections.max(1))
                     .acquire_timeout(READER_WAIT)
+                    // A file does not hang up: to ask before each reading whether it is there would be as dear as the reading.
+                    .test_before_acquire(false)
                     .connect_lazy_with(options.as_ref().clone().pragma("query_only", "on")),
             ),
             Target::Postgres(options) => Readers::Postgres(
