@@ -416,7 +416,7 @@ impl Core {
         Some(if spoken.is_empty() { self.config.language.clone() } else { spoken.to_owned() })
     }
 
-    fn customer_leg(&self, leg: LegId) -> Option<ContactId> {
+    pub(crate) fn customer_leg(&self, leg: LegId) -> Option<ContactId> {
         self.legs.get(&leg).filter(|owner| owner.side == Side::Customer).map(|owner| owner.contact)
     }
 

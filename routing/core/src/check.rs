@@ -246,6 +246,11 @@ impl Core {
                 assert!(lead.is_none(), "the agent has left: {contact:?}");
             }
         }
+        let outside = third.segment().is_none() && matches!(third.stage, ThirdStage::Alone { .. });
+        assert!(
+            outside || third.declined.is_none(),
+            "a carrier is asked for two calls alone with each other: {contact:?}"
+        );
     }
 
     fn check_channel(&self, contact: &Contact, channel: &ChannelHold, running: bool) {

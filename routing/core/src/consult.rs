@@ -190,6 +190,23 @@ impl Core {
     }
 
     /// The number outside rings or answers; false: the leg is nobody's third party.
+    /// The carrier was asked to connect the customer's call with the one outside itself, and does not.
+    pub(crate) fn carrier_declined(
+        &mut self,
+        now: Timestamp,
+        leg: LegId,
+        status: Option<u16>,
+    ) -> Result<Receipt, Rejection> {
+        let id = self.customer_leg(leg).ok_or(Rejection::NoSuchContact)?;
+        let alone = |third: &&mut Third| third.segment().is_none() && matches!(third.stage, ThirdStage::Alone { .. });
+        let third = self.third_mut(id).filter(alone).ok_or(Rejection::WrongState)?;
+        third.declined = Some(CarrierDeclined { at: now, status });
+        let segment = third.by;
+        self.save(id);
+        self.fact(id, now, Fact::CarrierDeclined { segment, status });
+        Ok(Receipt::Done)
+    }
+
     pub(crate) fn outside_rings(&mut self, now: Timestamp, leg: LegId) -> bool {
         let Some(id) = self.third_leg(leg) else { return false };
         if let Some(third) = self.third_mut(id).filter(|third| third.ringing_at.is_none()) {
@@ -493,7 +510,7 @@ impl Core {
 
 fn asked(now: Timestamp, with: ThirdParty, by: Option<SegmentId>, leg: Option<LegId>, until: Timestamp) -> Third {
     let stage = ThirdStage::Asked { until };
-    Third { with, stage, by, leg, asked_at: now, ringing_at: None, answered_at: None }
+    Third { with, stage, by, leg, asked_at: now, ringing_at: None, answered_at: None, declined: None }
 }
 
 /// What the colleague's page is told of an offer that is over.

@@ -259,6 +259,7 @@ impl Core {
                 self.channel_denied(now, contact, answers, reason, retry_after)
             }
             Event::LegRerouted { leg, trunk } => self.leg_rerouted(leg, trunk),
+            Event::CarrierDeclined { leg, status } => self.carrier_declined(now, leg, status),
             Event::LegRinging { leg } => self.leg_ringing(now, leg),
             Event::LegAnswered { leg } => self.leg_answered(now, leg),
             Event::LegFailed { leg, result, sip_status } => self.leg_failed(now, leg, result, sip_status),

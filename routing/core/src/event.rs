@@ -192,6 +192,12 @@ pub enum Event {
         leg: LegId,
         trunk: TrunkId,
     },
+    /// The carrier does not connect the customer's call with the one outside itself, although it was asked to. `status`: its last
+    /// word; none: it fell silent.
+    CarrierDeclined {
+        leg: LegId,
+        status: Option<u16>,
+    },
     LegRinging {
         leg: LegId,
     },

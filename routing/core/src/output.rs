@@ -159,6 +159,11 @@ pub enum Fact {
         segment: SegmentId,
         agent: Option<AgentId>,
     },
+    /// The carrier was asked to connect customer and number outside itself and does not: they go on through the server.
+    CarrierDeclined {
+        segment: Option<SegmentId>,
+        status: Option<u16>,
+    },
     Held {
         segment: SegmentId,
     },

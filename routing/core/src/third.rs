@@ -28,6 +28,17 @@ pub struct Third {
     /// Of a number outside: its telephone rings.
     pub ringing_at: Option<Timestamp>,
     pub answered_at: Option<Timestamp>,
+    /// Of a number outside that is alone with the customer: the carrier was asked to connect the two itself, and does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<CarrierDeclined>,
+}
+
+/// The carrier leaves the two calls to us: they go on through the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarrierDeclined {
+    pub at: Timestamp,
+    /// The carrier's last word, a SIP status; none: it fell silent.
+    pub status: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

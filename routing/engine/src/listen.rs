@@ -55,7 +55,7 @@ pub(crate) async fn signaling(plant: Arc<Plant>, mut events: mpsc::Receiver<Sign
                     false => plant.alarms.clear(Alarm::TrunksDown),
                 }
             }
-            SignalingEvent::Transfer { key, step } => thirds::carrier_says(&plant, key, step),
+            SignalingEvent::Transfer { key, step } => thirds::carrier_says(&plant, key, step).await,
             SignalingEvent::Incoming { key, trunk, to_user, from_user, from_display, private, sdp, .. } => {
                 let (called, caller, name) = (to_user, from_user, from_display);
                 arrivals::rings(&plant, Ringing { key, trunk, called, caller, name, private, sdp }).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ringback_media::{RoomKey, Voice};
 use ringback_routing::{
     contact::AttemptResult,
+    event::Event,
     ids::{ContactId, LegId, TenantId, TrunkId},
 };
 use ringback_signaling::{CallKey, TransferStep, UserToUser};
@@ -106,17 +107,22 @@ impl Hands {
 }
 
 /// What the carrier says of a call that it was asked to connect itself.
-pub(crate) fn carrier_says(plant: &Plant, key: CallKey, step: TransferStep) {
+pub(crate) async fn carrier_says(plant: &Plant, key: CallKey, step: TransferStep) {
     let leg = LegId(key.0);
-    match step {
-        TransferStep::Taken | TransferStep::Progress(_) => {}
+    let status = match step {
+        TransferStep::Taken | TransferStep::Progress(_) => return,
         TransferStep::Done(200..=299) => {
             tracing::info!(%leg, "the carrier has connected the two calls itself; ours end");
             plant.signaling.hang_up(key);
+            return;
         }
-        TransferStep::Done(_) | TransferStep::Refused(_) | TransferStep::Lost => {
-            tracing::warn!(%leg, ?step, "the carrier does not connect the two calls; they go on through us");
-        }
+        TransferStep::Done(status) | TransferStep::Refused(status) => Some(status),
+        TransferStep::Lost => None,
+    };
+    tracing::warn!(%leg, ?step, "the carrier does not connect the two calls; they go on through us");
+    let tenant = plant.books.legs().get(leg).map(|entry| entry.tenant.clone());
+    if let Some(tenant) = tenant {
+        plant.tell(&tenant, Event::CarrierDeclined { leg, status }).await;
     }
 }
 

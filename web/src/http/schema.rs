@@ -308,6 +308,15 @@ mirrored! {
         pub asked_at: i64,
         pub ringing_at: Option<i64>,
         pub answered_at: Option<i64>,
+        /// Of a number outside: the carrier was asked to connect the two itself (REFER), and does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub declined: Option<CarrierDeclined>,
+    }
+
+    struct CarrierDeclined {
+        pub at: i64,
+        /// The carrier's last word, a SIP status; null: it fell silent.
+        pub status: Option<u16>,
     }
 
     #[serde(tag = "party", rename_all = "snake_case")]

@@ -22,7 +22,7 @@ pub struct TimelineEvent {
     #[schema(value_type = i64)]
     pub at: Timestamp,
     /// requested, scheduled, arrived, accepted, passed_on, callback_preferred, called, chat_ended, dialled, answered, bridged, held,
-    /// resumed, agent_lost, agent_back, third_joined, handed_over, call_ended, wrapped_up or closed
+    /// resumed, agent_lost, agent_back, third_joined, handed_over, carrier_declined, call_ended, wrapped_up or closed
     pub what: &'static str,
     /// Name of the agent it is about.
     pub who: Option<String>,
@@ -74,6 +74,7 @@ fn told(fact: &Fact) -> Option<(&'static str, Option<&AgentId>)> {
         Fact::AgentBack { agent, .. } => ("agent_back", Some(agent)),
         Fact::ThirdJoined { .. } => ("third_joined", None),
         Fact::HandedOver { agent, .. } => ("handed_over", agent.as_ref()),
+        Fact::CarrierDeclined { .. } => ("carrier_declined", None),
         Fact::AttemptEnded { .. } => ("call_ended", None),
         Fact::WrapUpEnded { .. } => ("wrapped_up", None),
         Fact::Closed { .. } => ("closed", None),

@@ -181,6 +181,24 @@ fn a_number_dialled_without_waiting_has_the_customer_when_it_answers() {
 }
 
 #[test]
+fn a_carrier_that_does_not_connect_the_two_itself_changes_nothing_but_what_is_known() {
+    let (mut world, contact) = talking();
+    let customer = world.leg(contact);
+    let leg = ask_outside(&mut world, contact, false);
+    world.ok(Event::LegAnswered { leg });
+    let declined = Event::CarrierDeclined { leg: customer, status: Some(405) };
+    assert_eq!(world.take(declined.clone()), Err(Rejection::WrongState), "nobody has asked it yet");
+    world.ok(step(contact, ConsultationStep::Complete));
+    world.ok(declined);
+    assert_eq!(third(&world, contact).declined, Some(CarrierDeclined { at: world.now, status: Some(405) }));
+    assert!(world.facts.iter().any(|(_, fact)| matches!(fact, Fact::CarrierDeclined { status: Some(405), .. })));
+    world.ok(Event::LegEnded { leg });
+    assert_did!(world, Deed::ReleaseLeg { leg } if *leg == customer);
+    let late = world.take(Event::CarrierDeclined { leg: customer, status: None });
+    assert!(late.is_err(), "{late:?}");
+}
+
+#[test]
 fn a_number_dialled_without_waiting_that_fails_puts_the_customer_back_in_line() {
     let (mut world, contact) = talking();
     let requested = world.row(contact).requested_at;

@@ -345,7 +345,8 @@ impl Day {
     fn lines_event(&mut self) -> Event {
         let leg = self.leg();
         match self.roll(12) {
-            0 | 1 => Event::LegRinging { leg },
+            0 => Event::LegRinging { leg },
+            1 => Event::CarrierDeclined { leg, status: Some(405) },
             2..=5 => Event::LegAnswered { leg },
             6 => {
                 use AttemptResult::*;

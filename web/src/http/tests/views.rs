@@ -173,7 +173,8 @@ fn third_parties_at_every_stage() {
     let plain = contact(ContactState::Active { since: AT }, connected, AttemptState::Live);
     for (with, stage) in with.iter().flat_map(|with| stages.map(|stage| (with.clone(), stage))) {
         let (by, leg, ringing_at, answered_at) = (Some(SegmentId(2)), Some(LegId(8)), Some(AT), None);
-        let third = Third { with, stage, by, leg, asked_at: AT, ringing_at, answered_at };
+        let declined = Some(CarrierDeclined { at: AT, status: Some(405) });
+        let third = Third { with, stage, by, leg, asked_at: AT, ringing_at, answered_at, declined };
         mirrored::<schema::Contact>(Contact { third: Some(Box::new(third)), ..plain.clone() });
     }
     for end in ends {

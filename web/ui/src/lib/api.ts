@@ -285,6 +285,8 @@ export interface Third {
   asked_at: Timestamp
   ringing_at: Timestamp | null
   answered_at: Timestamp | null
+  /** The carrier was asked to connect customer and number outside itself, and does not; without a status it fell silent. */
+  declined?: { at: Timestamp; status: number | null }
 }
 
 export type ThirdEnd =

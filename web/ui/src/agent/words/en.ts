@@ -355,6 +355,7 @@ export const en = {
     chatted: (time: string) => `chatted ${time}`,
     talked: (time: string) => `talked ${time}`,
     left: 'Time left for wrap-up',
+    declined: (status: number | null) => `The carrier did not take the call over (${status ?? 'no answer'}). The two go on hearing each other through us, and it is recorded.`,
     log: 'Log',
     more: 'More time',
     how: 'How did it end?',

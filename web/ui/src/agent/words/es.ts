@@ -355,6 +355,7 @@ export const es: Wide<typeof en> = {
     chatted: (time) => `chat de ${time}`,
     talked: (time) => `habló ${time}`,
     left: 'Tiempo que queda para la tipificación',
+    declined: (status) => `El operador no se hizo cargo de la llamada (${status ?? 'sin respuesta'}). Los dos siguen oyéndose a través de nosotros, y se graba.`,
     log: 'Registro',
     more: 'Más tiempo',
     how: '¿Cómo terminó?',

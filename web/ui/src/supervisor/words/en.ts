@@ -420,6 +420,7 @@ export const en = {
       agent_back: (who: string) => `${who} is back`,
       third_joined: () => 'A third party joined',
       handed_over: (who: string) => (who ? `Handed over to ${who}` : 'Handed over to a number outside'),
+      carrier_declined: () => 'The carrier did not take the call over; it went on through us',
       call_ended: () => 'The call ended',
       wrapped_up: () => 'Wrap-up ended',
       closed: () => 'Closed',

@@ -417,6 +417,7 @@ export const es: Wide<typeof en> = {
       agent_back: (who) => `${who} está de vuelta`,
       third_joined: () => 'Se unió un tercero',
       handed_over: (who) => (who ? `Transferido a ${who}` : 'Transferido a un número externo'),
+      carrier_declined: () => 'El operador no se hizo cargo de la llamada; siguió a través de nosotros',
       call_ended: () => 'La llamada terminó',
       wrapped_up: () => 'Fin de la tipificación',
       closed: () => 'Cerrado',
