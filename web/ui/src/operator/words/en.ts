@@ -35,7 +35,7 @@ export const en = {
   queueHint: 'What customers can choose, like Benefits. More come later.',
   callback: 'Call-Me: customers leave a number and are called',
   chat: 'Chat: customers write with an agent',
-  everybody: 'Everybody may ask, without signing in. A portal is set up in the server’s configuration.',
+  everybody: 'Everybody may ask, without signing in. Signing in by a portal is set later, under Portal keys and Customer sign-in.',
   shared: 'Use a line that is there',
   own: 'Connect a line of its own',
   lines: 'Lines',

@@ -38,7 +38,7 @@ export const es: Wide<typeof en> = {
   queueHint: 'Lo que los clientes pueden elegir, como Ayudas. Después vienen más.',
   callback: 'Llámeme: los clientes dejan un número y se les llama',
   chat: 'Chat: los clientes escriben con un agente',
-  everybody: 'Todos pueden pedir, sin entrar en ningún sitio. Un portal se pone en la configuración del servidor.',
+  everybody: 'Todos pueden pedir, sin entrar en ningún sitio. La entrada por un portal se pone después, en Claves del portal y Entrada de clientes.',
   shared: 'Usar una línea que ya existe',
   own: 'Conectar una línea propia',
   lines: 'Líneas',
