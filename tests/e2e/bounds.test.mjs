@@ -10,6 +10,9 @@ import { Stage, shot } from './stage.mjs';
 let stage, page, person;
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
+/** For whoever plays all of this on another database. */
+export const theStage = () => stage;
+
 before(async () => {
   stage = await Stage.set({
     server: { second_factor_for: [] },

@@ -80,7 +80,7 @@ export class Server {
    * keys changed, these `choices` in its menu and further `numbers`. `origins`: of pages that may show ours.
    * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
-   * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL.
+   * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL, in place of RINGBACK_STORE and a file.
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
    * `dialling`: what the day's calls may use up, and whether agents call out. `port`: where it is served; `more`: tables besides.
    */
@@ -164,7 +164,7 @@ queue = "benefits"
       `[server]
 ${table({ http: [`127.0.0.1:${self.port}`], public_url: self.url, data_dir: self.folder, drain_seconds: 20, ...server })}
 [store]
-url = "${store ?? `sqlite://${self.ledger}`}"
+url = "${store ?? process.env.RINGBACK_STORE ?? `sqlite://${self.ledger}`}"
 [sip]
 ${table({ udp: `127.0.0.1:${self.sip}`, tcp: `127.0.0.1:${self.sip}`, ...sip })}
 [media]
