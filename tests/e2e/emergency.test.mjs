@@ -133,9 +133,10 @@ test('who was called, lost the agent and waits on the line hears it as well, and
   await page.getByText(MESSAGE).first().waitFor();
   assert.deepEqual(await findings(page), []);
   await shot(page, 'emergency-lost-agent');
-  assert.equal((await stage.board()).waiting.length, 0);
+  await stage.server.reaches(status_token, 'retrying');
   const lifted = await fetch(`${stage.server.direct}/api/v1/closure`, { method: 'DELETE', headers: { cookie: stage.supervisorCookie, origin: stage.server.url } });
   assert.equal(lifted.status, 204);
-  await until(async () => (await stage.board()).waiting.length === 1, 'the customer to be in line again when it is over', { within: 20_000 });
+  await stage.server.reaches(status_token, 'waiting');
+  await page.getByRole('heading', { name: 'You are next' }).waitFor();
   await shot(page, 'emergency-lost-agent-over');
 });
