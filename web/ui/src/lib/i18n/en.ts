@@ -157,6 +157,7 @@ export const en = {
     steps: {
       received: (time: string) => `Request received at ${time}`,
       planned: (when: string) => `Planned for ${when}`,
+      nextOpening: 'our next opening',
       waiting: 'Waiting for the next free agent',
       waited: 'An agent is free',
       agent: 'An agent is ready for you',

@@ -159,6 +159,7 @@ export const es: Words = {
     steps: {
       received: (time) => `Pedido recibido: ${time}`,
       planned: (when) => `Programada: ${when}`,
+      nextOpening: 'nuestra próxima apertura',
       waiting: 'Esperando al próximo agente libre',
       waited: 'Un agente está libre',
       agent: 'Un agente está listo para usted',
