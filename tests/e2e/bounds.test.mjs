@@ -81,7 +81,7 @@ test('a number that is never called, and what was refused is told', async () => 
   await page.getByText('••• 0172').waitFor();
   assert.equal((await ask({ phone: '916 555 0172' })).json.code, 'opted_out');
   await page.reload();
-  await page.getByRole('cell', { name: 'On this list' }).waitFor();
+  await page.getByRole('cell', { name: 'On the do-not-call list' }).waitFor();
   assert.deepEqual(await findings(page), []);
   await shot(page, 'admin-do-not-call');
   await page.getByRole('button', { name: 'Remove ••• 0172' }).click();

@@ -204,6 +204,15 @@ test('the operator changes its line and brings it back; one that a county calls 
   assert.equal(await channels(), 10);
 });
 
+test('what the gate refused of any county is told on the operator’s page', async () => {
+  const refused = await stage.server.api('/api/v1/t/nevada/callbacks', { method: 'POST', body: { name: 'Rosa Diaz', phone: '+1 900 555 0100' } });
+  assert.equal(refused.json.code, 'phone_not_allowed', refused.text);
+  const row = operator.getByRole('row').filter({ hasText: 'Nevada County' }).filter({ hasText: 'when it was asked for' });
+  await row.first().waitFor();
+  assert.deepEqual(await findings(operator), []);
+  await shot(operator, 'operator-refusals');
+});
+
 test('the other county sees nothing of it', async () => {
   const cookie = await stage.server.signIn('sam');
   assert.equal((await stage.server.api(`/api/v1/recordings/${contact}/audio`, { cookie })).status, 404);
