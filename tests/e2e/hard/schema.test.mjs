@@ -12,9 +12,10 @@ import { Server, TENANT } from '../server.mjs';
 const PROGRAM = process.env.RINGBACK_SCHEMATHESIS ?? 'schemathesis';
 const SECONDS = Number(process.env.RINGBACK_SCHEMA_SECONDS ?? 60);
 const ROLES = ['agent', 'supervisor', 'admin', 'auditor', 'operator'];
-/** Signing out and ending one's own sessions would make the rest of the run one of nobody; streams and sockets do not end; sound and
-    pictures are no bodies it can make (their own tests send them). */
-const LEFT_OUT = '(/logout|/sounds$|/pictures$|/password|/sign-out|/second-factor|/events|/ws|/socket|/poll)';
+/** Makes the bodies that are no JSON: pictures and sound, whole and spoilt. */
+const BODIES = new URL('bodies.py', import.meta.url).pathname;
+/** Signing out and ending one's own sessions would make the rest of the run one of nobody; streams and sockets do not end. */
+const LEFT_OUT = '(/logout|/password|/sign-out|/second-factor|/events|/ws|/socket|/poll)';
 let server;
 
 before(async () => {
@@ -32,7 +33,7 @@ function run(headers) {
   const described = join(server.folder, 'openapi.json');
   writeFileSync(described, server.command(['openapi']).stdout);
   const words = ['run', described, '--url', server.direct, '--checks', 'not_a_server_error', '--exclude-path-regex', LEFT_OUT, '--continue-on-failure', '--phases', 'coverage,fuzzing', '--max-time', String(SECONDS), '--seed', '7', '--generation-database', 'none', '--request-timeout', '10', '--suppress-health-check', 'all', '--warnings', 'off', '--no-color'];
-  const child = spawn(PROGRAM, [...words, ...headers.flatMap((header) => ['-H', header])], { cwd: server.folder });
+  const child = spawn(PROGRAM, [...words, ...headers.flatMap((header) => ['-H', header])], { cwd: server.folder, env: { ...process.env, SCHEMATHESIS_HOOKS: BODIES } });
   let text = '';
   child.stdout.on('data', (piece) => (text += piece));
   child.stderr.on('data', (piece) => (text += piece));
