@@ -200,16 +200,21 @@ pub async fn ask_for_callback(
     }
     let now = app.now();
     let claims = vouched(app, tenant, ask.subject.as_deref(), ask.token.as_deref(), now).await?;
-    match ask_vouched(app, tenant, ask, from, link, claims.as_ref()).await {
-        Ok(answer) => Ok(answer),
-        Err(error) => {
-            // Nothing was kept: the token may be used for another try.
-            if let Some(claims) = &claims {
-                app.store.release_token(&tenant.id, &claims.jti).await?;
-            }
-            Err(error)
-        }
+    let answer = ask_vouched(app, tenant, ask, from, link, claims.as_ref()).await;
+    or_released(app, tenant, claims.as_ref(), answer).await
+}
+
+/// After a refusal nothing was kept: the token may be used for another try.
+pub(super) async fn or_released<T>(
+    app: &App,
+    tenant: &Tenant,
+    claims: Option<&PortalClaims>,
+    answer: Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    if let (Err(_), Some(claims)) = (&answer, claims) {
+        app.store.release_token(&tenant.id, &claims.jti).await?;
     }
+    answer
 }
 
 async fn ask_vouched(

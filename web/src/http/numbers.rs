@@ -82,16 +82,9 @@ pub async fn create(
     }
     let now = app.now();
     let claims = callbacks::vouched(&app, &tenant, ask.subject.as_deref(), ask.token.as_deref(), now).await?;
-    match lend(&app, &tenant, ask, claims.as_ref(), now).await {
-        Ok(answer) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
-        Err(error) => {
-            // Nothing was lent: the token may be used for another try.
-            if let Some(claims) = &claims {
-                app.store.release_token(&tenant.id, &claims.jti).await?;
-            }
-            Err(error)
-        }
-    }
+    let answer = lend(&app, &tenant, ask, claims.as_ref(), now).await;
+    let answer = callbacks::or_released(&app, &tenant, claims.as_ref(), answer).await?;
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
 async fn lend(

@@ -129,16 +129,8 @@ async fn ask_for_chat(app: &App, tenant: &Tenant, ask: ChatAsk, link: String) ->
         return Err(callbacks::not_enabled(tenant));
     }
     let claims = callbacks::vouched(app, tenant, ask.subject.as_deref(), ask.token.as_deref(), app.now()).await?;
-    match ask_vouched(app, tenant, ask, &link, claims.as_ref()).await {
-        Ok(answer) => Ok(answer),
-        Err(error) => {
-            // Nothing was kept: the token may be used for another try.
-            if let Some(claims) = &claims {
-                app.store.release_token(&tenant.id, &claims.jti).await?;
-            }
-            Err(error)
-        }
-    }
+    let answer = ask_vouched(app, tenant, ask, &link, claims.as_ref()).await;
+    callbacks::or_released(app, tenant, claims.as_ref(), answer).await
 }
 
 async fn ask_vouched(
