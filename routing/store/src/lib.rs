@@ -31,6 +31,7 @@ mod presence;
 mod quality;
 mod recording;
 mod retention;
+mod search;
 mod settings;
 mod sound;
 mod sql;
@@ -68,13 +69,12 @@ pub use person::{ErasedTraces, PersonFound, PersonKeys};
 pub use picture::KeptPicture;
 pub use presence::PresenceInterval;
 pub use quality::{LegQuality, QualityFigures};
-pub use recording::{
-    BegunRecording, RecordedContact, RecordingEnd, RecordingPage, RecordingRow, RecordingSearch, RecordingState,
-};
+pub use recording::{BegunRecording, RecordedContact, RecordingEnd, RecordingPage, RecordingRow, RecordingState};
 pub use retention::{Removal, Removed, RemovedFile, RetentionCut};
+pub use search::RecordSearch;
 pub use settings::{ConfigVersion, VersionNotice};
 pub use sql::Dialect;
-pub use transcript::{ChatPage, ChatSearch, FoundChat};
+pub use transcript::{ChatPage, FoundChat};
 pub use trunk::{ConnectedTrunk, TrunkChange, TrunkVersion};
 pub use turn::TurnWrite;
 pub use user::{Permission, Role, Session, User};

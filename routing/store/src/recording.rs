@@ -16,6 +16,7 @@ use crate::{
     contact::{contact_of, like_anywhere, next_cursor, read_cursor},
     error::StoreError,
     page_size,
+    search::RecordSearch,
     sql::{Conn, Reader, Row, sql},
 };
 
@@ -94,26 +95,6 @@ pub struct RecordingEnd {
     pub lost_frames: i64,
     pub chain: String,
     pub marks: serde_json::Value,
-}
-
-/// What to look for; an empty search is all of the tenant's recorded contacts, newest first.
-#[derive(Debug, Clone, Default)]
-pub struct RecordingSearch {
-    /// The first recording of the contact began at or after.
-    pub from: Option<Timestamp>,
-    /// … and before.
-    pub to: Option<Timestamp>,
-    pub agent: Option<AgentId>,
-    pub queue: Option<QueueId>,
-    /// The whole number, by its keyed digest.
-    pub number_key: Option<String>,
-    /// One to four digits the number ends with.
-    pub last_digits: Option<String>,
-    /// Part of the customer's name, in any case.
-    pub text: Option<String>,
-    /// From [`RecordingPage::next`].
-    pub cursor: Option<String>,
-    pub limit: u32,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -221,7 +202,7 @@ impl Store {
     pub async fn search_recordings(
         &self,
         tenant: &TenantId,
-        search: &RecordingSearch,
+        search: &RecordSearch,
     ) -> Result<RecordingPage, StoreError> {
         let (before_at, before_id) = read_cursor(search.cursor.as_deref())?;
         let limit = page_size(search.limit);

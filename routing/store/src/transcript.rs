@@ -2,7 +2,7 @@
 
 use ringback_routing::{
     contact::Contact,
-    ids::{AgentId, QueueId, TenantId},
+    ids::{QueueId, TenantId},
     time::Timestamp,
 };
 
@@ -12,28 +12,9 @@ use crate::{
     error::StoreError,
     page_size,
     recording::ends_with,
+    search::RecordSearch,
     sql::sql,
 };
-
-/// What to look for; an empty search is all of the tenant's chats, the latest first.
-#[derive(Debug, Clone, Default)]
-pub struct ChatSearch {
-    /// Asked for at or after.
-    pub from: Option<Timestamp>,
-    /// Asked for before.
-    pub to: Option<Timestamp>,
-    /// Who wrote in it.
-    pub agent: Option<AgentId>,
-    pub queue: Option<QueueId>,
-    pub number_key: Option<String>,
-    /// What the number ends with.
-    pub last_digits: Option<String>,
-    /// Part of the customer's name, in any case.
-    pub text: Option<String>,
-    /// From [`ChatPage::next`].
-    pub cursor: Option<String>,
-    pub limit: u32,
-}
 
 #[derive(Debug, Clone)]
 pub struct ChatPage {
@@ -50,7 +31,7 @@ pub struct FoundChat {
 
 impl Store {
     /// A page of chats, the latest first.
-    pub async fn search_chats(&self, tenant: &TenantId, search: &ChatSearch) -> Result<ChatPage, StoreError> {
+    pub async fn search_chats(&self, tenant: &TenantId, search: &RecordSearch) -> Result<ChatPage, StoreError> {
         let (before_at, before_id) = read_cursor(search.cursor.as_deref())?;
         let limit = page_size(search.limit);
         let mut reader = self.reader().await?;

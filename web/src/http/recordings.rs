@@ -9,7 +9,7 @@ use ringback_routing::{
     output::Party,
     time::Timestamp,
 };
-use ringback_store::{RecordedContact, RecordingRow, RecordingSearch, RecordingState};
+use ringback_store::{RecordSearch, RecordedContact, RecordingRow, RecordingState};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -122,13 +122,13 @@ impl RecordingQuery {
     }
 }
 
-pub(super) fn asked(app: &App, face: &Face, query: &RecordingQuery) -> Result<RecordingSearch, ApiError> {
+pub(super) fn asked(app: &App, face: &Face, query: &RecordingQuery) -> Result<RecordSearch, ApiError> {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let text = given(&query.q);
     if text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT) {
         return Err(ApiError::bad_value("q"));
     }
-    let mut search = RecordingSearch {
+    let mut search = RecordSearch {
         from: query.from.map(Timestamp::from_millis),
         to: query.to.map(Timestamp::from_millis),
         agent: given(&query.agent).map(AgentId::new),
@@ -136,7 +136,7 @@ pub(super) fn asked(app: &App, face: &Face, query: &RecordingQuery) -> Result<Re
         text,
         cursor: given(&query.page),
         limit: PAGE,
-        ..RecordingSearch::default()
+        ..RecordSearch::default()
     };
     if let Some(number) = given(&query.number) {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();

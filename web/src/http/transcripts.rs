@@ -9,7 +9,7 @@ use ringback_routing::{
     ids::{ContactId, TenantId},
     time::Timestamp,
 };
-use ringback_store::{ChatSearch, FoundChat};
+use ringback_store::{FoundChat, RecordSearch};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -61,7 +61,7 @@ pub async fn search(
     let tenant = caller.tenant()?;
     let face = app.faces.get(tenant).ok_or_else(ApiError::not_found)?;
     let asked = recordings::asked(&app, &face, &query)?;
-    let search = ChatSearch {
+    let search = RecordSearch {
         from: asked.from,
         to: asked.to,
         agent: asked.agent,

@@ -105,26 +105,26 @@ async fn chats_are_found_by_who_wrote_when_and_for_whom(database: Database) {
     ];
     store.keep_chat(epochs, written, Vec::new()).await.expect("kept");
     let known = store.contact(&tenant("a"), ContactId(1)).await.expect("read").expect("there");
-    let find = async |tenant_id: &str, search: ChatSearch| {
-        let page = store.search_chats(&tenant(tenant_id), &ChatSearch { limit: 9, ..search }).await.expect("found");
+    let find = async |tenant_id: &str, search: RecordSearch| {
+        let page = store.search_chats(&tenant(tenant_id), &RecordSearch { limit: 9, ..search }).await.expect("found");
         page.items.iter().map(|found| (found.contact.id.0, found.messages)).collect::<Vec<_>>()
     };
-    let all = ChatSearch::default;
+    let all = RecordSearch::default;
     let mut found = find("a", all()).await;
     found.sort_unstable();
     assert_eq!(found, [(1, 2), (2, 1)], "nothing was written in the third");
-    assert_eq!(find("a", ChatSearch { agent: Some(AgentId::new("maria")), ..all() }).await, [(1, 2)]);
-    assert_eq!(find("a", ChatSearch { agent: Some(AgentId::new("ben")), ..all() }).await, []);
-    assert_eq!(find("a", ChatSearch { number_key: Some("somebody else's".into()), ..all() }).await, []);
+    assert_eq!(find("a", RecordSearch { agent: Some(AgentId::new("maria")), ..all() }).await, [(1, 2)]);
+    assert_eq!(find("a", RecordSearch { agent: Some(AgentId::new("ben")), ..all() }).await, []);
+    assert_eq!(find("a", RecordSearch { number_key: Some("somebody else's".into()), ..all() }).await, []);
     let key = Some(known.customer.number_key.clone());
-    assert_eq!(find("a", ChatSearch { number_key: key, ..all() }).await, [(1, 2)]);
-    assert_eq!(find("a", ChatSearch { last_digits: Some("0102".into()), ..all() }).await, [(2, 1)]);
-    assert_eq!(find("a", ChatSearch { text: Some("nobody".into()), ..all() }).await, []);
-    assert_eq!(find("a", ChatSearch { to: Some(known.requested_at), ..all() }).await, []);
-    assert_eq!(find("a", ChatSearch { from: Some(at(2)), ..all() }).await, [(2, 1)]);
+    assert_eq!(find("a", RecordSearch { number_key: key, ..all() }).await, [(1, 2)]);
+    assert_eq!(find("a", RecordSearch { last_digits: Some("0102".into()), ..all() }).await, [(2, 1)]);
+    assert_eq!(find("a", RecordSearch { text: Some("nobody".into()), ..all() }).await, []);
+    assert_eq!(find("a", RecordSearch { to: Some(known.requested_at), ..all() }).await, []);
+    assert_eq!(find("a", RecordSearch { from: Some(at(2)), ..all() }).await, [(2, 1)]);
     assert_eq!(find("b", all()).await, []);
-    let first = store.search_chats(&tenant("a"), &ChatSearch { limit: 1, ..all() }).await.expect("found");
-    let second = ChatSearch { limit: 1, cursor: first.next.clone(), ..all() };
+    let first = store.search_chats(&tenant("a"), &RecordSearch { limit: 1, ..all() }).await.expect("found");
+    let second = RecordSearch { limit: 1, cursor: first.next.clone(), ..all() };
     let second = store.search_chats(&tenant("a"), &second).await.expect("found");
     assert_ne!(first.items[0].contact.id, second.items[0].contact.id);
     assert_eq!(second.next, None);

@@ -40,11 +40,11 @@ async fn with_recordings(store: &Store, a: &TenantId) -> Vec<Contact> {
     contacts
 }
 
-fn search() -> RecordingSearch {
-    RecordingSearch { limit: 50, ..RecordingSearch::default() }
+fn search() -> RecordSearch {
+    RecordSearch { limit: 50, ..RecordSearch::default() }
 }
 
-async fn found(store: &Store, tenant: &TenantId, search: RecordingSearch) -> Vec<u128> {
+async fn found(store: &Store, tenant: &TenantId, search: RecordSearch) -> Vec<u128> {
     let page = store.search_recordings(tenant, &search).await.expect("search");
     page.items.iter().map(|item| item.contact.id.0).collect()
 }
@@ -54,22 +54,18 @@ async fn recordings_are_found_by_what_is_known_of_them(database: Database) {
     let a = tenant("a");
     let contacts = with_recordings(&store, &a).await;
     assert_eq!(found(&store, &a, search()).await, [3, 2, 1], "newest first");
-    assert_eq!(found(&store, &a, RecordingSearch { from: Some(at(2000)), ..search() }).await, [3, 2]);
-    assert_eq!(found(&store, &a, RecordingSearch { to: Some(at(2000)), ..search() }).await, [1]);
-    assert_eq!(found(&store, &a, RecordingSearch { agent: Some("ann".into()), ..search() }).await, [3, 1]);
-    assert_eq!(found(&store, &a, RecordingSearch { queue: Some("taxes".into()), ..search() }).await, [3]);
+    assert_eq!(found(&store, &a, RecordSearch { from: Some(at(2000)), ..search() }).await, [3, 2]);
+    assert_eq!(found(&store, &a, RecordSearch { to: Some(at(2000)), ..search() }).await, [1]);
+    assert_eq!(found(&store, &a, RecordSearch { agent: Some("ann".into()), ..search() }).await, [3, 1]);
+    assert_eq!(found(&store, &a, RecordSearch { queue: Some("taxes".into()), ..search() }).await, [3]);
     let key = contacts[1].customer.number_key.clone();
-    assert_eq!(found(&store, &a, RecordingSearch { number_key: Some(key), ..search() }).await, [2]);
+    assert_eq!(found(&store, &a, RecordSearch { number_key: Some(key), ..search() }).await, [2]);
     for (digits, expected) in [("0101", vec![1]), ("01", vec![1]), ("916 555-0103", vec![3]), ("99", vec![])] {
-        let by_digits = RecordingSearch { last_digits: Some(digits.into()), ..search() };
+        let by_digits = RecordSearch { last_digits: Some(digits.into()), ..search() };
         assert_eq!(found(&store, &a, by_digits).await, expected, "{digits}");
     }
     for (text, expected) in [("josé NÚÑEZ", vec![3, 1]), ("0%_o", vec![2]), ("%", vec![2]), ("nobody", vec![])] {
-        assert_eq!(
-            found(&store, &a, RecordingSearch { text: Some(text.into()), ..search() }).await,
-            expected,
-            "{text}"
-        );
+        assert_eq!(found(&store, &a, RecordSearch { text: Some(text.into()), ..search() }).await, expected, "{text}");
     }
     let page = store.search_recordings(&a, &search()).await.expect("search");
     assert_eq!(page.items[0].contact, contacts[2]);
@@ -83,17 +79,17 @@ async fn pages_of_recordings_do_not_shift(database: Database) {
     let store = database.open().await.expect("open");
     let a = tenant("a");
     let contacts = with_recordings(&store, &a).await;
-    let first = store.search_recordings(&a, &RecordingSearch { limit: 1, ..search() }).await.expect("page");
+    let first = store.search_recordings(&a, &RecordSearch { limit: 1, ..search() }).await.expect("page");
     assert_eq!(first.items[0].contact.id, contacts[2].id);
     // Another recording comes in between, newer than all.
     store.save_recording(&a, &recording(40, &contacts[3], 9000, None)).await.expect("recording");
-    let next = RecordingSearch { limit: 1, cursor: first.next, ..search() };
+    let next = RecordSearch { limit: 1, cursor: first.next, ..search() };
     let second = store.search_recordings(&a, &next).await.expect("page");
     assert_eq!(second.items[0].contact.id, contacts[1].id);
-    let next = RecordingSearch { limit: 1, cursor: second.next, ..search() };
+    let next = RecordSearch { limit: 1, cursor: second.next, ..search() };
     let third = store.search_recordings(&a, &next).await.expect("page");
     assert_eq!((third.items[0].contact.id, third.next), (contacts[0].id, None));
-    let bad = RecordingSearch { cursor: Some("1' OR '1'='1".into()), ..search() };
+    let bad = RecordSearch { cursor: Some("1' OR '1'='1".into()), ..search() };
     assert_eq!(store.search_recordings(&a, &bad).await, Err(StoreError::BadCursor));
 }
 

@@ -328,7 +328,7 @@ async fn nothing_of_another_tenant_comes_back(database: Database) {
     assert_eq!(store.recording(&b, leg.id).await, Ok(None));
     assert_eq!(store.recordings_of(&b, one.id).await, Ok(Vec::new()));
     assert_eq!(store.unfinished_recordings(&b, "n1").await, Ok(Vec::new()));
-    let every = RecordingSearch { limit: 9, ..Default::default() };
+    let every = RecordSearch { limit: 9, ..Default::default() };
     assert!(store.search_recordings(&b, &every).await.expect("page").items.is_empty());
     assert_eq!(store.save_recording(&b, &leg).await, Err(StoreError::NotFound("contact")));
     assert_eq!(store.dialogs(&b).await, Ok(Vec::new()));
