@@ -9,7 +9,7 @@ use axum::{
 use ringback_routing::{
     contact::{Contact, SegmentState},
     explain,
-    ids::ContactId,
+    ids::{ContactId, TenantId},
     output::Fact,
     time::Timestamp,
     view::WhyView,
@@ -34,6 +34,14 @@ pub struct FactAt {
     pub at: Timestamp,
     #[schema(value_type = Object)]
     pub fact: Fact,
+}
+
+/// The contact as it stands: in the routing core, or closed in the ledger.
+pub(super) async fn standing(app: &App, tenant: &TenantId, id: ContactId) -> Result<Contact, ApiError> {
+    match app.engine.status_view(tenant, id).await? {
+        Some(view) => Ok(view.contact),
+        None => app.store.contact(tenant, id).await?.ok_or_else(ApiError::not_found),
+    }
 }
 
 /// Why the contact is where it is; of a closed one, who had it and why.
@@ -67,12 +75,7 @@ pub async fn read(
 ) -> Result<Json<ContactAnswer>, ApiError> {
     let id: ContactId = contact.parse().map_err(|_| ApiError::not_found())?;
     let tenant = caller.tenant()?;
-    let live = app.engine.status_view(tenant, id).await?.map(|view| view.contact);
-    let contact = match live {
-        Some(contact) => Some(contact),
-        None => app.store.contact(tenant, id).await?,
-    };
-    let mut contact = contact.ok_or_else(ApiError::not_found)?;
+    let mut contact = standing(&app, tenant, id).await?;
     let in_hand = contact
         .segments
         .iter()

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use super::{
     board::audit,
     chat::{ChatLine, Names},
+    contacts,
     error::ApiError,
     guard::Caller,
     schema,
@@ -130,10 +131,7 @@ pub(super) async fn lines_of(app: &App, tenant: &TenantId, contact: ContactId) -
 pub(super) async fn opened(app: &App, caller: &Caller, word: &str) -> Result<Contact, ApiError> {
     let tenant = caller.tenant()?;
     let id: ContactId = word.parse().map_err(|_| ApiError::not_found())?;
-    let contact = match app.engine.status_view(tenant, id).await? {
-        Some(view) => view.contact,
-        None => app.store.contact(tenant, id).await?.ok_or_else(ApiError::not_found)?,
-    };
+    let contact = contacts::standing(app, tenant, id).await?;
     let in_hand = contact
         .segments
         .iter()

@@ -8,7 +8,7 @@ use ringback_routing::{ids::ContactId, time::Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{error::ApiError, guard::Caller};
+use super::{contacts, error::ApiError, guard::Caller};
 use crate::state::App;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -48,12 +48,7 @@ pub async fn read(
 ) -> Result<Json<LadderAnswer>, ApiError> {
     let id: ContactId = contact.parse().map_err(|_| ApiError::not_found())?;
     let tenant = caller.tenant()?;
-    let live = app.engine.status_view(tenant, id).await?.map(|view| view.contact);
-    let contact = match live {
-        Some(contact) => Some(contact),
-        None => app.store.contact(tenant, id).await?,
-    };
-    let contact = contact.ok_or_else(ApiError::not_found)?;
+    let contact = contacts::standing(&app, tenant, id).await?;
     let mut calls = Vec::with_capacity(contact.attempts.len());
     for attempt in &contact.attempts {
         let ladder = app.engine.sip_ladder(attempt.leg).await;
