@@ -2,6 +2,7 @@
 //! every reader of bytes from outside for a bounded time. An input whose outcome is of a kind not seen before is kept and
 //! broken further, so the corpus grows towards the depths of a reader without any instrumentation of it.
 
+mod kept;
 pub mod mutate;
 
 #[cfg(test)]
@@ -69,9 +70,19 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Feeds `read` for [`time`], first every seed as it is. `read` gives the kind of outcome, and panics when an invariant is broken.
+/// Feeds `read` for [`time`], first every seed and every input kept from earlier runs as it is. `read` gives the kind of
+/// outcome, and panics when an invariant is broken.
 pub fn run(target: &'static str, seeds: &[Vec<u8>], words: &[&[u8]], read: impl FnMut(&[u8]) -> u64) -> Report {
-    run_for(time(), seed(), target, seeds, words, read)
+    let earlier = kept::kept(target);
+    let begin = [seeds, &earlier].concat();
+    let (report, corpus) = run_for(time(), seed(), target, &begin, words, read);
+    if setting("RINGBACK_FUZZ_KEEP") == Some(1) {
+        let found = corpus.get(seeds.len()..).unwrap_or_default();
+        let broken = report.broken_by.iter();
+        let all: Vec<_> = found.iter().chain(broken).cloned().collect();
+        kept::keep(target, &all).expect("the corpus can be written");
+    }
+    report
 }
 
 fn run_for(
@@ -81,7 +92,7 @@ fn run_for(
     seeds: &[Vec<u8>],
     words: &[&[u8]],
     mut read: impl FnMut(&[u8]) -> u64,
-) -> Report {
+) -> (Report, Vec<Vec<u8>>) {
     let started = Instant::now();
     let mut dice = Dice::new(seed);
     let mut corpus = seeds.to_vec();
@@ -104,7 +115,7 @@ fn run_for(
         }
     }
     report.kinds = kinds.len();
-    report
+    (report, corpus)
 }
 
 #[cfg(test)]
@@ -121,7 +132,7 @@ mod tests {
         };
         let hook = panic::take_hook();
         panic::set_hook(Box::new(|_| {}));
-        let report = run_for(Duration::from_secs(20), 1, "deep", &[b"xxxx".to_vec()], &[], read);
+        let (report, _) = run_for(Duration::from_secs(20), 1, "deep", &[b"xxxx".to_vec()], &[], read);
         panic::set_hook(hook);
         assert!(report.broken_by.is_some_and(|input| input.starts_with(b"SIP!")));
     }
