@@ -189,7 +189,6 @@ impl Core {
         self.fact(id, now, Fact::ThirdAnswered { segment: by });
     }
 
-    /// The number outside rings or answers; false: the leg is nobody's third party.
     /// The carrier was asked to connect the customer's call with the one outside itself, and does not.
     pub(crate) fn carrier_declined(
         &mut self,
@@ -207,6 +206,7 @@ impl Core {
         Ok(Receipt::Done)
     }
 
+    /// The number outside rings or answers; false: the leg is nobody's third party.
     pub(crate) fn outside_rings(&mut self, now: Timestamp, leg: LegId) -> bool {
         let Some(id) = self.third_leg(leg) else { return false };
         if let Some(third) = self.third_mut(id).filter(|third| third.ringing_at.is_none()) {
