@@ -25,12 +25,19 @@ const TYPING_SHOWN = 6000
 const TYPING_TOLD = 2500
 /** A lost connection shorter than this is not said. */
 const SAY_LOST_AFTER = 1500
-/** A socket that never opened so often: the network lets none through. */
+/** A socket that did not open so often: plain requests carry the chat until one does. */
 const SOCKET_TRIES = 2
+/** They also do when a socket neither opens nor fails for so long. */
+const SOCKET_PATIENCE = 3000
+/** A message that a plain request could not bring is brought again after so long. */
+const SAY_AGAIN = 3000
 /** Longest wait of one request when there is no socket, in seconds. */
 const POLL_WAIT = 20
 
-/** The customer's end of one chat: over a socket, or by asking again and again where no socket gets through. */
+/**
+ * The customer's end of one chat: over a socket, or by asking again and again while none gets through. What waits to be sent goes by
+ * whichever works first.
+ */
 export class Talk {
   status = $state.raw<ChatStatus | null>(null)
   lines = $state.raw<ChatLine[]>([])
@@ -49,16 +56,22 @@ export class Talk {
   #opened = false
   #failed = 0
   #polling: AbortController | null = null
+  /** The last plain request for news was answered. */
+  #carried = false
   #agentTyping: number | null = null
   /** Of what a poll told last. */
   #tag = ''
-  #backoff = new Backoff(500, 8000)
+  /** Between two sockets, and between two plain requests that fail: what one of them achieves says nothing of the other. */
+  #sockets = new Backoff(500, 8000)
+  #requests = new Backoff(500, 8000)
   #retry: ReturnType<typeof setTimeout> | undefined
+  #waiting: ReturnType<typeof setTimeout> | undefined
+  #sayAgain: ReturnType<typeof setTimeout> | undefined
   #lost: ReturnType<typeof setTimeout> | undefined
   #still: ReturnType<typeof setTimeout> | undefined
   #told = 0
   #closed = false
-  /** Messages sent on the present connection. */
+  /** Messages on their way by the present connection. */
   #sent = new Set<string>()
 
   constructor(
@@ -68,36 +81,46 @@ export class Talk {
     this.path = `/api/v1/chat/${token}`
     this.outbox = this.#kept()
     addEventListener('online', () => this.#now())
-    addEventListener('pageshow', () => this.#now())
+    // A page that is loaded shows itself as well, with its socket on the way.
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#now())
     document.addEventListener('visibilitychange', () => this.#mark())
   }
 
   open(): void {
-    if (this.#closed || this.#socket || this.#polling) return
+    if (this.#closed || this.#socket || this.unknown) return
+    clearTimeout(this.#retry)
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
     let socket: WebSocket
     try {
       socket = new WebSocket(`${scheme}://${location.host}${this.path}/socket?after=${this.#upto}&lang=${tongue.lang}`, 'ringback.chat.v1')
     } catch {
       this.#failed = SOCKET_TRIES
-      return void this.#gone(false)
+      return this.#gone(false)
     }
     this.#socket = socket
+    this.#waiting = setTimeout(() => this.#poll(), SOCKET_PATIENCE)
     let opened = false
     socket.onopen = () => {
+      if (socket !== this.#socket) return
       opened = this.#opened = true
       this.#failed = 0
+      this.#sockets.reset()
+      this.#rest()
+      // What a plain request may not have brought goes again: under its name the server keeps it once.
+      this.#sent.clear()
       this.#alive()
       this.#flush()
     }
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data as string) as News)
-    socket.onclose = () => socket === this.#socket && void this.#gone(opened)
+    socket.onclose = () => socket === this.#socket && this.#gone(opened)
   }
 
   close(): void {
     this.#closed = true
     clearTimeout(this.#retry)
-    this.#polling?.abort()
+    clearTimeout(this.#sayAgain)
+    clearTimeout(this.#lost)
+    this.#rest()
     this.#socket?.close()
   }
 
@@ -212,8 +235,10 @@ export class Talk {
       await post(`${this.path}/messages`, { client_id, body })
     } catch (error) {
       const { problem } = refused(error)
-      if (problem.code === 'offline' || problem.status >= 500) this.#sent.delete(client_id)
-      else this.#refusedSaying(client_id, problem)
+      if (problem.code !== 'offline' && problem.status < 500) return this.#refusedSaying(client_id, problem)
+      this.#sent.delete(client_id)
+      clearTimeout(this.#sayAgain)
+      this.#sayAgain = setTimeout(() => this.#flush(), SAY_AGAIN)
     }
   }
 
@@ -255,41 +280,34 @@ export class Talk {
 
   #alive(): void {
     clearTimeout(this.#lost)
-    this.#backoff.reset()
+    this.#lost = undefined
     this.link = 'live'
   }
 
   #losing(): void {
-    if (this.link === 'lost') return
-    clearTimeout(this.#lost)
+    // Counted from the first failure: those after it do not put it off.
+    if (this.#closed || this.#lost !== undefined) return
     this.#lost = setTimeout(() => (this.link = 'lost'), SAY_LOST_AFTER)
   }
 
-  async #gone(opened: boolean): Promise<void> {
+  #gone(opened: boolean): void {
+    clearTimeout(this.#waiting)
     this.#socket = null
-    this.#sent.clear()
+    if (opened) this.#sent.clear()
     if (this.#closed) return
-    this.#losing()
+    if (!this.#carried) this.#losing()
     if (!opened) this.#failed++
-    if (this.#failed >= SOCKET_TRIES && (await this.#reachable())) return void this.#poll()
-    if (this.unknown) return
+    if (this.#failed >= SOCKET_TRIES) this.#poll()
     clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => this.open(), this.#backoff.next())
-  }
-
-  /** Whether the server answers plain requests; it may also not know the chat. */
-  async #reachable(): Promise<boolean> {
-    try {
-      this.#told_all(await get<ChatNews>(`${this.path}?after=${this.#upto}`))
-      // A socket that worked before will work again: the server was only away.
-      return !this.#opened || this.#failed > 3 * SOCKET_TRIES
-    } catch (error) {
-      if (refused(error).problem.status === 404) this.unknown = true
-      return false
-    }
+    this.#retry = setTimeout(() => {
+      // Where plain requests get through and no socket ever did, none will.
+      if (this.#opened || !this.#carried) this.open()
+    }, this.#sockets.next())
   }
 
   #told_all(news: ChatNews): void {
+    this.#carried = true
+    this.#requests.reset()
     this.#alive()
     this.status = news.status
     this.marks = { delivered: news.delivered, seen: news.seen }
@@ -299,30 +317,52 @@ export class Talk {
     this.#arrived(news.messages, news.upto)
   }
 
-  async #poll(): Promise<void> {
+  /** Plain requests carry the chat until a socket opens. */
+  #poll(): void {
+    if (this.#closed || this.#polling || this.unknown) return
     const polling = (this.#polling = new AbortController())
-    this.#flush()
-    while (!this.#closed && !polling.signal.aborted) {
-      const query = new URLSearchParams({ after: String(this.#upto), wait: String(POLL_WAIT), tag: this.#tag })
+    void this.#ask(polling.signal)
+  }
+
+  #rest(): void {
+    clearTimeout(this.#waiting)
+    this.#polling?.abort()
+    this.#polling = null
+    this.#carried = false
+  }
+
+  async #ask(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      // The first one, and the first after a failure, know nothing and are answered at once: what waits goes as soon as they are.
+      const query = new URLSearchParams({ after: String(this.#upto), wait: String(POLL_WAIT), tag: this.#carried ? this.#tag : '' })
       try {
-        this.#told_all(await get<ChatNews>(`${this.path}/poll?${query}`, polling.signal))
+        const news = await get<ChatNews>(`${this.path}/poll?${query}`, stop)
+        if (stop.aborted) return
+        this.#told_all(news)
         this.#flush()
       } catch (error) {
-        if (polling.signal.aborted) return
+        if (stop.aborted) return
+        this.#carried = false
         if (refused(error).problem.status === 404) {
           this.unknown = true
           return
         }
         this.#losing()
-        await new Promise((go) => setTimeout(go, this.#backoff.next()))
+        await new Promise((go) => setTimeout(go, this.#requests.next()))
       }
     }
   }
 
+  /** The network is said to be back: what set out before may be lost, and everything is tried at once. */
   #now(): void {
-    if (this.#closed || this.#socket || this.#polling || this.unknown) return
-    clearTimeout(this.#retry)
-    this.#backoff.reset()
+    if (this.#closed || this.unknown || this.#socket?.readyState === WebSocket.OPEN) return
+    const late = this.#socket
+    this.#socket = null
+    late?.close()
+    this.#rest()
+    this.#sockets.reset()
+    this.#requests.reset()
     this.open()
+    if (this.#failed >= SOCKET_TRIES || this.outbox.length > 0) this.#poll()
   }
 }
