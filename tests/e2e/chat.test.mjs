@@ -11,7 +11,8 @@ import { Stage, shot } from './stage.mjs';
 let stage, maria, jon, rosa, luis;
 
 before(async () => {
-  stage = await Stage.set({ chat: {} });
+  // Longer than a network is away here, whatever else the machine does: a customer who is away longer has left.
+  stage = await Stage.set({ chat: { reconnect_grace_seconds: 15 } });
 });
 after(() => stage?.strike());
 
@@ -317,7 +318,7 @@ test('an earlier chat is found with its transcript when the same customer comes 
   await desk.accept();
   await again.page.getByRole('heading', { name: /You are chatting with/ }).waitFor();
   await again.page.close();
-  await desk.page.getByText('closed the page and did not come back').first().waitFor({ timeout: 20_000 });
+  await desk.page.getByText('closed the page and did not come back').first().waitFor({ timeout: 30_000 });
   await desk.button('Dispose').click();
   await stage.agentIs(desk.user, 'ready');
 });
