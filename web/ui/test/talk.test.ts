@@ -17,7 +17,7 @@ class Wire {
     const wire = this
     context.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
     const globals = {
-      location: { protocol: 'http:', host: 'county.example' },
+      location: { origin: 'https://county.example' },
       document: { visibilityState: 'visible', addEventListener: () => {}, documentElement: { lang: 'en' } },
       addEventListener: (name: string, action: () => void) => this.heard.set(name, action),
       sessionStorage: { setItem: () => {}, getItem: () => null },

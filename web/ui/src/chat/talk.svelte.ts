@@ -29,7 +29,7 @@ const SAY_LOST_AFTER = 1500
 const SOCKET_TRIES = 2
 /** They also do when a socket neither opens nor fails for so long. */
 const SOCKET_PATIENCE = 3000
-/** A message that a plain request could not bring is brought again after so long. */
+/** A message that did not arrive, or came too early, goes again by itself after so long. */
 const SAY_AGAIN = 3000
 /** Longest wait of one request when there is no socket, in seconds. */
 const POLL_WAIT = 20
@@ -56,17 +56,14 @@ export class Talk {
   #opened = false
   #failed = 0
   #polling: AbortController | null = null
-  /** The last plain request for news was answered. */
-  #carried = false
   #agentTyping: number | null = null
-  /** Of what a poll told last. */
+  /** Of what the last plain request for news told; empty when it was not answered. */
   #tag = ''
   /** Between two sockets, and between two plain requests that fail: what one of them achieves says nothing of the other. */
   #sockets = new Backoff(500, 8000)
   #requests = new Backoff(500, 8000)
   #retry: ReturnType<typeof setTimeout> | undefined
   #waiting: ReturnType<typeof setTimeout> | undefined
-  #sayAgain: ReturnType<typeof setTimeout> | undefined
   #lost: ReturnType<typeof setTimeout> | undefined
   #still: ReturnType<typeof setTimeout> | undefined
   #told = 0
@@ -89,10 +86,9 @@ export class Talk {
   open(): void {
     if (this.#closed || this.#socket || this.unknown) return
     clearTimeout(this.#retry)
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
     let socket: WebSocket
     try {
-      socket = new WebSocket(`${scheme}://${location.host}${this.path}/socket?after=${this.#upto}&lang=${tongue.lang}`, 'ringback.chat.v1')
+      socket = new WebSocket(`${location.origin.replace('http', 'ws')}${this.path}/socket?after=${this.#upto}&lang=${tongue.lang}`, 'ringback.chat.v1')
     } catch {
       this.#failed = SOCKET_TRIES
       return this.#gone(false)
@@ -106,8 +102,6 @@ export class Talk {
       this.#failed = 0
       this.#sockets.reset()
       this.#rest()
-      // What a plain request may not have brought goes again: under its name the server keeps it once.
-      this.#sent.clear()
       this.#alive()
       this.#flush()
     }
@@ -118,8 +112,6 @@ export class Talk {
   close(): void {
     this.#closed = true
     clearTimeout(this.#retry)
-    clearTimeout(this.#sayAgain)
-    clearTimeout(this.#lost)
     this.#rest()
     this.#socket?.close()
   }
@@ -235,17 +227,15 @@ export class Talk {
       await post(`${this.path}/messages`, { client_id, body })
     } catch (error) {
       const { problem } = refused(error)
-      if (problem.code !== 'offline' && problem.status < 500) return this.#refusedSaying(client_id, problem)
-      this.#sent.delete(client_id)
-      clearTimeout(this.#sayAgain)
-      this.#sayAgain = setTimeout(() => this.#flush(), SAY_AGAIN)
+      if (problem.code === 'offline') setTimeout(() => this.again(client_id), SAY_AGAIN)
+      else this.#refusedSaying(client_id, problem)
     }
   }
 
   #refusedSaying(client_id: string, problem: Problem): void {
     this.outbox = this.outbox.map((pending) => (pending.client_id === client_id ? { ...pending, problem } : pending))
     // What is only too early goes again by itself.
-    if (problem.status === 429 || problem.status >= 500) setTimeout(() => this.again(client_id), 3000)
+    if (problem.status === 429 || problem.status >= 500) setTimeout(() => this.again(client_id), SAY_AGAIN)
   }
 
   #done(client_id: string): void {
@@ -286,8 +276,7 @@ export class Talk {
 
   #losing(): void {
     // Counted from the first failure: those after it do not put it off.
-    if (this.#closed || this.#lost !== undefined) return
-    this.#lost = setTimeout(() => (this.link = 'lost'), SAY_LOST_AFTER)
+    this.#lost ??= setTimeout(() => (this.link = 'lost'), SAY_LOST_AFTER)
   }
 
   #gone(opened: boolean): void {
@@ -295,18 +284,17 @@ export class Talk {
     this.#socket = null
     if (opened) this.#sent.clear()
     if (this.#closed) return
-    if (!this.#carried) this.#losing()
+    if (!this.#tag) this.#losing()
     if (!opened) this.#failed++
     if (this.#failed >= SOCKET_TRIES) this.#poll()
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => {
       // Where plain requests get through and no socket ever did, none will.
-      if (this.#opened || !this.#carried) this.open()
+      if (this.#opened || !this.#tag) this.open()
     }, this.#sockets.next())
   }
 
   #told_all(news: ChatNews): void {
-    this.#carried = true
     this.#requests.reset()
     this.#alive()
     this.status = news.status
@@ -328,13 +316,15 @@ export class Talk {
     clearTimeout(this.#waiting)
     this.#polling?.abort()
     this.#polling = null
-    this.#carried = false
+    this.#tag = ''
+    // What they may not have brought goes again: under its name the server keeps it once.
+    this.#sent.clear()
   }
 
   async #ask(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       // The first one, and the first after a failure, know nothing and are answered at once: what waits goes as soon as they are.
-      const query = new URLSearchParams({ after: String(this.#upto), wait: String(POLL_WAIT), tag: this.#carried ? this.#tag : '' })
+      const query = `after=${this.#upto}&wait=${POLL_WAIT}&tag=${this.#tag}`
       try {
         const news = await get<ChatNews>(`${this.path}/poll?${query}`, stop)
         if (stop.aborted) return
@@ -342,7 +332,7 @@ export class Talk {
         this.#flush()
       } catch (error) {
         if (stop.aborted) return
-        this.#carried = false
+        this.#tag = ''
         if (refused(error).problem.status === 404) {
           this.unknown = true
           return
@@ -363,6 +353,6 @@ export class Talk {
     this.#sockets.reset()
     this.#requests.reset()
     this.open()
-    if (this.#failed >= SOCKET_TRIES || this.outbox.length > 0) this.#poll()
+    this.#poll()
   }
 }
