@@ -178,8 +178,12 @@ export class Person {
 /** Amplitude of a tone in what the page hears. */
 export const hears = (page, tone) => page.evaluate((t) => window.ringbackHears(t), tone);
 
-/** WCAG findings of the page as lines of text. */
+/** WCAG findings of the page as lines of text, once colours that are changing have changed. */
 export async function findings(page) {
+  await page.evaluate(() => {
+    const changing = document.getAnimations().filter((one) => one.effect?.getComputedTiming().endTime < 2000);
+    return Promise.race([Promise.allSettled(changing.map((one) => one.finished)), new Promise((resolve) => setTimeout(resolve, 2000))]);
+  });
   await page.evaluate(AXE);
   const result = await page.evaluate(() =>
     window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
