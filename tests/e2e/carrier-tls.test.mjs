@@ -6,19 +6,20 @@ import { after, afterEach, before, test } from 'node:test';
 import { Baresip } from './peers/baresip.mjs';
 import { Authority } from './peers/certificates.mjs';
 import { Kamailio } from './peers/kamailio.mjs';
-import { freePort, pause, until } from './peers/process.mjs';
+import { Program, freePort, pause, until } from './peers/process.mjs';
 import { OUR_NUMBER } from './server.mjs';
 import { CUSTOMER_E164, LOUD, PHONE_TONE, SILENT, Stage } from './stage.mjs';
 import { stretchOf } from './tone.mjs';
 
 const CREDENTIALS = { username: 'ringback', password: 'open sesame' };
 const SILENCE_SECONDS = 4;
-let stage, desk, border, phone, way;
+let stage, desk, border, phone, way, port, carriers;
 
 before(async () => {
   const [carrier, ours] = ['Carrier', 'Ours'].map((name) => new Authority(name));
   const [server, client] = [carrier.issue('127.0.0.1'), ours.issue('127.0.0.1')];
-  const port = await freePort();
+  port = await freePort();
+  carriers = { right: server, wrong: new Authority('Somebody else').issue('127.0.0.1') };
   stage = await Stage.set({
     announcement: null,
     inbound: {},
@@ -65,6 +66,18 @@ test('a call comes in over TLS through a proxy that stays in the route; the cust
   await desk.finish('Resolved');
   await free();
   assert.ok((await heardByThePhone()) > 1.5, 'the customer heard the agent');
+});
+
+test('who shows no certificate, or one of another authority, is not spoken to', async () => {
+  const request = `OPTIONS sip:127.0.0.1:${port} SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bKno\r\nMax-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=a\r\nTo: <sip:b@127.0.0.1>\r\nCall-ID: certificates\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`;
+  for (const [shown, answer] of [[carriers.right, /SIP\/2.0 200/], [carriers.wrong, /alert unknown ca|alert decrypt error/], [undefined, /alert certificate required/]]) {
+    const peer = new Program('openssl', ['s_client', '-quiet', '-connect', `127.0.0.1:${port}`, ...(shown ? ['-cert', shown.certificate, '-key', shown.key] : [])]);
+    peer.child.stdin.on('error', () => {});
+    peer.child.stdin.write(request);
+    await peer.says(answer);
+    await peer.stop();
+    if (shown !== carriers.right) assert.doesNotMatch(peer.output, /SIP\/2.0/);
+  }
 });
 
 test('the agent hangs up, and the BYE goes back the way the call came', async () => {
