@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
-import { Program, freePort, until } from './peers/process.mjs';
+import { Program, freePort, freeRange, until } from './peers/process.mjs';
 import { sine, writeWav } from './tone.mjs';
 
 export const BINARY = process.env.RINGBACK_BIN ?? new URL('../../target/release/ringback', import.meta.url).pathname;
@@ -107,7 +107,7 @@ export class Server {
     const name = `${basename(process.argv[1] ?? 'run').replace(/\.test\.mjs$/, '')}-${process.pid}-${self.port}`;
     if (LEDGERS) mkdirSync(LEDGERS, { recursive: true });
     self.ledger = join(disk ? self.folder : (LEDGERS ?? self.folder), `${name}.sqlite`);
-    const rtp = 20000 + Math.floor(Math.random() * 50) * 200;
+    const rtp = await freeRange();
     for (const language of ['en', 'es']) mkdirSync(join(self.folder, 'prompts', language), { recursive: true });
     const prompt = (name, tone, seconds) => writeFileSync(join(self.folder, 'prompts', 'en', `${name}.wav`), writeWav(sine(tone, 8000 * seconds)));
     if (announcement !== null) prompt('announcement', ANNOUNCEMENT_TONE, announcement);

@@ -70,7 +70,14 @@ export async function until(probe, what, { within = 10_000, every = 50, also = (
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const given = new Set();
+/** Whether something numbered is this process's from here on: files of scenarios are played beside each other. */
+function claims(what, number) {
+  return new Promise((resolve) => {
+    // A name that the system forgets with the process.
+    const held = createServer().once('error', () => resolve(false));
+    held.listen(`\0ringback-e2e-${what}-${number}`, () => resolve(true)).unref();
+  });
+}
 
 /**
  * A port of 127.0.0.1 that is free now for both UDP and TCP, below the system's own choice so that no outgoing connection takes it,
@@ -79,9 +86,16 @@ const given = new Set();
 export async function freePort() {
   for (;;) {
     const port = 10000 + 4 * Math.floor(Math.random() * 2500);
-    if (given.has(port)) continue;
-    given.add(port);
+    if (!(await claims('port', port))) continue;
     if ((await opens(createServer(), 'listen', port)) && (await opens(createSocket('udp4'), 'bind', port))) return port;
+  }
+}
+
+/** The first of two hundred ports for a server's sound. */
+export async function freeRange() {
+  for (;;) {
+    const range = Math.floor(Math.random() * 50);
+    if (await claims('range', range)) return 20000 + 200 * range;
   }
 }
 
