@@ -21,6 +21,10 @@ pub const REALM: &str = "carrier.example";
 pub struct Border<'a> {
     /// Calls go on to this port of 127.0.0.1.
     pub to: u16,
+    /// And to this one at the same time: whichever answers first has them.
+    pub and_to: Option<u16>,
+    /// It stays in the route as RFC 2543 knew it: by an address without `lr`.
+    pub strict: bool,
     /// Server certificate, and the authority that clients' certificates must come from.
     pub tls: Option<(&'a Pair, Option<&'a Authority>)>,
     /// REGISTER and INVITE are challenged.
@@ -135,7 +139,7 @@ fn config(border: &Border<'_>, folder: &Path, udp: u16, tls: u16) -> String {
     } else {
         text += "disable_tcp=yes\n";
     }
-    for module in "tm sl rr pv maxfwd textops siputils xlog auth usrloc registrar".split(' ') {
+    for module in "tm sl rr pv maxfwd textops siputils xlog auth usrloc registrar corex".split(' ') {
         text += &format!("loadmodule \"{module}.so\"\n");
     }
     if border.tls.is_some() {
@@ -171,21 +175,28 @@ fn config(border: &Border<'_>, folder: &Path, udp: u16, tls: u16) -> String {
              append_to_reply(\"Min-Expires: {least}\\r\\n\"); sl_send_reply(\"423\", \"Interval Too Brief\"); exit; }}\n"
         );
     }
+    let record_route = if border.strict {
+        format!("append_hf(\"Record-Route: <sip:127.0.0.1:{udp}>\\r\\n\");")
+    } else {
+        "record_route();".to_owned()
+    };
+    let fork =
+        border.and_to.map_or_else(String::new, |port| format!("append_branch(\"sip:another@127.0.0.1:{port}\"); "));
     text + &format!(
         "request_route {{\n\
          if (!mf_process_maxfwd_header(\"10\")) {{ sl_send_reply(\"483\", \"Too Many Hops\"); exit; }}\n\
          if (is_method(\"OPTIONS\") && !has_totag()) {{ xlog(\"L_ALERT\", \"ping over $proto\\n\"); sl_send_reply(\"200\", \"OK\"); exit; }}\n\
          if (has_totag()) {{\n\
-           if (loose_route()) {{ xlog(\"L_ALERT\", \"within: $rm over $proto\\n\"); t_relay(); exit; }}\n\
+           if (loose_route()) {{ xlog(\"L_ALERT\", \"within: $rm over $proto, to $ou\\n\"); t_relay(); exit; }}\n\
            if (is_method(\"ACK\") && t_check_trans()) {{ t_relay(); exit; }}\n\
            sl_send_reply(\"404\", \"Not Here\"); exit; }}\n\
          if (is_method(\"CANCEL\")) {{ if (t_check_trans()) t_relay(); exit; }}\n\
          t_check_trans();\n{checks}\
          if (is_method(\"REGISTER\")) {{ xlog(\"L_ALERT\", \"registers: $ct\\n\"); save(\"location\"); exit; }}\n\
          if (is_method(\"INVITE\")) {{\n\
-           record_route();\n\
+           {record_route}\n\
            if ($rU == \"+19165550142\") {{ $ru = \"sip:{USER}@{REALM}\"; if (!lookup(\"location\")) {{ sl_send_reply(\"404\", \"Not Registered\"); exit; }} t_relay(); exit; }}\n\
-           $du = \"sip:127.0.0.1:{}\"; t_relay(); exit; }}\n\
+           {fork}$du = \"sip:127.0.0.1:{}\"; t_relay(); exit; }}\n\
          sl_send_reply(\"405\", \"Method Not Allowed\");\n}}\n",
         border.to
     )

@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod good;
 pub mod kamailio;
 pub mod names;
+pub mod relay;
 pub mod torture;
 
 use std::{
@@ -148,7 +149,12 @@ impl Sipp {
 
     /// sipp as the caller of the stack under test.
     pub fn caller(scenario: &str, transport: Transport, target: std::net::SocketAddr) -> Self {
-        Self::start(free_port(), scenario, transport, &[], 1, Some(target))
+        Self::callers(scenario, transport, target, 1)
+    }
+
+    /// So many of them, over one connection where there are connections.
+    pub fn callers(scenario: &str, transport: Transport, target: std::net::SocketAddr, calls: u32) -> Self {
+        Self::start(free_port(), scenario, transport, &[], calls, Some(target))
     }
 
     fn start(
@@ -175,7 +181,7 @@ impl Sipp {
         command.args(["-timeout", "25s", "-timeout_error", "-trace_err", "-error_file"]).arg(&errors);
         command.args(["-t", if transport == Transport::Tcp { "t1" } else { "u1" }]);
         if let Some(target) = target {
-            command.args(["-s", "+19165550142"]).arg(target.to_string());
+            command.args(["-r", "1000", "-s", "+19165550142"]).arg(target.to_string());
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let child =
