@@ -130,8 +130,9 @@ fn config(border: &Border<'_>, folder: &Path, udp: u16, tls: u16) -> String {
     let modules = module_path();
     let modules = modules.display();
     let folder = folder.display();
+    // One worker for UDP: two would let a BYE overtake the ACK before it.
     let mut text = format!(
-        "#!KAMAILIO\ndebug=2\nlog_stderror=yes\nfork=yes\nchildren=2\ntcp_children=2\nauto_aliases=no\n\
+        "#!KAMAILIO\ndebug=2\nlog_stderror=yes\nfork=yes\nchildren=1\ntcp_children=2\nauto_aliases=no\n\
          listen=udp:127.0.0.1:{udp}\nmpath=\"{modules}\"\n"
     );
     if border.tls.is_some() {
