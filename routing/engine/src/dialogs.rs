@@ -2,22 +2,27 @@
 //!
 //! Writing is beside the turn: a dialog not yet written when the process dies is still found by its derived names.
 
-use std::sync::Arc;
+use std::{collections::HashMap, time::Duration};
 
 use ringback_routing::{
     ids::{LegId, TenantId},
     time::Timestamp,
 };
 use ringback_signaling::StoredDialog;
-use ringback_store::{Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use ringback_store::{KeptDialog, Store};
+use tokio::sync::mpsc;
 
-/// Entries in the ledger's queue at a time: a small part of it, so that they never fill it.
-const UNDER_WAY: usize = 128;
+/// What is told within this time goes to the ledger in one go, and of each dialog only what was told last.
+const GATHER: Duration = Duration::from_millis(25);
+/// Most in one go.
+const AT_ONCE: usize = 128;
 
-enum Entry {
-    Save { tenant: TenantId, leg: LegId, dialog: Box<StoredDialog>, at: Timestamp },
-    Remove { tenant: TenantId, leg: LegId },
+struct Entry {
+    tenant: TenantId,
+    leg: LegId,
+    /// None when the dialog is over.
+    dialog: Option<Box<StoredDialog>>,
+    at: Timestamp,
 }
 
 /// The way in; entries are written in order.
@@ -31,16 +36,16 @@ impl DialogWriter {
     pub fn start(store: Store, node: String, waiting: usize) -> Self {
         let (entries, mut inbox) = mpsc::channel(waiting);
         tokio::spawn(async move {
-            let room = Arc::new(Semaphore::new(UNDER_WAY));
-            while let Some(entry) = inbox.recv().await {
-                // Nobody closes it.
-                let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-                match entry {
-                    Entry::Save { tenant, leg, dialog, at } => match serde_json::to_string(&*dialog) {
-                        Ok(body) => settle(store.save_dialog(&tenant, leg, &node, &body, at), place),
-                        Err(error) => tracing::error!(%leg, %error, "a dialog cannot be written down"),
-                    },
-                    Entry::Remove { tenant, leg } => settle(store.remove_dialog(&tenant, leg), place),
+            let mut batch = Vec::new();
+            while inbox.recv_many(&mut batch, AT_ONCE).await > 0 {
+                tokio::time::sleep(GATHER).await;
+                while batch.len() < AT_ONCE
+                    && let Ok(more) = inbox.try_recv()
+                {
+                    batch.push(more);
+                }
+                if let Err(error) = store.keep_dialogs(&node, last_words(&mut batch)).await {
+                    tracing::warn!(%error, "dialogs are not in the ledger; a crash now would leave them to their names");
                 }
             }
         });
@@ -49,20 +54,26 @@ impl DialogWriter {
 
     pub async fn save(&self, tenant: TenantId, leg: LegId, dialog: StoredDialog, at: Timestamp) {
         // The writer ends only with the process.
-        let _ = self.entries.send(Entry::Save { tenant, leg, dialog: Box::new(dialog), at }).await;
+        let _ = self.entries.send(Entry { tenant, leg, dialog: Some(Box::new(dialog)), at }).await;
     }
 
-    pub async fn remove(&self, tenant: TenantId, leg: LegId) {
-        let _ = self.entries.send(Entry::Remove { tenant, leg }).await;
+    pub async fn remove(&self, tenant: TenantId, leg: LegId, at: Timestamp) {
+        let _ = self.entries.send(Entry { tenant, leg, dialog: None, at }).await;
     }
 }
 
-/// It has its place in the ledger's queue; the next one need not wait until this one is on disk.
-fn settle(written: impl Future<Output = Result<(), StoreError>> + Send + 'static, place: OwnedSemaphorePermit) {
-    tokio::spawn(async move {
-        if let Err(error) = written.await {
-            tracing::warn!(%error, "a dialog is not in the ledger; a crash now would leave it to its names");
+/// Empties the batch: what holds of each of its dialogs.
+fn last_words(batch: &mut Vec<Entry>) -> Vec<KeptDialog> {
+    let mut last = HashMap::new();
+    for entry in batch.drain(..) {
+        last.insert((entry.tenant, entry.leg), (entry.dialog, entry.at));
+    }
+    let mut kept = Vec::with_capacity(last.len());
+    for ((tenant, leg), (dialog, saved_at)) in last {
+        match dialog.map(|dialog| serde_json::to_string(&*dialog)).transpose() {
+            Ok(doc) => kept.push(KeptDialog { tenant, leg, saved_at, doc }),
+            Err(error) => tracing::error!(%leg, %error, "a dialog cannot be written down"),
         }
-        drop(place);
-    });
+    }
+    kept
 }

@@ -226,7 +226,7 @@ async fn close_books(plant: &Arc<Plant>, leg: LegId) -> Option<Leg> {
     let gone = plant.books.legs().depart(leg);
     plant.media.close(LegKey(leg.0));
     let gone = gone?;
-    plant.dialogs.remove(gone.tenant.clone(), leg).await;
+    plant.dialogs.remove(gone.tenant.clone(), leg, plant.clock.now()).await;
     match gone.kind {
         LegKind::Customer { owes_channel: true, .. } => plant.books.channels().release(&gone.tenant, gone.contact),
         LegKind::Outside { .. } => {

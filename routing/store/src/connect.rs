@@ -31,7 +31,15 @@ const SETTINGS: &[(&str, &str)] = &[
     ("secure_delete", "on"),
 ];
 /// And what a writing one is set to before that: a commit is on disk when it returns.
-const WRITER_SETTINGS: &[(&str, &str)] = &[("journal_mode", "wal"), ("foreign_keys", "on"), ("synchronous", "full")];
+const WRITER_SETTINGS: &[(&str, &str)] = &[
+    ("journal_mode", "wal"),
+    ("foreign_keys", "on"),
+    ("synchronous", "full"),
+    // Pages (16 MiB) until the log is carried over into the file: a page that was written often meanwhile is carried once.
+    ("wal_autocheckpoint", "4000"),
+    // KiB of pages at most in memory: what a busy hour writes again and again.
+    ("cache_size", "-8000"),
+];
 
 /// Knows how to open the writer's connection, the first time and after a failure.
 #[derive(Debug, Clone)]

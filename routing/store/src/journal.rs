@@ -72,13 +72,36 @@ impl Store {
     /// Removes up to `limit` of the tenant's entries older than `before` and says how many; call again while it is `limit`,
     /// so that no single write holds up the others for long.
     pub async fn purge_journal(&self, tenant: &TenantId, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let statement = sql("DELETE FROM journal WHERE tenant = $1 AND (epoch, seq) IN
-                        (SELECT epoch, seq FROM journal WHERE tenant = $1 AND at < $2 ORDER BY epoch, seq LIMIT $3)")
-        .id(tenant)
-        .int(before.as_millis())
-        .int(i64::from(limit));
-        self.run(statement).await
+        let tenant = tenant.clone();
+        self.write(move |conn| Box::pin(async move { purge(conn, &tenant, before, limit).await })).await
     }
+}
+
+/// Entries of one epoch stand in the order of their times; which epoch a time falls into is not asked of a clock that may have
+/// been set meanwhile.
+pub(crate) async fn purge(
+    conn: &mut Conn,
+    tenant: &TenantId,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let (mut gone, mut last) = (0, i64::MIN);
+    while gone < u64::from(limit) {
+        let next = sql("SELECT epoch FROM journal WHERE tenant = $1 AND epoch > $2 ORDER BY epoch LIMIT 1");
+        let Some(row) = next.id(tenant).int(last).first(&mut *conn).await? else { break };
+        last = row.int("epoch")?;
+        // The oldest of the epoch, and of these the ones that are old enough: nothing else of it is looked at.
+        gone += sql("DELETE FROM journal WHERE tenant = $1 AND epoch = $2 AND seq IN
+                (SELECT seq FROM (SELECT seq, at FROM journal WHERE tenant = $1 AND epoch = $2 ORDER BY seq LIMIT $4) AS oldest
+                 WHERE at < $3)")
+        .id(tenant)
+        .int(last)
+        .int(before.as_millis())
+        .int(i64::from(limit).saturating_sub_unsigned(gone))
+        .run(&mut *conn)
+        .await?;
+    }
+    Ok(gone)
 }
 
 pub(crate) async fn append(

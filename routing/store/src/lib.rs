@@ -57,7 +57,7 @@ pub use case::{CaseRecord, CaseState};
 pub use chat::{ChatMark, ChatMarks, ChatMessage, ChatSender, ChatSide, Kept, NewMessage};
 pub use contact::{ContactPage, ContactSearch, FactRow};
 pub use county::{FoundedTenant, Founding};
-pub use dialog::DialogRow;
+pub use dialog::{DialogRow, KeptDialog};
 pub use directory::{CustomerRecord, CustomerSearch, KnownNumber};
 pub use error::{NumberInDialog, StoreError};
 pub use gate::{DoNotCall, Proof, Rings, Usage};
@@ -197,7 +197,11 @@ impl Store {
 
     /// One statement that is a whole change by itself; says how many rows it touched.
     pub(crate) async fn run(&self, statement: Statement) -> Result<u64, StoreError> {
-        self.write(move |conn| Box::pin(async move { Ok(statement.run(conn).await?) })).await
+        self.write_again(move |conn| {
+            let statement = statement.clone();
+            Box::pin(async move { Ok(statement.run(conn).await?) })
+        })
+        .await
     }
 
     /// The same with its line in the scope's audit, which is left out when no row was touched.
@@ -219,18 +223,30 @@ impl Store {
         .await
     }
 
+    /// Work that can be done again after it was undone: in company it costs SQLite less.
+    pub(crate) async fn write_again<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnMut(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
+        self.writer.write_again(work).await
+    }
+
     /// For what goes on meanwhile: queued at once, in order with all others, and written together with them.
     pub(crate) fn write_soon<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+        F: for<'c> FnMut(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
     {
         self.writer.write_soon(work)
     }
 
     /// The same of one statement.
     pub(crate) fn run_soon(&self, statement: Statement) -> impl Future<Output = Result<(), StoreError>> + use<> {
-        self.write_soon(move |conn| Box::pin(async move { Ok(statement.run(conn).await.map(drop)?) }))
+        self.write_soon(move |conn| {
+            let statement = statement.clone();
+            Box::pin(async move { Ok(statement.run(conn).await.map(drop)?) })
+        })
     }
 
     pub(crate) async fn reader(&self) -> Result<Reader, StoreError> {

@@ -163,6 +163,13 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        version: 21,
+        name: "fewer_indexes",
+        common: include_str!("../migrations/0021_fewer_indexes.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 impl Migration {

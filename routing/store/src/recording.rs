@@ -129,6 +129,7 @@ impl Store {
     pub async fn begin_recording(&self, tenant: &TenantId, begun: BegunRecording) -> Result<(), StoreError> {
         let tenant = tenant.clone();
         let kept = self.write_soon(move |conn| {
+            let (tenant, begun) = (tenant.clone(), begun.clone());
             Box::pin(async move {
                 let contact = sql("SELECT id, doc_version, doc FROM contacts WHERE tenant = $1 AND id = $2")
                     .id(&tenant)
@@ -154,6 +155,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let tenant = tenant.clone();
         let kept = self.write_soon(move |conn| {
+            let (tenant, end) = (tenant.clone(), end.clone());
             Box::pin(async move {
                 let known = sql("UPDATE recordings SET
                         state = $3, duration_ms = $4, bytes = $5, lost_frames = $6, chain = $7, marks = $8
@@ -280,16 +282,13 @@ fn insert(tenant: &TenantId, row: &RecordingRow) -> Result<crate::sql::Statement
 }
 
 async fn save(conn: &mut Conn, tenant: &TenantId, row: &RecordingRow) -> Result<(), StoreError> {
-    let known = sql("UPDATE contacts SET recorded_at =
-            CASE WHEN recorded_at IS NULL OR recorded_at > $3 THEN $3 ELSE recorded_at END
-         WHERE tenant = $1 AND id = $2")
-    .id(tenant)
-    .id(row.contact)
-    .int(row.started_at.as_millis())
-    .run(&mut *conn)
-    .await?;
-    if known == 0 {
-        return Err(StoreError::NotFound("contact"));
+    let known = sql("SELECT recorded_at FROM contacts WHERE tenant = $1 AND id = $2").id(tenant).id(row.contact);
+    let known = known.first(&mut *conn).await?.ok_or(StoreError::NotFound("contact"))?;
+    let began = row.started_at.as_millis();
+    if known.opt_int("recorded_at")?.is_none_or(|first| first > began) {
+        let earlier =
+            sql("UPDATE contacts SET recorded_at = $3 WHERE tenant = $1 AND id = $2").id(tenant).id(row.contact);
+        earlier.int(began).run(&mut *conn).await?;
     }
     insert(tenant, row)?.run(conn).await?;
     Ok(())

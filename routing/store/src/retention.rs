@@ -15,6 +15,7 @@ use crate::{
     AuditEntry, Store, audit,
     contact::contact_of,
     error::StoreError,
+    journal,
     legal_hold::is_held,
     settings::scope_of,
     sql::{Conn, sql},
@@ -92,7 +93,8 @@ impl Store {
                     }
                 }
                 if let Some(before) = cut.personal {
-                    removed.journal = purge_journal(conn, &tenant, before, limit).await?;
+                    // Entries hold what customers asked for: those as old as what is forgotten go as a whole.
+                    removed.journal = journal::purge(conn, &tenant, before, limit).await?;
                     removed.more |= removed.journal >= u64::from(limit);
                 }
                 if let Some(before) = cut.directory {
@@ -397,15 +399,4 @@ pub(crate) async fn remove_person(conn: &mut Conn, tenant: &TenantId, id: &str) 
         sql(text).id(tenant).text(id).run(&mut *conn).await?;
     }
     Ok(sql("DELETE FROM customers WHERE tenant = $1 AND id = $2").id(tenant).text(id).run(conn).await?)
-}
-
-/// Entries hold what customers asked for: those as old as what is forgotten go as a whole.
-async fn purge_journal(conn: &mut Conn, tenant: &TenantId, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    Ok(sql("DELETE FROM journal WHERE tenant = $1 AND (epoch, seq) IN
-            (SELECT epoch, seq FROM journal WHERE tenant = $1 AND at < $2 ORDER BY epoch, seq LIMIT $3)")
-    .id(tenant)
-    .int(before.as_millis())
-    .int(i64::from(limit))
-    .run(conn)
-    .await?)
 }

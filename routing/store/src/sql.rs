@@ -70,17 +70,24 @@ impl Conn {
 
     /// Begins a transaction for writing: SQLite takes its lock at once, so that no later statement can find it taken.
     pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        match self.dialect() {
-            Dialect::Sqlite => self.script("BEGIN IMMEDIATE").await,
-            Dialect::Postgres => self.script("BEGIN").await,
+        match self {
+            Conn::Sqlite(conn) => conn.steps(&["BEGIN IMMEDIATE"]),
+            Conn::Postgres(_) => self.script("BEGIN").await,
         }
     }
 
     /// The same for several writes: with the savepoint of the first, in one exchange with the database.
     pub(crate) async fn begin_group(&mut self) -> Result<(), sqlx::Error> {
-        match self.dialect() {
-            Dialect::Sqlite => self.script("BEGIN IMMEDIATE; SAVEPOINT one").await,
-            Dialect::Postgres => self.script("BEGIN; SAVEPOINT one").await,
+        match self {
+            Conn::Sqlite(conn) => conn.steps(&["BEGIN IMMEDIATE", "SAVEPOINT one"]),
+            Conn::Postgres(_) => self.script("BEGIN; SAVEPOINT one").await,
+        }
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        match self {
+            Conn::Sqlite(conn) => conn.steps(&["COMMIT"]),
+            Conn::Postgres(_) => self.script("COMMIT").await,
         }
     }
 
@@ -101,14 +108,14 @@ impl Conn {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Arg {
     Text(Option<String>),
     Int(Option<i64>),
 }
 
 /// A statement being put together: `sql("… $1 … $2").text(a).int(b)`, then `run`, `all` or `first`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Statement {
     text: SqlStr,
     args: Vec<Arg>,

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, path::Path, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, Statement, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, Statement, config::DbConfig, types::ValueRef};
 use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::sql::Arg;
@@ -44,6 +44,8 @@ impl SqliteConn {
         let conn = Connection::open_with_flags(path, flags).map_err(fault)?;
         conn.busy_timeout(busy).map_err(fault)?;
         conn.set_prepared_statement_cache_capacity(statements);
+        // A pattern that comes as an argument would have its statement made anew each time.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fault)?;
         for (name, value) in settings {
             conn.execute_batch(&format!("PRAGMA {name} = {value}")).map_err(fault)?;
         }
@@ -52,6 +54,11 @@ impl SqliteConn {
 
     pub(crate) fn script(&mut self, text: &str) -> Result<(), sqlx::Error> {
         self.0.execute_batch(text).map_err(fault)
+    }
+
+    /// Statements that come again and again, such as those that begin and end a transaction: each is kept prepared.
+    pub(crate) fn steps(&mut self, texts: &[&str]) -> Result<(), sqlx::Error> {
+        texts.iter().try_for_each(|text| self.run(text, &[], true).map(drop))
     }
 
     /// Runs it to its end and says how many rows it touched.

@@ -43,7 +43,11 @@ impl Store {
     /// is kept then. After [`StoreError::Io`] only the rows tell whether it was kept.
     pub async fn commit(&self, turn: impl Into<Arc<TurnWrite>>) -> Result<(), StoreError> {
         let turn = turn.into();
-        self.write(move |conn| Box::pin(async move { write_turn(conn, &turn).await })).await
+        self.write_again(move |conn| {
+            let turn = Arc::clone(&turn);
+            Box::pin(async move { write_turn(conn, &turn).await })
+        })
+        .await
     }
 
     /// What a core restores from: the tenant's open contacts and its agents, by id.
@@ -98,11 +102,13 @@ async fn write_turn(conn: &mut Conn, turn: &TurnWrite) -> Result<(), StoreError>
 struct Records<'a> {
     contacts: BTreeMap<ContactId, &'a Contact>,
     agents: BTreeMap<&'a AgentId, &'a AgentRecord>,
+    /// The ordinals of the facts written last.
+    facts: BTreeMap<ContactId, i64>,
 }
 
 impl<'a> Records<'a> {
     fn of(changes: &'a [Change]) -> Self {
-        let mut records = Records { contacts: BTreeMap::new(), agents: BTreeMap::new() };
+        let mut records = Records { contacts: BTreeMap::new(), agents: BTreeMap::new(), facts: BTreeMap::new() };
         for change in changes {
             match change {
                 Change::ContactSaved { contact } => drop(records.contacts.insert(contact.id, contact)),
@@ -150,7 +156,14 @@ async fn write_change(
             Some(agent) => save_agent(conn, tenant, agent).await,
             None => Ok(()),
         },
-        Change::ContactFact { contact, at, fact } => append_fact(conn, tenant, *contact, *at, fact).await,
+        Change::ContactFact { contact, at, fact } => {
+            let ordinal = match records.facts.get(contact) {
+                Some(last) => last + 1,
+                None => facts_of(conn, tenant, *contact).await? + 1,
+            };
+            records.facts.insert(*contact, ordinal);
+            append_fact(conn, tenant, *contact, (ordinal, *at, fact)).await
+        }
         Change::PresenceChanged { agent, at, presence, reason } => {
             append_presence(conn, tenant, agent, *at, *presence, reason.as_ref()).await
         }
@@ -165,6 +178,31 @@ async fn save_contact(conn: &mut Conn, tenant: &TenantId, contact: &Contact) -> 
         ContactState::Active { .. } => ("active", None),
         ContactState::Closed { outcome } => ("closed", Some(outcome_word(*outcome))),
     };
+    let doc = json("contact", contact.id, contact)?;
+    // Whose contact it is and where it waits change seldom, and writing them would write their indexes too.
+    let known =
+        sql("UPDATE contacts SET state = $3, outcome = $4, priority = $5, closed_at = $6, doc_version = $7, doc = $8
+         WHERE tenant = $1 AND id = $2 AND queue = $9 AND subject = $10 AND number_key = $11 AND number_last4 = $12
+           AND customer_search = $13 AND COALESCE(status_token_digest, '') = $14")
+        .id(tenant)
+        .id(contact.id)
+        .text(state)
+        .opt_text(outcome)
+        .int(i64::from(contact.priority))
+        .opt_int(contact.closed_at.map(Timestamp::as_millis))
+        .int(DOC_VERSION)
+        .text(&doc)
+        .id(&contact.queue)
+        .id(&contact.subject)
+        .text(&contact.customer.number_key)
+        .text(last_digits(&contact.customer.number))
+        .text(contact.customer.name.to_lowercase())
+        .text(contact.status_token_digest.as_deref().unwrap_or_default())
+        .run(&mut *conn)
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
     sql(
         "INSERT INTO contacts (tenant, id, channel, state, outcome, queue, subject, priority, requested_at, closed_at,
             number_key, number_last4, customer_search, status_token_digest, doc_version, doc)
@@ -190,7 +228,7 @@ async fn save_contact(conn: &mut Conn, tenant: &TenantId, contact: &Contact) -> 
     .text(contact.customer.name.to_lowercase())
     .opt_text(contact.status_token_digest.as_deref())
     .int(DOC_VERSION)
-    .text(json("contact", contact.id, contact)?)
+    .text(doc)
     .run(conn)
     .await?;
     Ok(())
@@ -265,25 +303,32 @@ async fn save_agent(conn: &mut Conn, tenant: &TenantId, agent: &AgentRecord) -> 
     Ok(())
 }
 
+/// The ordinal of the contact's last fact, 0 without any.
+async fn facts_of(conn: &mut Conn, tenant: &TenantId, contact: ContactId) -> Result<i64, StoreError> {
+    let last = sql("SELECT COALESCE(MAX(ordinal), 0) AS last FROM contact_events WHERE tenant = $1 AND contact = $2")
+        .id(tenant)
+        .id(contact)
+        .first(conn)
+        .await?;
+    last.map_or(Ok(0), |row| row.int("last"))
+}
+
 async fn append_fact(
     conn: &mut Conn,
     tenant: &TenantId,
     contact: ContactId,
-    at: Timestamp,
-    fact: &Fact,
+    (ordinal, at, fact): (i64, Timestamp, &Fact),
 ) -> Result<(), StoreError> {
-    let value = serde_json::to_value(fact).map_err(|_| StoreError::corrupt("fact of contact", contact))?;
-    let kind = value.get("fact").and_then(|kind| kind.as_str()).unwrap_or_default();
-    sql("INSERT INTO contact_events (tenant, contact, ordinal, at, kind, fact)
-         SELECT $1, $2, COALESCE(MAX(ordinal), 0) + 1, CAST($3 AS BIGINT), $4, $5
-         FROM contact_events WHERE tenant = $1 AND contact = $2")
-    .id(tenant)
-    .id(contact)
-    .int(at.as_millis())
-    .text(kind)
-    .id(&value)
-    .run(&mut *conn)
-    .await?;
+    let doc = json("fact of contact", contact, fact)?;
+    sql("INSERT INTO contact_events (tenant, contact, ordinal, at, kind, fact) VALUES ($1, $2, $3, $4, $5, $6)")
+        .id(tenant)
+        .id(contact)
+        .int(ordinal)
+        .int(at.as_millis())
+        .text(kind_of(&doc))
+        .text(&doc)
+        .run(&mut *conn)
+        .await?;
     webhook::tell_fact(conn, tenant, contact, at, fact).await
 }
 
@@ -295,9 +340,10 @@ async fn append_presence(
     presence: Presence,
     reason: Option<&ReasonCode>,
 ) -> Result<(), StoreError> {
-    sql("INSERT INTO presence_changes (tenant, agent, ordinal, at, presence, reason)
-         SELECT $1, $2, COALESCE(MAX(ordinal), 0) + 1, CAST($3 AS BIGINT), $4, $5
-         FROM presence_changes WHERE tenant = $1 AND agent = $2")
+    sql(
+        "INSERT INTO presence_changes (tenant, agent, ordinal, at, presence, reason) VALUES ($1, $2,
+            (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM presence_changes WHERE tenant = $1 AND agent = $2), $3, $4, $5)",
+    )
     .id(tenant)
     .id(agent)
     .int(at.as_millis())
@@ -306,6 +352,11 @@ async fn append_presence(
     .run(conn)
     .await?;
     Ok(())
+}
+
+/// A fact's JSON begins with what it is.
+fn kind_of(doc: &str) -> &str {
+    doc.strip_prefix(r#"{"fact":""#).and_then(|rest| rest.split_once('"')).map_or("", |(kind, _)| kind)
 }
 
 fn is_over(attempt: &Attempt) -> bool {

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A write that fails by itself (a conflict, a stale lease) is undone to its savepoint and does not fail the others; one that
-//! is alone in its group needs none.
+//! is alone in its group needs none. SQLite keeps what a savepoint may have to undo page by page: a group of writes that can be
+//! done again goes without them, and is done again with them in the rare case that one fails.
 //!
 //! With SQLite the writer is a thread of its own, which does the database's work itself: a group costs one crossing to it
 //! and one back, however many statements it is made of.
@@ -44,25 +45,59 @@ pub(crate) type Doing<'c, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>
 /// A write of any answer, as the queue carries it.
 trait Write: Send {
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> Doing<'c, ()>;
+    /// Whether it can be run once more after it was undone.
+    fn is_repeatable(&self) -> bool;
     /// `committed` is the group's fate; a write that failed by itself answers with its own error.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
 struct Pending<T, F> {
-    work: Option<F>,
+    work: F,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Write for Pending<T, F>
+/// What a write does, once or again.
+trait Work<T>: Send {
+    /// None when it is spent.
+    fn begin<'c>(&mut self, conn: &'c mut Conn) -> Option<Doing<'c, T>>;
+    const REPEATABLE: bool;
+}
+
+struct Once<F>(Option<F>);
+struct Again<F>(F);
+
+impl<T, F> Work<T> for Once<F>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send,
+{
+    const REPEATABLE: bool = false;
+
+    fn begin<'c>(&mut self, conn: &'c mut Conn) -> Option<Doing<'c, T>> {
+        Some((self.0.take()?)(conn))
+    }
+}
+
+impl<T, F> Work<T> for Again<F>
+where
+    F: for<'c> FnMut(&'c mut Conn) -> Doing<'c, T> + Send,
+{
+    const REPEATABLE: bool = true;
+
+    fn begin<'c>(&mut self, conn: &'c mut Conn) -> Option<Doing<'c, T>> {
+        Some((self.0)(conn))
+    }
+}
+
+impl<T, W> Write for Pending<T, W>
 where
     T: Send,
-    F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send,
+    W: Work<T>,
 {
     fn run<'c>(&'c mut self, conn: &'c mut Conn) -> Doing<'c, ()> {
         Box::pin(async move {
-            let Some(work) = self.work.take() else { return Ok(()) };
-            match work(conn).await {
+            let Some(doing) = self.work.begin(conn) else { return Ok(()) };
+            match doing.await {
                 Ok(value) => {
                     self.outcome = Some(Ok(value));
                     Ok(())
@@ -73,6 +108,10 @@ where
                 }
             }
         })
+    }
+
+    fn is_repeatable(&self) -> bool {
+        W::REPEATABLE
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
@@ -139,7 +178,16 @@ impl WriterHandle {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
     {
-        self.answered(self.queued(work, Haste::Now)).await
+        self.answered(self.queued(Once(Some(work)), Haste::Now)).await
+    }
+
+    /// The same for work that can be done again.
+    pub(crate) async fn write_again<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnMut(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+    {
+        self.answered(self.queued(Again(work), Haste::Now)).await
     }
 
     /// The same for what nothing waits for: it joins the next group, or after [`COMPANY`] makes one of its own. It has its
@@ -147,19 +195,19 @@ impl WriterHandle {
     pub(crate) fn write_soon<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + use<T, F>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+        F: for<'c> FnMut(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
     {
-        let (queued, writer) = (self.queued(work, Haste::Soon), self.clone());
+        let (queued, writer) = (self.queued(Again(work), Haste::Soon), self.clone());
         async move { writer.answered(queued).await }
     }
 
-    fn queued<T, F>(&self, work: F, haste: Haste) -> Result<Answer<T>, StoreError>
+    fn queued<T, W>(&self, work: W, haste: Haste) -> Result<Answer<T>, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Conn) -> Doing<'c, T> + Send + 'static,
+        W: Work<T> + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let pending = Pending { work: Some(work), outcome: None, reply };
+        let pending = Pending { work, outcome: None, reply };
         self.queue.try_send(Job::Write(Box::new(pending), haste)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Full,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
@@ -197,7 +245,8 @@ pub(crate) fn start(conn: Conn, connector: Connector, config: &StoreConfig) -> R
     let (queue, jobs) = mpsc::channel(config.queue_limit.max(1));
     let counters = Arc::new(Counters::default());
     let (dialect, group_limit) = (conn.dialect(), config.group_limit.max(1));
-    let writer = Writer { conn: Some(conn), connector, counters: counters.clone(), timeout: config.write_timeout };
+    let writer =
+        Writer { conn: Some(conn), connector, counters: counters.clone(), timeout: config.write_timeout, dialect };
     match dialect {
         Dialect::Postgres => drop(tokio::spawn(writer.work(jobs, group_limit))),
         Dialect::Sqlite => {
@@ -219,6 +268,7 @@ struct Writer {
     connector: Connector,
     counters: Arc<Counters>,
     timeout: Duration,
+    dialect: Dialect,
 }
 
 impl Writer {
@@ -287,10 +337,10 @@ impl Writer {
 
     /// Ok with the number of writes kept; Err when the whole group is lost.
     async fn transaction(&mut self, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
-        let several = group.len() > 1;
-        let mut conn = tokio::time::timeout(self.timeout, self.begun(several)).await.map_err(|_| late())??;
+        let way = Way::of(group, self.dialect);
+        let mut conn = tokio::time::timeout(self.timeout, self.begun(way)).await.map_err(|_| late())??;
         // Given up halfway, the connection is dropped with whatever it was doing.
-        let fate = tokio::time::timeout(self.timeout, fill(&mut conn, group)).await.map_err(|_| late())?;
+        let fate = tokio::time::timeout(self.timeout, fill(&mut conn, group, way)).await.map_err(|_| late())?;
         match &fate {
             Ok(_) => self.conn = Some(conn),
             Err(error) if error.taints_connection() => {
@@ -309,16 +359,16 @@ impl Writer {
 
     /// A connection with a transaction begun. A PostgreSQL that was restarted shows only now: nothing was asked of it yet, so
     /// nothing is in doubt and a second connection is tried at once.
-    async fn begun(&mut self, several: bool) -> Result<Conn, StoreError> {
+    async fn begun(&mut self, way: Way) -> Result<Conn, StoreError> {
         if let Some(mut conn) = self.conn.take() {
-            match begin(&mut conn, several).await {
+            match begin(&mut conn, way).await {
                 Ok(()) => return Ok(conn),
                 Err(error) if conn.dialect() == Dialect::Sqlite => return Err(error.into()),
                 Err(error) => tracing::warn!(%error, "the ledger's connection broke and is opened anew"),
             }
         }
         let mut conn = self.connector.writer().await?;
-        begin(&mut conn, several).await?;
+        begin(&mut conn, way).await?;
         Ok(conn)
     }
 }
@@ -346,19 +396,63 @@ async fn company(jobs: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>, limit: us
     }
 }
 
+/// How a group is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Alone,
+    /// Together, without savepoints.
+    Hopefully,
+    /// Each behind a savepoint.
+    Carefully,
+}
+
+impl Way {
+    fn of(group: &[Box<dyn Write>], dialect: Dialect) -> Self {
+        match group {
+            [_] => Self::Alone,
+            // PostgreSQL's savepoints cost no pages, and what fails in a transaction ends it.
+            group if dialect == Dialect::Sqlite && group.iter().all(|write| write.is_repeatable()) => Self::Hopefully,
+            _ => Self::Carefully,
+        }
+    }
+}
+
 /// Several writes get the savepoint of the first with it.
-async fn begin(conn: &mut Conn, several: bool) -> Result<(), sqlx::Error> {
-    match several {
-        true => conn.begin_group().await,
-        false => conn.begin().await,
+async fn begin(conn: &mut Conn, way: Way) -> Result<(), sqlx::Error> {
+    match way {
+        Way::Alone | Way::Hopefully => conn.begin().await,
+        Way::Carefully => conn.begin_group().await,
     }
 }
 
 /// Runs each write in the transaction begun and commits what stands.
-async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
-    if let [write] = group {
-        return alone(conn, write.as_mut()).await;
+async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>], way: Way) -> Result<u64, StoreError> {
+    match (way, &mut *group) {
+        (Way::Alone, [write]) => alone(conn, write.as_mut()).await,
+        (Way::Hopefully, group) => hopefully(conn, group).await,
+        (_, group) => carefully(conn, group).await,
     }
+}
+
+/// All of them or, when one fails by itself, once more and each by itself.
+async fn hopefully(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
+    for write in group.iter_mut() {
+        match write.run(conn).await {
+            Ok(()) => {}
+            Err(full @ StoreError::DiskFull) => return Err(full),
+            Err(_) => {
+                // Fails when SQLite has undone it by itself, as it does for errors that are everybody's.
+                conn.script("ROLLBACK").await?;
+                conn.begin_group().await?;
+                return carefully(conn, group).await;
+            }
+        }
+    }
+    conn.commit().await?;
+    Ok(group.len() as u64)
+}
+
+async fn carefully(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, StoreError> {
     let mut kept = 0;
     for (place, write) in group.iter_mut().enumerate() {
         if place > 0 {
@@ -379,7 +473,7 @@ async fn fill(conn: &mut Conn, group: &mut [Box<dyn Write>]) -> Result<u64, Stor
 async fn alone(conn: &mut Conn, write: &mut dyn Write) -> Result<u64, StoreError> {
     match write.run(conn).await {
         Ok(()) => {
-            conn.script("COMMIT").await?;
+            conn.commit().await?;
             Ok(1)
         }
         Err(full @ StoreError::DiskFull) => Err(full),
@@ -387,5 +481,78 @@ async fn alone(conn: &mut Conn, write: &mut dyn Write) -> Result<u64, StoreError
             conn.script("ROLLBACK").await?;
             Ok(0)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc as channel, time::Instant};
+
+    use super::*;
+    use crate::{Store, StoreError};
+
+    /// A group may take so long; whoever waits, four times that.
+    const GROUP: Duration = Duration::from_millis(100);
+
+    async fn hanging() -> (tempfile::TempDir, Store, channel::Sender<()>) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("ledger.sqlite").display());
+        let config = StoreConfig { write_timeout: GROUP, queue_limit: 8, ..StoreConfig::default() };
+        let store = Store::open(&url, config).await.unwrap();
+        let (release, gate) = channel::channel::<()>();
+        let begun = Arc::new(tokio::sync::Notify::new());
+        let (writer, told) = (store.writer.clone(), Arc::clone(&begun));
+        tokio::spawn(async move {
+            writer
+                .write(move |_| {
+                    Box::pin(async move {
+                        told.notify_one();
+                        // As a write to a disk that does not come back: the thread is in it.
+                        let _ = gate.recv();
+                        Ok(())
+                    })
+                })
+                .await
+        });
+        begun.notified().await;
+        (folder, store, release)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_disk_that_hangs_keeps_nobody_waiting_and_what_waited_is_written_once() {
+        let (_folder, store, release) = hanging().await;
+        let asked = Instant::now();
+        let mut waiting = Vec::new();
+        for number in 0..8 {
+            let store = store.clone();
+            waiting.push(tokio::spawn(async move { store.save_setting(None, &format!("key {number}"), "x").await }));
+        }
+        for answer in waiting {
+            assert!(matches!(answer.await.unwrap(), Err(StoreError::Io(_))), "nobody is told that it is on disk");
+        }
+        assert!(asked.elapsed() < GROUP * PATIENCE * 4, "{:?}", asked.elapsed());
+        // The queue is full of what nobody waits for any more: more is refused at once.
+        let asked = Instant::now();
+        assert_eq!(store.save_setting(None, "more", "x").await, Err(StoreError::Full));
+        assert!(asked.elapsed() < GROUP);
+        // What is read does not wait for the writer.
+        assert_eq!(store.setting(None, "key 0").await, Ok(None));
+        release.send(()).unwrap();
+        // The disk is back: what waited is there, and new writes follow it.
+        let mut last = Err(StoreError::Full);
+        for _ in 0..100 {
+            last = store.save_setting(None, "key 7", "newer").await;
+            if last.is_ok() {
+                break;
+            }
+            tokio::time::sleep(GROUP / 10).await;
+        }
+        assert_eq!(last, Ok(()));
+        for number in 0..7 {
+            assert_eq!(store.setting(None, &format!("key {number}")).await, Ok(Some("x".to_owned())));
+        }
+        assert_eq!(store.setting(None, "key 7").await, Ok(Some("newer".to_owned())), "in the order of asking");
+        assert_eq!(store.setting(None, "more").await, Ok(None));
+        assert_eq!(store.stats().waiting, 0);
     }
 }

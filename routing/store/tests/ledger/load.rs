@@ -142,8 +142,8 @@ async fn what_may_wait_goes_with_what_may_not(database: Database) {
     let store = database.open().await.expect("open");
     let a = tenant("a");
     let before = store.stats().groups;
-    let saved: Vec<_> = (1..=3).map(|leg| store.save_dialog(&a, LegId(leg), "n1", "{}", at(1))).collect();
-    let removed = store.remove_dialog(&a, LegId(2));
+    let saved: Vec<_> = (1..=3).map(|leg| store.keep_dialogs("n1", vec![dialog(&a, leg, Some("{}"), 1)])).collect();
+    let removed = store.keep_dialogs("n1", vec![dialog(&a, 2, None, 1)]);
     store.save_setting(None, "now", "kept").await.expect("save");
     // Nobody has waited for the others, and they are there, in order.
     let legs: Vec<_> = store.dialogs(&a).await.expect("dialogs").into_iter().map(|row| row.leg).collect();

@@ -118,6 +118,11 @@ const CHECKSUMS: &[(i64, &str, &str)] = &[
         "bc369de19b7cc15f7076754c0bb3128a0d534f0dfce79a2259f5b404769d2588",
         "bc369de19b7cc15f7076754c0bb3128a0d534f0dfce79a2259f5b404769d2588",
     ),
+    (
+        21,
+        "1e100e90cb895be6502f396676fbf998feb9fd0dc515bd17cd50b5fbc35a3c92",
+        "1e100e90cb895be6502f396676fbf998feb9fd0dc515bd17cd50b5fbc35a3c92",
+    ),
 ];
 
 #[test]

@@ -221,9 +221,9 @@ async fn configurations_are_kept_with_their_history(database: Database) {
 async fn the_last_save_of_a_dialog_wins(database: Database) {
     let store = database.open().await.expect("open");
     let a = tenant("a");
-    store.save_dialog(&a, LegId(1), "n1", "{\"state\":\"early\"}", at(1)).await.expect("save");
-    store.save_dialog(&a, LegId(1), "n1", "{\"state\":\"confirmed\"}", at(2)).await.expect("save");
-    store.save_dialog(&a, LegId(2), "n2", "{}", at(2)).await.expect("save");
+    store.keep_dialogs("n1", vec![dialog(&a, 1, Some("{\"state\":\"early\"}"), 1)]).await.expect("save");
+    store.keep_dialogs("n1", vec![dialog(&a, 1, Some("{\"state\":\"confirmed\"}"), 2)]).await.expect("save");
+    store.keep_dialogs("n2", vec![dialog(&a, 2, Some("{}"), 2)]).await.expect("save");
     let kept = store.dialogs(&a).await.expect("dialogs");
     assert_eq!(kept.len(), 2);
     let first = DialogRow {

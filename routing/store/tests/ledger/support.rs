@@ -42,6 +42,10 @@ pub fn tenant(word: &str) -> TenantId {
     TenantId::new(word)
 }
 
+pub fn dialog(tenant: &TenantId, leg: u128, doc: Option<&str>, saved_at: i64) -> KeptDialog {
+    KeptDialog { tenant: tenant.clone(), leg: LegId(leg), saved_at: at(saved_at), doc: doc.map(str::to_owned) }
+}
+
 pub fn contact(id: u128, number: &str) -> Contact {
     Contact {
         id: ContactId(id),

@@ -289,7 +289,7 @@ async fn nothing_of_another_tenant_comes_back(database: Database) {
     store.commit(TurnWrite { journal: vec![entry(1, 0)], ..turn(&a, epoch_a, changes) }).await.expect("commit");
     let leg = recording(5, &one, 10, Some("ann"));
     store.save_recording(&a, &leg).await.expect("recording");
-    store.save_dialog(&a, LegId(5), "n1", "{}", at(0)).await.expect("dialog");
+    store.keep_dialogs("n1", vec![dialog(&a, 5, Some("{}"), 0)]).await.expect("dialog");
     store.save_setting(Some(&a), "key", "secret").await.expect("setting");
     store.save_tenant_config(&a, &serde_json::json!({}), "root", at(0)).await.expect("config");
     store.use_token(&a, "jti", at(99)).await.expect("token");
