@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use ringback_engine::EngineLimits;
 use ringback_routing::time::Millis;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -52,7 +53,7 @@ pub async fn up(config: ServerConfig, demo: Option<DemoPortal>) -> Result<Runnin
     }
     let key = state::installation_key(&store).await?;
     let judges = Judges::new(&config, &store, &key);
-    let engine = start::engine(&config, store.clone(), library, &judges).await?;
+    let engine = start::engine(&config, store.clone(), library, &judges, EngineLimits::default()).await?;
     let outside = Outside::new(&config).map_err(|error| RunError::Config(error.to_string()))?;
     let app = App::new(config, engine, store, key, judges, outside, demo);
     let (closing, closes) = watch::channel(false);

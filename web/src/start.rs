@@ -51,6 +51,7 @@ pub async fn engine(
     store: Store,
     prompts: PromptLibrary,
     judges: &Judges,
+    limits: EngineLimits,
 ) -> Result<Engine, RunError> {
     make_folder(&config.recordings_dir)?;
     let mut tenants = Vec::new();
@@ -75,7 +76,7 @@ pub async fn engine(
         tenants,
         prompts,
         gate: judges.gate.clone(),
-        limits: EngineLimits::default(),
+        limits,
     };
     Ok(Engine::start(engine, store).await?)
 }

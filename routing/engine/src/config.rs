@@ -50,6 +50,9 @@ pub struct EngineLimits {
     /// Least time from the end of one transaction to the next: an event that comes after a rest is taken at once, those that
     /// follow close upon it are taken together. Every turn costs a sync of the disk.
     pub turn_pace: Duration,
+    /// The same for a turn in which no page waits: what legs tell (calls that come in, are answered or have heard a prompt)
+    /// is in no such hurry.
+    pub leg_pace: Duration,
     /// Chat messages waiting for the disk; more are answered 503 and sent again by the pages.
     pub waiting_chat_messages: usize,
     /// Deeds committed but not yet done, above which no page's event is taken.
@@ -73,6 +76,7 @@ impl Default for EngineLimits {
             waiting_leg_events: 16_384,
             events_per_turn: 64,
             turn_pace: Duration::from_millis(4),
+            leg_pace: Duration::from_millis(24),
             waiting_chat_messages: 8192,
             waiting_deeds: 4096,
             channel_retry: Duration::from_secs(2),

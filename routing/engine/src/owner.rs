@@ -15,7 +15,7 @@ use ringback_routing::{
     time::Timestamp,
     view::{AgentView, Availability, BoardView, ClosurePreview, SlotView, StatusView, WhyView},
 };
-use ringback_store::{Store, StoreError, TurnWrite};
+use ringback_store::{JournalEntry, Store, StoreError, TurnWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -70,11 +70,12 @@ pub(crate) struct OwnerSetup {
 
 /// What the owner does next.
 enum Step {
-    /// A deed went to the hands.
-    Deed,
+    /// A deed went to the hands, or an event waits for others.
+    Done,
     Ask(Ask),
-    Leg(Event),
-    Page(Letter),
+    /// Events from legs.
+    Legs,
+    Page(Box<Letter>),
     /// A timer of the core, or the end of a pause.
     Due,
 }
@@ -102,8 +103,14 @@ pub(crate) struct Owner {
     backlog: VecDeque<Command>,
     /// A turn the ledger did not take.
     held: Option<Held>,
+    /// What was refused and changed nothing: it is written with the next turn.
+    idle: Vec<JournalEntry>,
+    /// Events from legs that wait for company.
+    early: Vec<Event>,
     /// The next turn is not begun before.
     next_turn: tokio::time::Instant,
+    /// And one for nothing but events from legs not before that.
+    next_leg_turn: tokio::time::Instant,
     /// Set after a failed commit: nothing is taken before.
     paused_until: Option<tokio::time::Instant>,
     /// Of the journal, counted anew in every epoch.
@@ -132,7 +139,10 @@ impl Owner {
             deeds,
             backlog: VecDeque::new(),
             held: None,
+            idle: Vec::new(),
+            early: Vec::new(),
             next_turn: tokio::time::Instant::now(),
+            next_leg_turn: tokio::time::Instant::now(),
             paused_until: None,
             seq: 0,
             last: now,
@@ -150,14 +160,14 @@ impl Owner {
     pub async fn run(mut self) {
         while let Some(step) = self.next_step().await {
             match step {
-                Step::Deed => {}
+                Step::Done => {}
                 Step::Ask(ask) => self.answer(ask),
-                Step::Leg(event) => self.turn(Some(event), None).await,
-                Step::Page(letter) if self.paused_until.is_some() => refuse(letter),
-                Step::Page(letter) => self.turn(None, Some(letter)).await,
+                Step::Legs => self.turn(None).await,
+                Step::Page(letter) if self.paused_until.is_some() => refuse(*letter),
+                Step::Page(letter) => self.turn(Some(*letter)).await,
                 Step::Due => {
                     self.paused_until = None;
-                    self.turn(None, None).await;
+                    self.turn(None).await;
                 }
             }
         }
@@ -171,6 +181,7 @@ impl Owner {
             None => self.core.next_deadline().map(|at| self.setup.clock.instant_of(at)),
         };
         let room = self.backlog.len() < self.setup.limits.waiting_deeds;
+        let gathering = paused.is_none() && self.early.len() < self.setup.limits.events_per_turn;
         tokio::select! {
             biased;
             permit = self.deeds.reserve(), if !self.backlog.is_empty() => {
@@ -178,16 +189,22 @@ impl Owner {
                 if let Some(deed) = self.backlog.pop_front() {
                     permit.send(deed);
                 }
-                Some(Step::Deed)
+                Some(Step::Done)
             }
             ask = self.boxes.asks.recv() => ask.map(Step::Ask),
-            event = self.boxes.legs.recv(), if paused.is_none() => event.map(Step::Leg),
-            letter = self.boxes.pages.recv(), if room => letter.map(Step::Page),
+            event = self.boxes.legs.recv(), if gathering => {
+                self.early.push(event?);
+                Some(if self.next_leg_turn <= tokio::time::Instant::now() { Step::Legs } else { Step::Done })
+            }
+            () = tokio::time::sleep_until(self.next_leg_turn), if paused.is_none() && !self.early.is_empty() => {
+                Some(Step::Legs)
+            }
+            letter = self.boxes.pages.recv(), if room => letter.map(|letter| Step::Page(Box::new(letter))),
             () = sleep_until(due), if due.is_some() => Some(Step::Due),
         }
     }
 
-    async fn turn(&mut self, leg_event: Option<Event>, letter: Option<Letter>) {
+    async fn turn(&mut self, letter: Option<Letter>) {
         if !self.settle_held().await {
             // Only the end of a pause brings a turn while one is held, so nothing is in hand here.
             return;
@@ -199,7 +216,7 @@ impl Owner {
         if self.core.next_deadline().is_some_and(|due| due <= now) {
             turn.timeout(&mut self.core, &mut self.seq, now);
         }
-        let (mut leg_events, mut letters) = (Vec::from_iter(leg_event), Vec::from_iter(letter));
+        let (mut leg_events, mut letters) = (std::mem::take(&mut self.early), Vec::from_iter(letter));
         self.gather(&mut leg_events, &mut letters);
         for event in leg_events {
             if let Err(rejection) = turn.event(&mut self.core, &mut self.seq, now, event) {
@@ -211,6 +228,10 @@ impl Owner {
             .map(|letter| (turn.event(&mut self.core, &mut self.seq, now, letter.event), letter.reply))
             .collect();
         if turn.is_empty() {
+            return;
+        }
+        if answers.is_empty() && turn.is_idle() && self.idle.len() < self.setup.limits.events_per_turn {
+            self.idle.append(&mut turn.journal);
             return;
         }
         let outcome = self.commit(turn).await;
@@ -238,7 +259,10 @@ impl Owner {
     /// Commits the turn, or holds it: its deeds stay undone and nothing else is taken until it is in the ledger, so live
     /// calls go on through a full disk and no caller is told what does not hold.
     async fn commit(&mut self, turn: Turn) -> Result<(), StoreError> {
-        let Turn { journal, changes, commands, visible, touched, configured } = turn;
+        let Turn { mut journal, changes, commands, visible, touched, configured, accepted: _ } = turn;
+        if !self.idle.is_empty() {
+            journal.splice(0..0, self.idle.drain(..));
+        }
         let after = After { commands, visible, touched, configured };
         let write = Arc::new(TurnWrite { tenant: self.tenant.clone(), epoch: self.setup.epoch, journal, changes });
         let started = std::time::Instant::now();
@@ -256,7 +280,9 @@ impl Owner {
     }
 
     fn committed(&mut self, after: After) {
-        self.next_turn = tokio::time::Instant::now() + self.setup.limits.turn_pace;
+        let now = tokio::time::Instant::now();
+        self.next_turn = now + self.setup.limits.turn_pace;
+        self.next_leg_turn = now + self.setup.limits.leg_pace;
         self.setup.alarms.clear(Alarm::LedgerRefuses);
         self.backlog.extend(after.commands);
         if after.configured {

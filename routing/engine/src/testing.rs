@@ -3,6 +3,7 @@
 use ringback_media::LegKey;
 use ringback_routing::{
     agent::Health,
+    event::Event,
     ids::{AgentId, AttemptId, CommandId, ContactId, LegId, SessionId, TenantId, TrunkId},
     output::{Command, Deed},
     time::Millis,
@@ -27,6 +28,11 @@ impl Engine {
     /// Turns that the ledger did not take.
     pub fn refused_turns(&self) -> u64 {
         self.plant.metrics.commit_failures.get()
+    }
+
+    /// What a leg tells its tenant's core, whether there is such a leg or not.
+    pub async fn leg_says(&self, tenant: &TenantId, event: Event) {
+        self.plant.tell(tenant, event).await;
     }
 
     /// Has the hands place a call to whatever `number` says, as if the core had commanded it.

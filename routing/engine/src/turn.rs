@@ -26,6 +26,8 @@ pub(crate) struct Turn {
     pub touched: Touched,
     /// Whether it changed what the tenant or its agents are set to.
     pub configured: bool,
+    /// Whether the core took anything that came, or a timer ran.
+    pub accepted: bool,
 }
 
 impl Turn {
@@ -54,6 +56,7 @@ impl Turn {
             self.touched = Touched::All;
         }
         let answer = core.handle(now, event);
+        self.accepted |= answer.is_ok();
         self.drain(core, seq, now, JournalKind::Event, body);
         answer
     }
@@ -61,6 +64,7 @@ impl Turn {
     /// Lets the core's timers up to `now` run and drains it.
     pub fn timeout(&mut self, core: &mut Core, seq: &mut u64, now: Timestamp) {
         self.visible = true;
+        self.accepted = true;
         core.handle_timeout(now);
         self.drain(core, seq, now, JournalKind::Timeout, String::new());
     }
@@ -68,11 +72,18 @@ impl Turn {
     /// A core just restored from `start`: what settling the past brought forth.
     pub fn start(&mut self, core: &mut Core, seq: &mut u64, now: Timestamp, start_body: String) {
         self.touched = Touched::All;
+        self.accepted = true;
         self.drain(core, seq, now, JournalKind::Start, start_body);
     }
 
     pub fn is_empty(&self) -> bool {
         self.journal.is_empty()
+    }
+
+    /// Whatever came was refused and changed nothing, such as the end of a call that the core had ended: there is nothing to
+    /// answer, to do or to keep but the journal's lines.
+    pub fn is_idle(&self) -> bool {
+        !self.accepted && self.changes.is_empty() && self.commands.is_empty()
     }
 
     fn drain(&mut self, core: &mut Core, seq: &mut u64, at: Timestamp, kind: JournalKind, body: String) {
@@ -93,11 +104,19 @@ impl Turn {
     }
 }
 
+/// The outputs of most events take less, in bytes of JSON.
+const OUTPUTS: usize = 8192;
+
 /// SHA-256 over the JSON of all outputs of a drain, in hexadecimal: replay compares it byte for byte.
 pub fn digest(outputs: &[Output]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(to_json(&outputs));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    // A contact and what is told of it.
+    let mut written = Vec::with_capacity(OUTPUTS);
+    // See `to_json`.
+    let _ = serde_json::to_writer(&mut written, outputs);
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digest = Sha256::digest(&written);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 /// The journal's form of a start.

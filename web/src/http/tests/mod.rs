@@ -34,6 +34,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
 };
+use ringback_engine::EngineLimits;
 use ringback_routing::ids::TenantId;
 use ringback_store::Role;
 use serde_json::{Value, json};
@@ -49,6 +50,8 @@ use crate::{
     users,
 };
 
+/// What no test runs into by accident.
+const GENEROUS: &str = "callbacks_per_minute = 1000\nlogins_per_minute = 1000\npublic_api_per_minute = 1000\nstaff_api_per_minute = 100000";
 pub(crate) const ORIGIN: &str = "http://localhost:8080";
 const PASSWORD: &str = "correct horse";
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -151,7 +154,7 @@ pub(crate) fn user_id(tenant: &str, role: Role) -> String {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_limits("callbacks_per_minute = 1000\nlogins_per_minute = 1000\npublic_api_per_minute = 1000\nstaff_api_per_minute = 100000").await
+        Self::with_limits(GENEROUS).await
     }
 
     pub(crate) async fn with_limits(limits: &str) -> Self {
@@ -160,8 +163,19 @@ impl World {
         Self::of(folder, config).await
     }
 
+    /// A server whose cores keep such a pace.
+    pub(crate) async fn with_pace(limits: EngineLimits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), GENEROUS);
+        Self::paced(folder, config, limits).await
+    }
+
     /// A server of its own configuration; the counties it shares with the others have their staff.
     pub(crate) async fn of(folder: tempfile::TempDir, config: ServerConfig) -> Self {
+        Self::paced(folder, config, EngineLimits::default()).await
+    }
+
+    async fn paced(folder: tempfile::TempDir, config: ServerConfig, limits: EngineLimits) -> Self {
         let store = start::open_store(&config).await.unwrap();
         let mut hashed = None;
         for tenant in [OPEN, VOUCHED] {
@@ -182,7 +196,8 @@ impl World {
         }
         let key = state::installation_key(&store).await.unwrap();
         let judges = Judges::new(&config, &store, &key);
-        let engine = start::engine(&config, store.clone(), prompts::built_in().unwrap(), &judges).await.unwrap();
+        let engine =
+            start::engine(&config, store.clone(), prompts::built_in().unwrap(), &judges, limits).await.unwrap();
         let outside = Outside::new(&config).unwrap();
         let app = App::new(config, engine, store, key, judges, outside, None);
         Self { router: routes::router(&app), app, _folder: folder }
