@@ -63,8 +63,7 @@ pub struct Dialog {
 impl Dialog {
     /// The caller's side, from a response with To-tag to its INVITE (§12.1.2).
     pub fn of_response(invite: &Request, response: &Response, essentials: &Essentials, peer: Peer) -> Self {
-        let mut route_set: Vec<String> =
-            list(&response.headers, "Record-Route").into_iter().map(str::to_owned).collect();
+        let mut route_set: Vec<String> = list(&response.headers, "Record-Route").map(str::to_owned).collect();
         route_set.reverse();
         Self {
             call_id: essentials.call_id.clone(),
@@ -90,7 +89,7 @@ impl Dialog {
             local_party: essentials.to.without_tag(),
             remote_party: essentials.from.without_tag(),
             remote_target: contact_of(&request.headers).unwrap_or_else(|| essentials.from.uri.clone()),
-            route_set: list(&request.headers, "Record-Route").into_iter().map(str::to_owned).collect(),
+            route_set: list(&request.headers, "Record-Route").map(str::to_owned).collect(),
             local_cseq: 0,
             remote_cseq: Some(essentials.cseq.number),
             peer,
@@ -99,7 +98,8 @@ impl Dialog {
 
     /// Takes over what a 2xx to the INVITE says anew (§13.2.2.4): route set and target.
     pub fn confirm(&mut self, response: &Response) {
-        self.route_set = list(&response.headers, "Record-Route").into_iter().rev().map(str::to_owned).collect();
+        self.route_set = list(&response.headers, "Record-Route").map(str::to_owned).collect();
+        self.route_set.reverse();
         self.refresh_target(&response.headers);
     }
 
@@ -127,15 +127,14 @@ impl Dialog {
         for route in routes {
             request.headers.push("Route", route);
         }
-        let tagged = |party: &str, tag: Option<&str>| match tag {
-            Some(tag) => format!("{party};tag={tag}"),
-            None => party.to_owned(),
-        };
         request.headers.push("Max-Forwards", "70");
-        request.headers.push("From", tagged(&self.local_party, Some(&self.local_tag)));
-        request.headers.push("To", tagged(&self.remote_party, self.remote_tag.as_deref()));
-        request.headers.push("Call-ID", self.call_id.clone());
-        request.headers.push("CSeq", format!("{cseq} {method}"));
+        request.headers.write("From", format_args!("{};tag={}", self.local_party, self.local_tag));
+        match &self.remote_tag {
+            Some(tag) => request.headers.write("To", format_args!("{};tag={tag}", self.remote_party)),
+            None => request.headers.push("To", &self.remote_party),
+        }
+        request.headers.push("Call-ID", &self.call_id);
+        request.headers.write("CSeq", format_args!("{cseq} {method}"));
         request
     }
 
@@ -171,7 +170,7 @@ impl Dialog {
 
 /// The first Contact URI.
 fn contact_of(headers: &crate::message::Headers) -> Option<String> {
-    let contact = list(headers, "Contact").first().and_then(|contact| NameAddr::parse(contact))?;
+    let contact = list(headers, "Contact").next().and_then(NameAddr::parse)?;
     Some(contact.uri)
 }
 

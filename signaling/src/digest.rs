@@ -52,12 +52,22 @@ impl Algorithm {
 
     fn hash(self, parts: &[&[u8]]) -> String {
         let joined = parts.join(&b':');
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match self {
             Self::Md5 | Self::Md5Session => hex(&Md5::digest(&joined)),
             Self::Sha256 | Self::Sha256Session => hex(&Sha256::digest(&joined)),
         }
     }
+}
+
+/// In lower case, as digests and tags are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    text
 }
 
 /// Quality of protection (RFC 7616 §3.4).
@@ -311,8 +321,8 @@ mod tests {
     }
 
     fn param(value: &str, name: &str) -> String {
-        let params = split_list(value.strip_prefix("Digest ").unwrap());
-        let found = params.iter().filter_map(|p| p.split_once('=')).find(|(known, _)| *known == name);
+        let mut params = split_list(value.strip_prefix("Digest ").unwrap()).filter_map(|p| p.split_once('='));
+        let found = params.find(|(known, _)| *known == name);
         found.map(|(_, value)| unquoted(value)).unwrap_or_default()
     }
 

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError, RwLock, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -31,6 +32,9 @@ use crate::{
 
 /// Arrivals handled before outputs are carried out and timers looked at.
 const BATCH: usize = 64;
+
+/// When nothing is due, it is looked again after so long.
+const FAR: Duration = Duration::from_secs(3_600);
 
 /// How long calls that are being ended at shutdown may take.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(3);
@@ -372,13 +376,18 @@ impl Endpoint {
     ) {
         let mut done = None;
         let mut end: Option<Instant> = None;
+        // Wound anew only when the deadline has moved: most that arrives moves it not.
+        let mut alarm = pin!(tokio::time::sleep(FAR));
         loop {
             self.carry_out().await;
             if end.is_some_and(|end| Instant::now() >= end || self.stack.is_quiet()) {
                 break;
             }
-            let far = Instant::now() + Duration::from_secs(3_600);
-            let deadline = self.stack.next_deadline().unwrap_or(far).min(end.unwrap_or(far));
+            let deadline = self.stack.next_deadline().into_iter().chain(end).min();
+            let deadline = deadline.unwrap_or_else(|| Instant::now() + FAR).into();
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
+            }
             tokio::select! {
                 command = commands.recv(), if end.is_none() => match command {
                     Some(Command::Shutdown(reply)) => {
@@ -395,7 +404,7 @@ impl Endpoint {
                         self.on_arrival(arrival);
                     }
                 }
-                () = tokio::time::sleep_until(deadline.into()) => self.stack.on_timeout(Instant::now()),
+                () = &mut alarm => self.stack.on_timeout(Instant::now()),
                 permit = events.reserve(), if !self.pending.is_empty() => match permit {
                     Ok(permit) => {
                         if let Some(event) = self.pending.pop_front() {
@@ -507,7 +516,7 @@ impl Endpoint {
     async fn send(&mut self, peer: Peer, bytes: Bytes, client: Option<u64>) {
         let sent = match (peer.transport, &self.udp) {
             (Transport::Udp, Some(socket)) => {
-                udp::send(socket, &bytes, peer.address).await.map_err(|error| error.to_string())
+                udp::send(socket, self.view.bound.udp, &bytes, peer.address).await.map_err(|error| error.to_string())
             }
             (Transport::Udp, None) => Err("there is no UDP socket".to_owned()),
             (Transport::Tcp | Transport::Tls, _) => self.send_stream(peer, tcp::Write { bytes, client }),

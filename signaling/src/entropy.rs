@@ -41,7 +41,7 @@ impl Entropy {
     }
 
     fn hex<const N: usize>(&mut self) -> String {
-        self.bytes::<N>().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::digest::hex(&self.bytes::<N>())
     }
 
     /// 64 bits, for From and To tags.
@@ -51,7 +51,7 @@ impl Entropy {
 
     /// A branch with the magic cookie of RFC 3261 §8.1.1.7.
     pub fn branch(&mut self) -> String {
-        format!("z9hG4bK{}", self.hex::<12>())
+        "z9hG4bK".to_owned() + &self.hex::<12>()
     }
 
     /// For Call-IDs and client nonces.

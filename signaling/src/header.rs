@@ -6,36 +6,44 @@ use crate::{
 };
 
 /// Splits a comma-separated header value, leaving commas in quotes and angle brackets alone.
-pub fn split_list(value: &str) -> Vec<&str> {
-    let (mut items, mut start, mut depth) = (Vec::new(), 0, 0_u32);
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in value.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '<' if !quoted => depth += 1,
-            '>' if !quoted => depth = depth.saturating_sub(1),
-            ',' if !quoted && depth == 0 => {
-                items.push(value[start..at].trim());
-                start = at + 1;
+pub fn split_list(value: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        loop {
+            let (item, tail) = next_item(rest?);
+            rest = tail;
+            if !item.is_empty() {
+                return Some(item);
             }
+        }
+    })
+}
+
+/// The text up to the first comma that divides, and what follows it.
+fn next_item(value: &str) -> (&str, Option<&str>) {
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_u32);
+    for (at, byte) in value.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => depth += 1,
+            b'>' if !quoted => depth = depth.saturating_sub(1),
+            b',' if !quoted && depth == 0 => return (value[..at].trim(), Some(&value[at + 1..])),
             _ => {}
         }
     }
-    items.push(value[start..].trim());
-    items.retain(|item| !item.is_empty());
-    items
+    (value.trim(), None)
 }
 
 /// All items of a list header over all its lines.
-pub fn list<'a>(headers: &'a Headers, name: &'a str) -> Vec<&'a str> {
-    headers.all(name).flat_map(split_list).collect()
+pub fn list<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers.all(name).flat_map(split_list)
 }
 
 /// Whether a token list such as Require or Supported names an option.
 pub fn lists_option(headers: &Headers, name: &str, option: &str) -> bool {
-    list(headers, name).iter().any(|item| item.eq_ignore_ascii_case(option))
+    list(headers, name).any(|item| item.eq_ignore_ascii_case(option))
 }
 
 /// One Via (RFC 3261 §20.42).
@@ -57,6 +65,7 @@ impl Via {
         let (transport, rest) = rest.split_once([' ', '\t'])?;
         let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
         let (host, port) = host_port(sent_by)?;
+        let host = host.to_owned();
         is_token(transport).then(|| Self { transport: transport.to_owned(), host, port, params: params_of(params) })
     }
 
@@ -108,15 +117,13 @@ impl NameAddr {
         let Some(open) = unquoted(text, '<') else {
             let (uri, params) = text.split_once(';').unwrap_or((text, ""));
             let uri = uri.trim_end();
-            Uri::parse(uri)?;
-            let bare = !uri.contains(['"', ',', '>']) && is_one_word(uri);
+            let bare = Uri::is_one(uri) && !uri.contains(['"', ',', '>']) && is_one_word(uri);
             return bare.then(|| Self { display: None, uri: uri.to_owned(), params: params_of(params) });
         };
         let (display, rest) = text.split_at(open);
         let (uri, tail) = rest[1..].split_once('>')?;
         let uri = uri.trim();
-        Uri::parse(uri)?;
-        if uri.contains(['<', '"']) || !is_one_word(uri) {
+        if !Uri::is_one(uri) || uri.contains(['<', '"']) || !is_one_word(uri) {
             return None;
         }
         let params = params_of(tail.trim().strip_prefix(';').unwrap_or_default());
@@ -243,7 +250,7 @@ impl Essentials {
             return Err(Flaw("CSeq method differs"));
         }
         // A lower Via is not ours to judge, but commas and semicolons alone are none.
-        if list(&request.headers, "Via").iter().any(|via| !via.contains('/')) {
+        if list(&request.headers, "Via").any(|via| !via.contains('/')) {
             return Err(Flaw("bad Via"));
         }
         if request.headers.get("Max-Forwards").is_some_and(|value| value.parse::<u8>().is_err()) {
@@ -263,7 +270,7 @@ impl Essentials {
             if values.next().is_some() { Err(Flaw(twice)) } else { Ok(first) }
         };
         let via = headers.get("Via").ok_or(Flaw("no Via"))?;
-        let via = split_list(via).first().and_then(|via| Via::parse(via)).ok_or(Flaw("bad Via"))?;
+        let via = split_list(via).next().and_then(Via::parse).ok_or(Flaw("bad Via"))?;
         let from = NameAddr::parse(one("From", "no From", "two From")?).ok_or(Flaw("bad From"))?;
         let to = NameAddr::parse(one("To", "no To", "two To")?).ok_or(Flaw("bad To"))?;
         let call_id = one("Call-ID", "no Call-ID", "two Call-ID")?;
@@ -271,12 +278,12 @@ impl Essentials {
             return Err(Flaw("bad Call-ID"));
         }
         let cseq = CSeq::parse(one("CSeq", "no CSeq", "two CSeq")?).ok_or(Flaw("bad CSeq"))?;
-        let routes = list(headers, "Record-Route");
-        if routes.len() > MAX_ROUTES {
+        let mut routes = list(headers, "Record-Route");
+        if list(headers, "Record-Route").count() > MAX_ROUTES {
             return Err(Flaw("too many Record-Routes"));
         }
         // What stands here would go out with every later request.
-        if !routes.iter().all(|route| unquoted(route, '<').is_some() && NameAddr::parse(route).is_some()) {
+        if !routes.all(|route| unquoted(route, '<').is_some() && NameAddr::parse(route).is_some()) {
             return Err(Flaw("bad Record-Route"));
         }
         Ok(Self { via, from, to, call_id: call_id.to_owned(), cseq })
@@ -322,7 +329,7 @@ pub fn reply(request: &Request, status: u16, to_tag: Option<&str>) -> Response {
     for name in ["From", "To", "Call-ID", "CSeq"] {
         let Some(value) = request.headers.get(name) else { continue };
         match to_tag.filter(|_| name == "To" && NameAddr::parse(value).is_some_and(|to| to.tag().is_none())) {
-            Some(tag) => response.headers.push(name, format!("{value};tag={tag}")),
+            Some(tag) => response.headers.write(name, format_args!("{value};tag={tag}")),
             None => response.headers.push(name, value),
         }
     }

@@ -188,7 +188,7 @@ fn without_names(value: &str) -> String {
         Some(open) if !item[..open].trim().is_empty() => format!("{MASK} {}", &item[open..]),
         _ => item.to_owned(),
     };
-    crate::header::split_list(value).into_iter().map(nameless).collect::<Vec<_>>().join(", ")
+    crate::header::split_list(value).map(nameless).collect::<Vec<_>>().join(", ")
 }
 
 /// The user part of every URI, and what hangs behind a question mark, is left out. `tel:` URIs keep their scheme only.
@@ -225,7 +225,7 @@ fn next_uri(text: &str) -> Option<(usize, &'static str)> {
 fn without_proof(value: &str) -> String {
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     let shown = ["realm", "algorithm", "qop", "stale", "nc"];
-    let words = crate::header::split_list(rest).into_iter().map(|item| match item.split_once('=') {
+    let words = crate::header::split_list(rest).map(|item| match item.split_once('=') {
         Some((name, _)) if !shown.contains(&name.trim().to_ascii_lowercase().as_str()) => {
             format!("{}={MASK}", name.trim())
         }

@@ -15,6 +15,7 @@ pub mod entropy;
 mod event;
 pub mod framing;
 pub mod guard;
+pub mod head;
 pub mod header;
 mod ladder;
 pub mod message;

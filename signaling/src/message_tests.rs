@@ -22,7 +22,7 @@ const SEEDS: [&str; 4] = [
 fn read_all(parsed: &Parsed) {
     let headers = parsed.message.headers();
     for (_, value) in headers.iter() {
-        split_list(value).into_iter().for_each(|item| {
+        split_list(value).for_each(|item| {
             let _ = (
                 Via::parse(item),
                 NameAddr::parse(item).map(|n| n.without_tag()),
@@ -30,7 +30,7 @@ fn read_all(parsed: &Parsed) {
             );
         });
     }
-    let _ = list(headers, "Require");
+    let _ = list(headers, "Require").count();
     let encoded = match &parsed.message {
         Message::Request(request) => {
             let _ = (

@@ -26,40 +26,14 @@ pub struct Uri {
 impl Uri {
     /// Reads a URI; `None` when it has no scheme, or a SIP URI has no proper host.
     pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.trim().split_once(':')?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "sip" => Scheme::Sip,
-            "sips" => Scheme::Sips,
-            "tel" => Scheme::Tel,
-            other if crate::message::is_token(other) => Scheme::Other,
-            _ => return None,
-        };
-        match scheme {
-            Scheme::Sip | Scheme::Sips => Self::parse_sip(scheme, rest),
-            Scheme::Tel => {
-                let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
-                let dialable = |c: char| c.is_ascii_hexdigit() || "+*#-.()".contains(c);
-                if number.is_empty() || !number.chars().all(dialable) {
-                    return None;
-                }
-                let user = Some(number.to_owned());
-                Some(Self { scheme, user, host: String::new(), port: None, params: params_of(params) })
-            }
-            Scheme::Other => Some(Self { scheme, user: None, host: String::new(), port: None, params: Vec::new() }),
-        }
+        let Parts { scheme, user, host, port, params } = Parts::of(text)?;
+        let user = user.map(str::to_owned);
+        Some(Self { scheme, user, host: host.to_owned(), port, params: params_of(params) })
     }
 
-    fn parse_sip(scheme: Scheme, rest: &str) -> Option<Self> {
-        // The user part may hold ';' and '?', never '@' (RFC 3261 §25.1), so the last '@' before any header ends it.
-        let (userinfo, rest) = match rest.split_once('@') {
-            Some((userinfo, rest)) => (Some(userinfo), rest),
-            None => (None, rest),
-        };
-        let user = userinfo.map(|info| info.split_once(':').map_or(info, |(user, _)| user).to_owned());
-        let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-        let (hostport, params) = rest.split_once(';').unwrap_or((rest, ""));
-        let (host, port) = host_port(hostport)?;
-        Some(Self { scheme, user, host, port, params: params_of(params) })
+    /// Whether [`parse`](Self::parse) can read it.
+    pub fn is_one(text: &str) -> bool {
+        Parts::of(text).is_some()
     }
 
     pub fn param(&self, name: &str) -> Option<Option<&str>> {
@@ -77,8 +51,50 @@ impl Uri {
     }
 }
 
+/// The same, as it stands in the text.
+struct Parts<'a> {
+    scheme: Scheme,
+    user: Option<&'a str>,
+    host: &'a str,
+    port: Option<u16>,
+    params: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let (scheme, rest) = text.trim().split_once(':')?;
+        let is = |word: &str| scheme.eq_ignore_ascii_case(word);
+        let none = Self { scheme: Scheme::Other, user: None, host: "", port: None, params: "" };
+        if is("sip") {
+            Self { scheme: Scheme::Sip, ..none }.with_place(rest)
+        } else if is("sips") {
+            Self { scheme: Scheme::Sips, ..none }.with_place(rest)
+        } else if is("tel") {
+            let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
+            let dialable = |c: char| c.is_ascii_hexdigit() || "+*#-.()".contains(c);
+            let good = !number.is_empty() && number.chars().all(dialable);
+            good.then_some(Self { scheme: Scheme::Tel, user: Some(number), params, ..none })
+        } else {
+            crate::message::is_token(scheme).then_some(none)
+        }
+    }
+
+    fn with_place(self, rest: &'a str) -> Option<Self> {
+        // The user part may hold ';' and '?', never '@' (RFC 3261 §25.1), so the last '@' before any header ends it.
+        let (userinfo, rest) = match rest.split_once('@') {
+            Some((userinfo, rest)) => (Some(userinfo), rest),
+            None => (None, rest),
+        };
+        let user = userinfo.map(|info| info.split_once(':').map_or(info, |(user, _)| user));
+        let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+        let (hostport, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let (host, port) = host_port(hostport)?;
+        Some(Self { user, host, port, params, ..self })
+    }
+}
+
 /// Host and port; IPv6 in brackets. A port of 0 or above 65535 is an error.
-pub fn host_port(text: &str) -> Option<(String, Option<u16>)> {
+pub fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
     let text = text.trim();
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, tail) = rest.split_once(']')?;
@@ -100,7 +116,7 @@ pub fn host_port(text: &str) -> Option<(String, Option<u16>)> {
         }
         Some(_) => return None,
     };
-    Some((host.to_owned(), port))
+    Some((host, port))
 }
 
 /// `name=value` pairs between semicolons.

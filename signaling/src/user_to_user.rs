@@ -110,7 +110,7 @@ mod tests {
         headers.push("User-to-User", "abc;encoding=hex");
         headers.push("User-to-User", "zz;encoding=hex");
         headers.push("User-to-User", "00;encoding=base64");
-        headers.push("User-to-User", format!("{};encoding=hex", "00".repeat(200)));
+        headers.write("User-to-User", format_args!("{};encoding=hex", "00".repeat(200)));
         headers.push("User-to-User", "é;encoding=hex");
         let found = UserToUser::of(&headers);
         let expected = [

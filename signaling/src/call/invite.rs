@@ -57,9 +57,11 @@ pub(super) fn first_invite(
     let display = wanted.display_name.as_deref().map(|name| quoted(name) + " ").unwrap_or_default();
     let mut request = Request::new(Method::Invite, uri.clone());
     request.headers.push("Max-Forwards", "70");
-    request.headers.push("From", format!("{display}<{}:{caller}@{domain}>;tag={}", trunk.scheme(), wanted.from_tag));
-    request.headers.push("To", format!("<{uri}>"));
-    request.headers.push("Call-ID", wanted.call_id.clone());
+    request
+        .headers
+        .write("From", format_args!("{display}<{}:{caller}@{domain}>;tag={}", trunk.scheme(), wanted.from_tag));
+    request.headers.write("To", format_args!("<{uri}>"));
+    request.headers.push("Call-ID", &wanted.call_id);
     request.headers.push("CSeq", "1 INVITE");
     request.headers.push("Contact", local.contact(peer.transport, caller));
     request.headers.push("Allow", ALLOW);
@@ -68,7 +70,7 @@ pub(super) fn first_invite(
         refresh::ask(&mut request, interval);
     }
     if trunk.trusts_identity {
-        request.headers.push("P-Asserted-Identity", format!("<{}:{caller}@{domain}>", trunk.scheme()));
+        request.headers.write("P-Asserted-Identity", format_args!("<{}:{caller}@{domain}>", trunk.scheme()));
     }
     for (name, value) in &wanted.extra_headers {
         if is_token(name) && name.len() > 1 && !PROTECTED.iter().any(|taken| taken.eq_ignore_ascii_case(name)) {

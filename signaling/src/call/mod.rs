@@ -398,7 +398,7 @@ impl Call {
         }
         let mut peer = hop;
         // CANCEL goes the way of its INVITE, whatever its own size.
-        let is_large = || request.encode().len() > MAX_DATAGRAM_REQUEST;
+        let is_large = || request.size() > MAX_DATAGRAM_REQUEST;
         if self.large == Large::ByTcp && hop.transport == Transport::Udp && purpose != Purpose::Cancel && is_large() {
             peer.transport = Transport::Tcp;
         }
@@ -510,9 +510,7 @@ impl Call {
 
 /// The 420 for a request that requires what we do not know (RFC 3261 §8.2.2.3).
 pub fn unsupported(request: &Request, to_tag: Option<&str>) -> Option<Response> {
-    let required = crate::header::list(&request.headers, "Require");
-    let unknown: Vec<&str> = required
-        .into_iter()
+    let unknown: Vec<&str> = crate::header::list(&request.headers, "Require")
         .filter(|option| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(option)))
         .collect();
     if unknown.is_empty() {

@@ -110,7 +110,7 @@ pub(super) fn asked(now: Instant, request: &Request) -> Asked {
 pub(super) fn announce(response: &mut Response, refresh: &Refresh) {
     // The far side sent the request, so it is the "uac" of this exchange.
     let refresher = if refresh.by == Refresher::Them { "uac" } else { "uas" };
-    response.headers.push("Session-Expires", format!("{};refresher={refresher}", refresh.interval.as_secs()));
+    response.headers.write("Session-Expires", format_args!("{};refresher={refresher}", refresh.interval.as_secs()));
     if refresh.by == Refresher::Them {
         response.headers.push("Require", "timer");
     }

@@ -252,10 +252,10 @@ impl Call {
         let mut request = Request::new(Method::Invite, record.uri.clone());
         request.headers.push("Via", self.local.via(peer.transport, &record.branch));
         request.headers.push("Max-Forwards", "70");
-        request.headers.push("From", format!("{};tag={}", dialog.local_party, dialog.local_tag));
-        request.headers.push("To", dialog.remote_party.clone());
-        request.headers.push("Call-ID", dialog.call_id.clone());
-        request.headers.push("CSeq", format!("{} INVITE", record.cseq));
+        request.headers.write("From", format_args!("{};tag={}", dialog.local_party, dialog.local_tag));
+        request.headers.push("To", &dialog.remote_party);
+        request.headers.push("Call-ID", &dialog.call_id);
+        request.headers.write("CSeq", format_args!("{} INVITE", record.cseq));
         request
     }
 
@@ -312,7 +312,7 @@ impl Call {
                 request.headers.push(name, value);
             }
         }
-        request.headers.push("CSeq", format!("{cseq} CANCEL"));
+        request.headers.write("CSeq", format_args!("{cseq} CANCEL"));
         self.send_as(ctx, request, peer, Purpose::Cancel, branch, Rounds::default());
     }
 
@@ -456,7 +456,7 @@ impl Call {
         }
         let prack = rseq.map(|rseq| {
             let mut request = early.dialog.request(Method::Prack);
-            request.headers.push("RAck", format!("{rseq} {} INVITE", essentials.cseq.number));
+            request.headers.write("RAck", format_args!("{rseq} {} INVITE", essentials.cseq.number));
             (request, early.dialog.next_hop())
         });
         let dialog = known.is_none().then(|| early.dialog.clone());

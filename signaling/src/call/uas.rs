@@ -83,7 +83,7 @@ impl Parties {
             to_user = user(&essentials.to.uri);
         }
         // What the carrier asserts counts more than what the caller wrote, if the carrier is believed.
-        let asserted = list(&request.headers, "P-Asserted-Identity").into_iter().filter_map(NameAddr::parse);
+        let asserted = list(&request.headers, "P-Asserted-Identity").filter_map(NameAddr::parse);
         let caller = asserted.filter(|_| origin.trusted).find(|identity| !user(&identity.uri).is_empty());
         let caller = caller.as_ref().unwrap_or(&essentials.from);
         Self { to_user, from_user: user(&caller.uri), from_display: caller.display.clone() }
@@ -102,10 +102,10 @@ fn wants_privacy(words: &str) -> bool {
 
 /// Whether the caller reads the only kind of answer there is (RFC 3261 §20.1); who says nothing does.
 fn takes_sdp(request: &Request) -> bool {
-    let kinds = list(&request.headers, "Accept");
+    let mut kinds = list(&request.headers, "Accept").peekable();
     let kind = |value: &str| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    kinds.is_empty()
-        || kinds.iter().any(|value| matches!(kind(value).as_str(), "application/sdp" | "application/*" | "*/*"))
+    kinds.peek().is_none()
+        || kinds.any(|value| matches!(kind(value).as_str(), "application/sdp" | "application/*" | "*/*"))
 }
 
 impl Call {
@@ -143,7 +143,7 @@ impl Call {
         let dialog = Dialog::of_request(request, essentials, tag, peer);
         ctx.respond(server, reply(request, 100, None));
         let Parties { to_user, from_user, from_display } = Parties::of(request, essentials, &origin);
-        let private = list(&request.headers, "Privacy").iter().any(|word| wants_privacy(word));
+        let private = list(&request.headers, "Privacy").any(wants_privacy);
         let headers = request.headers.iter().filter(|(name, _)| origin.trusted || !is_asserted(name));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let Origin { trunk, auth, .. } = origin;

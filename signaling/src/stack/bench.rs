@@ -85,14 +85,17 @@ impl Bench {
         }
     }
 
-    pub(super) fn run(&mut self, time: Duration) {
-        let until = self.now + time;
+    /// Lets time pass; returns how often the stack wanted to be woken meanwhile.
+    pub(super) fn run(&mut self, time: Duration) -> u32 {
+        let (until, mut woken) = (self.now + time, 0);
         while let Some(due) = self.stack.next_deadline().filter(|due| *due <= until) {
             self.now = self.now.max(due);
             self.stack.on_timeout(self.now);
             self.drain();
+            woken += 1;
         }
         self.now = until;
+        woken
     }
 
     /// Answers the last request of a kind that went to an address.

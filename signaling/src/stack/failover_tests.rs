@@ -139,3 +139,20 @@ fn a_call_placed_anew_is_not_taken_for_the_first_one() {
     bench.run(Duration::from_secs(300));
     assert_eq!(bench.stack.sizes(), (0, 0));
 }
+
+#[test]
+fn nobody_is_woken_for_what_is_settled_and_much_is_forgotten_at_once() {
+    let mut bench = Bench::new();
+    bench.run(Duration::from_secs(1));
+    for _ in 0..20 {
+        bench.call();
+        bench.answer(1, "INVITE", "486 Busy Here", "");
+        bench.run(Duration::from_millis(20));
+    }
+    let (_, before) = bench.stack.sizes();
+    assert!(before >= 20, "timer D keeps each of them: {before}");
+    let woken = bench.run(Duration::from_secs(34));
+    assert_eq!(bench.stack.sizes(), (0, 0));
+    assert!(woken <= 4, "woken {woken} times for 20 calls that were over");
+    assert_eq!(bench.times("INVITE").len(), 20, "nothing is repeated");
+}

@@ -29,6 +29,7 @@ use crate::{
     dialog::{Local, Peer},
     entropy::Entropy,
     event::{CallKey, SignalingEvent},
+    header::Essentials,
     ladder::{Ladder, Ladders},
     message::{Method, Response},
     transaction::{ClientAction, ClientInvite, ClientNonInvite, ServerAction, ServerInvite, ServerNonInvite},
@@ -84,6 +85,8 @@ pub struct Stack {
     /// Call-ID and From-tag of calls of a previous life.
     stale: HashMap<(String, String), Instant>,
     alarms: BinaryHeap<Alarm>,
+    /// What is only to be forgotten.
+    chores: BinaryHeap<Alarm>,
     outputs: VecDeque<Output>,
     next_id: u64,
     admission: Admission,
@@ -199,6 +202,7 @@ impl Stack {
             trunk_addresses: HashSet::new(),
             stale: HashMap::new(),
             alarms: BinaryHeap::new(),
+            chores: BinaryHeap::new(),
             outputs: VecDeque::new(),
             next_id: 1,
             admission: Admission::Open,
@@ -337,7 +341,7 @@ impl Stack {
             ClientMachine::Other(ClientNonInvite::start(now, &sent.request, reliable, self.timers, &mut actions))
         };
         let id = self.store_client(machine, sent, ClientKey { branch, method }, owner);
-        self.on_client_actions(now, id, actions);
+        self.on_client_actions(now, id, actions, None);
     }
 
     fn resume_client(&mut self, sent: Sent, branch: String, key: CallKey) {
@@ -397,7 +401,8 @@ impl Stack {
         self.wind_server(id);
     }
 
-    fn on_client_actions(&mut self, now: Instant, id: u64, actions: Vec<ClientAction>) {
+    /// `read`: of the response that brought them, if one did.
+    fn on_client_actions(&mut self, now: Instant, id: u64, actions: Vec<ClientAction>, read: Option<&Essentials>) {
         for action in actions {
             let Some(client) = self.clients.get(&id) else { return };
             match action {
@@ -410,7 +415,9 @@ impl Stack {
                 }
                 ClientAction::Deliver(response) => {
                     let (owner, sent) = (client.owner.clone(), client.sent.clone());
-                    self.deliver(now, &owner, &sent, &response);
+                    if let Some(read) = read {
+                        self.deliver(now, &owner, &sent, &response, read);
+                    }
                 }
                 ClientAction::TimedOut => self.client_unanswered(now, id, crate::call::Unanswered::TimedOut),
                 ClientAction::Unsent => self.client_unanswered(now, id, crate::call::Unanswered::Unsent),

@@ -144,7 +144,7 @@ impl Pair {
     /// Goes to the next arrival or alarm; false when there is none before `until`.
     fn step(&mut self, until: Instant) -> bool {
         let arrival = self.flying.iter().map(|(at, order, ..)| (*at, *order)).min();
-        let alarm = self.stacks.iter().filter_map(|stack| stack.next_deadline()).min();
+        let alarm = self.stacks.iter_mut().filter_map(Stack::next_deadline).min();
         let next = match (arrival.map(|(at, _)| at), alarm) {
             (Some(a), Some(b)) => a.min(b),
             (a, b) => match a.or(b) {

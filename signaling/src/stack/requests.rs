@@ -46,7 +46,7 @@ impl Stack {
             return self.refuse_stateless(reply_to, &request, 503);
         }
         let invite = ServerKey { method: Method::Invite, ..key.clone() };
-        let server = self.new_server(key, &request, reply_to);
+        let server = self.new_server(key, &request, &essentials, reply_to);
         match (&request.method, essentials.to.tag()) {
             (Method::Cancel, _) => self.on_cancel(now, server, &invite, &request),
             // Whom we talk to is decided here: nobody hands our calls on.
@@ -77,7 +77,7 @@ impl Stack {
         }
     }
 
-    fn new_server(&mut self, key: ServerKey, request: &Request, reply_to: Peer) -> ServerId {
+    fn new_server(&mut self, key: ServerKey, request: &Request, read: &Essentials, reply_to: Peer) -> ServerId {
         let reliable = reply_to.transport.is_reliable();
         let machine = if request.method == Method::Invite {
             ServerMachine::Invite(ServerInvite::new(reliable, self.timers))
@@ -86,7 +86,7 @@ impl Stack {
         };
         let id = self.id();
         self.server_index.insert(key.clone(), id);
-        let identity = (request.method == Method::Invite).then(|| identity(request));
+        let identity = (request.method == Method::Invite).then(|| identity(request, read));
         let identity = identity.filter(|identity| !self.invites.contains_key(identity));
         if let Some(identity) = &identity {
             self.invites.insert(identity.clone(), id);
@@ -141,7 +141,7 @@ impl Stack {
         let status = match Uri::parse(&request.uri).map(|uri| uri.scheme) {
             None => Some(400),
             Some(Scheme::Other) => Some(416),
-            Some(_) if self.is_merged(server, request) => Some(482),
+            Some(_) if self.is_merged(server, request, essentials) => Some(482),
             Some(_) if essentials.from.tag().is_none() => Some(400),
             Some(_) if self.admission == Admission::Closed => Some(503),
             Some(_) if self.calls.len() >= self.limits.max_dialogs => Some(503),
@@ -178,8 +178,8 @@ impl Stack {
     }
 
     /// Whether this INVITE has reached us already over another path (§8.2.2.2).
-    fn is_merged(&self, server: ServerId, request: &Request) -> bool {
-        self.invites.get(&identity(request)).is_some_and(|first| *first != server)
+    fn is_merged(&self, server: ServerId, request: &Request, read: &Essentials) -> bool {
+        self.invites.get(&identity(request, read)).is_some_and(|first| *first != server)
     }
 
     fn on_options(&mut self, now: Instant, server: ServerId, request: &Request) {
@@ -196,7 +196,7 @@ impl Stack {
         response.headers.push("Allow", ALLOW);
         response.headers.push("Accept", "application/sdp");
         response.headers.push("Supported", "100rel, timer");
-        response.headers.push("Server", self.user_agent.clone());
+        response.headers.push("Server", &self.user_agent);
         self.respond(now, server, &response);
     }
 
@@ -229,8 +229,8 @@ impl Stack {
 /// `None` when there is no usable Via: such a request cannot be answered.
 fn note_source(request: &mut Request, from: Peer) -> Option<Peer> {
     let value = request.headers.get("Via")?.to_owned();
-    let items = split_list(&value);
-    let mut via = Via::parse(items.first()?)?;
+    let mut items = split_list(&value);
+    let mut via = Via::parse(items.next()?)?;
     let source = from.address;
     let asks_port = via.param("rport").is_some();
     if asks_port {
@@ -240,7 +240,7 @@ fn note_source(request: &mut Request, from: Peer) -> Option<Peer> {
         via.set_param("received", Some(source.ip().to_canonical().to_string()));
     }
     let mut line = via.format();
-    for item in &items[1..] {
+    for item in items {
         line.push_str(", ");
         line.push_str(item);
     }
@@ -256,17 +256,17 @@ fn server_key(request: &Request, essentials: &Essentials) -> ServerKey {
     let method = if request.method == Method::Ack { Method::Invite } else { request.method.clone() };
     let branch = match branch {
         // An old peer: the request's own words, of which ACK and CANCEL share these with their INVITE.
-        "" => identity(request),
-        _ if method == Method::Invite || method == Method::Cancel => format!("{branch} {}", identity(request)),
+        "" => identity(request, essentials),
+        _ if method == Method::Invite || method == Method::Cancel => {
+            format!("{branch} {}", identity(request, essentials))
+        }
         branch => branch.to_owned(),
     };
     ServerKey { branch, sent_by, method }
 }
 
 /// Call-ID, From-tag and CSeq number, which tell one request from another wherever it came from.
-fn identity(request: &Request) -> String {
-    let get = |name: &str| request.headers.get(name).unwrap_or_default();
-    let tag = crate::header::NameAddr::parse(get("From")).and_then(|from| from.tag().map(str::to_owned));
-    let number = get("CSeq").split([' ', '\t']).next().unwrap_or_default();
-    format!("{} {} {number}", get("Call-ID"), tag.unwrap_or_default())
+fn identity(request: &Request, read: &Essentials) -> String {
+    let number = request.headers.get("CSeq").and_then(|cseq| cseq.split([' ', '\t']).next()).unwrap_or_default();
+    format!("{} {} {number}", read.call_id, read.from.tag().unwrap_or_default())
 }

@@ -15,7 +15,7 @@ impl Stack {
     pub(super) fn on_response(&mut self, now: Instant, from: Peer, response: Response) {
         let Ok(essentials) = Essentials::of_response(&response) else { return };
         // Others stand behind us in it: it was not meant for us, and nobody is to be told of it (RFC 3261 §8.1.3.3).
-        if list(&response.headers, "Via").len() > 1 {
+        if list(&response.headers, "Via").count() > 1 {
             return;
         }
         let Some(branch) = essentials.via.branch() else { return };
@@ -31,7 +31,7 @@ impl Stack {
                 ClientMachine::Invite(machine) => machine.on_response(now, response, &mut actions),
                 ClientMachine::Other(machine) => machine.on_response(now, response, &mut actions),
             }
-            return self.on_client_actions(now, id, actions);
+            return self.on_client_actions(now, id, actions, Some(&essentials));
         }
         if essentials.cseq.method != Method::Invite {
             return;
@@ -45,12 +45,9 @@ impl Stack {
         }
     }
 
-    pub(super) fn deliver(&mut self, now: Instant, owner: &Owner, sent: &Sent, response: &Response) {
-        let Ok(essentials) = Essentials::of_response(response) else { return };
+    pub(super) fn deliver(&mut self, now: Instant, owner: &Owner, sent: &Sent, response: &Response, of: &Essentials) {
         match owner {
-            Owner::Call(key) => {
-                self.with_call(now, *key, |call, ctx| call.on_response(ctx, sent, response, &essentials));
-            }
+            Owner::Call(key) => self.with_call(now, *key, |call, ctx| call.on_response(ctx, sent, response, of)),
             Owner::Trunk(id) => self.on_trunk_response(now, id, sent, response),
         }
     }
@@ -90,7 +87,7 @@ impl Stack {
             ClientMachine::Invite(machine) => machine.on_transport_error(&mut actions),
             ClientMachine::Other(machine) => machine.on_transport_error(&mut actions),
         }
-        self.on_client_actions(now, client, actions);
+        self.on_client_actions(now, client, actions, None);
     }
 
     /// A call of a previous life still rings or has been answered: from the response alone it is cancelled or ended.

@@ -1,10 +1,18 @@
-//! One heap of alarms for every machine. An alarm that has moved later is left in the heap and wound up again when it
-//! rings, so that a machine has at most one alarm more than it needs.
+//! One heap of alarms for every machine. An alarm that has moved later is left in the heap and wound up again when it would
+//! be the next to ring, so that a machine has at most one alarm more than it needs, and nobody is woken for nothing. What is
+//! only to be forgotten has a heap of its own: that may be late, and much of it is done at once.
 
-use std::{cmp::Ordering, time::Instant};
+use std::{
+    cmp::Ordering,
+    collections::BinaryHeap,
+    time::{Duration, Instant},
+};
 
-use super::{ClientMachine, ServerMachine, Stack};
+use super::{Client, ClientMachine, Server, ServerMachine, Stack};
 use crate::event::CallKey;
+
+/// How late may be forgotten what nobody waits for.
+const SLACK: Duration = Duration::from_millis(500);
 
 /// Whose alarm it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +45,57 @@ impl PartialOrd for Alarm {
 
 impl Stack {
     /// When [`on_timeout`](Self::on_timeout) is wanted next.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.alarms.peek().map(|alarm| alarm.at)
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        self.put_off();
+        let chore = self.chores.peek().map(|alarm| alarm.at + SLACK);
+        self.alarms.peek().map(|alarm| alarm.at).into_iter().chain(chore).min()
     }
 
     pub fn on_timeout(&mut self, now: Instant) {
-        while self.alarms.peek().is_some_and(|alarm| alarm.at <= now) {
-            if let Some(alarm) = self.alarms.pop() {
-                self.wake(now, alarm);
+        while let Some(alarm) = pop_due(&mut self.alarms, now).or_else(|| pop_due(&mut self.chores, now)) {
+            self.wake(now, alarm);
+        }
+    }
+
+    /// Winds up anew what would ring next and has nothing to do then.
+    fn put_off(&mut self) {
+        while let Some(Alarm { at, wake }) = self.alarms.peek() {
+            let (set, due) = match wake {
+                Wake::Client(id) => {
+                    self.clients.get(id).map_or((None, None), |client| (client.alarm, client.deadline()))
+                }
+                Wake::Server(id) => {
+                    self.servers.get(id).map_or((None, None), |server| (server.alarm, server.deadline()))
+                }
+                Wake::Call(key) => self.calls.get(key).map_or((None, None), |slot| (slot.alarm, slot.call.deadline())),
+                Wake::Trunk(_) | Wake::Stale => return,
+            };
+            if (set, due) == (Some(*at), Some(*at)) {
+                return;
             }
+            let (wake, is_its_own) = (wake.clone(), set == Some(*at));
+            self.alarms.pop();
+            if is_its_own {
+                self.wind_anew(wake);
+            }
+        }
+    }
+
+    fn wind_anew(&mut self, wake: Wake) {
+        match wake {
+            Wake::Client(id) => {
+                self.clients.entry(id).and_modify(|client| client.alarm = None);
+                self.wind_client(id);
+            }
+            Wake::Server(id) => {
+                self.servers.entry(id).and_modify(|server| server.alarm = None);
+                self.wind_server(id);
+            }
+            Wake::Call(key) => {
+                self.calls.entry(key).and_modify(|slot| slot.alarm = None);
+                self.wind_call(key);
+            }
+            Wake::Trunk(_) | Wake::Stale => {}
         }
     }
 
@@ -61,7 +111,7 @@ impl Stack {
                     ClientMachine::Invite(machine) => machine.on_timeout(now, &mut actions),
                     ClientMachine::Other(machine) => machine.on_timeout(now, &mut actions),
                 }
-                self.on_client_actions(now, id, actions);
+                self.on_client_actions(now, id, actions, None);
             }
             Wake::Server(id) => {
                 let Some(server) = self.servers.get_mut(&id).filter(|server| server.alarm == at) else { return };
@@ -95,23 +145,18 @@ impl Stack {
 
     pub(super) fn wind_client(&mut self, id: u64) {
         let Some(client) = self.clients.get_mut(&id) else { return };
-        let (deadline, over) = match &client.machine {
-            ClientMachine::Invite(machine) => (machine.deadline(), machine.is_terminated()),
-            ClientMachine::Other(machine) => (machine.deadline(), machine.is_terminated()),
-        };
+        let (deadline, over) = (client.deadline(), client.is_terminated());
         if over {
             self.forget_client(id);
         } else if let Some(at) = wound(&mut client.alarm, deadline) {
-            self.set_alarm(at, Wake::Client(id));
+            let heap = if client.is_answered() { &mut self.chores } else { &mut self.alarms };
+            heap.push(Alarm { at, wake: Wake::Client(id) });
         }
     }
 
     pub(super) fn wind_server(&mut self, id: u64) {
         let Some(server) = self.servers.get_mut(&id) else { return };
-        let (deadline, over) = match &server.machine {
-            ServerMachine::Invite(machine) => (machine.deadline(), machine.is_terminated()),
-            ServerMachine::Other(machine) => (machine.deadline(), machine.is_terminated()),
-        };
+        let (deadline, over) = (server.deadline(), server.is_terminated());
         if over {
             if let Some(server) = self.servers.remove(&id) {
                 self.server_index.remove(&server.key);
@@ -120,14 +165,16 @@ impl Stack {
                 }
             }
         } else if let Some(at) = wound(&mut server.alarm, deadline) {
-            self.set_alarm(at, Wake::Server(id));
+            let heap = if server.is_settled() { &mut self.chores } else { &mut self.alarms };
+            heap.push(Alarm { at, wake: Wake::Server(id) });
         }
     }
 
     pub(super) fn wind_call(&mut self, key: CallKey) {
         let Some(slot) = self.calls.get_mut(&key) else { return };
         if let Some(at) = wound(&mut slot.alarm, slot.call.deadline()) {
-            self.set_alarm(at, Wake::Call(key));
+            let heap = if slot.call.is_over() { &mut self.chores } else { &mut self.alarms };
+            heap.push(Alarm { at, wake: Wake::Call(key) });
         }
     }
 
@@ -136,6 +183,50 @@ impl Stack {
         let deadline = trunk.deadline();
         if let Some(at) = wound(&mut trunk.alarm, deadline) {
             self.set_alarm(at, Wake::Trunk(id.to_owned()));
+        }
+    }
+}
+
+fn pop_due(heap: &mut BinaryHeap<Alarm>, now: Instant) -> Option<Alarm> {
+    heap.peek().is_some_and(|alarm| alarm.at <= now).then(|| heap.pop()).flatten()
+}
+
+impl Client {
+    fn deadline(&self) -> Option<Instant> {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.deadline(),
+            ClientMachine::Other(machine) => machine.deadline(),
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.is_terminated(),
+            ClientMachine::Other(machine) => machine.is_terminated(),
+        }
+    }
+}
+
+impl Server {
+    fn deadline(&self) -> Option<Instant> {
+        match &self.machine {
+            ServerMachine::Invite(machine) => machine.deadline(),
+            ServerMachine::Other(machine) => machine.deadline(),
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        match &self.machine {
+            ServerMachine::Invite(machine) => machine.is_terminated(),
+            ServerMachine::Other(machine) => machine.is_terminated(),
+        }
+    }
+
+    /// Whether it only waits for what might be repeated.
+    fn is_settled(&self) -> bool {
+        match &self.machine {
+            ServerMachine::Invite(machine) => machine.is_settled(),
+            ServerMachine::Other(_) => true,
         }
     }
 }

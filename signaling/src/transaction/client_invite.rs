@@ -109,7 +109,7 @@ impl ClientInvite {
             ack.headers.push("To", to);
         }
         let number = from.get("CSeq").and_then(|cseq| cseq.split_once(' ')).map_or("1", |(number, _)| number);
-        ack.headers.push("CSeq", format!("{number} ACK"));
+        ack.headers.write("CSeq", format_args!("{number} ACK"));
         ack
     }
 

@@ -22,7 +22,7 @@ fn request(method: Method) -> Request {
     ] {
         request.headers.push(name, value);
     }
-    request.headers.push("CSeq", format!("1 {method}"));
+    request.headers.write("CSeq", format_args!("1 {method}"));
     request
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn response_to(request: &Request, status: u16) -> Response {
     let mut response = Response::new(status);
     for (name, value) in request.headers.iter() {
         let tag = if name == "To" && !value.contains("tag=") { ";tag=far" } else { "" };
-        response.headers.push(name, format!("{value}{tag}"));
+        response.headers.write(name, format_args!("{value}{tag}"));
     }
     response
 }

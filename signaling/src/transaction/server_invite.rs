@@ -114,6 +114,11 @@ impl ServerInvite {
         matches!(self.state, State::Proceeding { .. })
     }
 
+    /// Whether nothing is sent any more but in answer to what is repeated.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, State::Confirmed { .. } | State::Accepted { .. } | State::Terminated)
+    }
+
     pub fn is_terminated(&self) -> bool {
         self.state == State::Terminated
     }

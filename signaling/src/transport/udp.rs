@@ -17,10 +17,15 @@ const MAX_DATAGRAM: usize = 65_535;
 /// Pause after a failed read, lest a broken socket spin.
 const READ_PAUSE: Duration = Duration::from_millis(20);
 
-/// Sends a datagram; an IPv4 peer is reached from an IPv6 socket by its mapped address.
-pub(crate) async fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> std::io::Result<()> {
-    let to = match (socket.local_addr()?, to.ip()) {
-        (SocketAddr::V6(_), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
+/// Sends a datagram; an IPv4 peer is reached from a socket bound to an IPv6 address by its mapped address.
+pub(crate) async fn send(
+    socket: &UdpSocket,
+    bound: Option<SocketAddr>,
+    bytes: &[u8],
+    to: SocketAddr,
+) -> std::io::Result<()> {
+    let to = match (bound, to.ip()) {
+        (Some(SocketAddr::V6(_)), IpAddr::V4(v4)) => SocketAddr::new(v4.to_ipv6_mapped().into(), to.port()),
         _ => to,
     };
     socket.send_to(bytes, to).await.map(|_| ())

@@ -287,10 +287,10 @@ impl Trunk {
         let user = crate::uri::percent_encoded(&self.config.from_user);
         let local = Local { sips: self.config.sips, ..local.clone() };
         request.headers.push("Max-Forwards", "70");
-        request.headers.push("From", format!("<{scheme}:{user}@{domain}>;tag={}", ctx.entropy.tag()));
-        request.headers.push("To", format!("<{uri}>"));
-        request.headers.push("Call-ID", self.call_id.clone());
-        request.headers.push("CSeq", format!("{} OPTIONS", self.cseq));
+        request.headers.write("From", format_args!("<{scheme}:{user}@{domain}>;tag={}", ctx.entropy.tag()));
+        request.headers.write("To", format_args!("<{uri}>"));
+        request.headers.push("Call-ID", &self.call_id);
+        request.headers.write("CSeq", format_args!("{} OPTIONS", self.cseq));
         request.headers.push("Contact", local.contact(peer.transport, &user));
         request.headers.push("Accept", "application/sdp");
         request.headers.push("User-Agent", ctx.user_agent);

@@ -152,8 +152,7 @@ impl Registration {
                 uri.decoded_user() == config.account() && bracketed(&uri.host) == local.host && port == local.port
             })
         };
-        let contacts: Vec<NameAddr> =
-            list(&response.headers, "Contact").into_iter().filter_map(NameAddr::parse).collect();
+        let contacts: Vec<NameAddr> = list(&response.headers, "Contact").filter_map(NameAddr::parse).collect();
         let beside = contacts.iter().find(ours).and_then(|contact| contact.param("expires").flatten()?.parse().ok());
         let seconds: u64 = beside.or_else(|| number(response, "Expires")).unwrap_or(self.seconds);
         if seconds == 0 {
@@ -184,11 +183,11 @@ impl Registration {
         let mut request = Request::new(Method::Other("REGISTER".into()), format!("{scheme}:{domain}{param}"));
         let local = Local { sips: config.sips, ..local.clone() };
         request.headers.push("Max-Forwards", "70");
-        request.headers.push("From", format!("<{scheme}:{user}@{domain}>;tag={}", self.tag));
-        request.headers.push("To", format!("<{scheme}:{user}@{domain}>"));
-        request.headers.push("Call-ID", self.call_id.clone());
-        request.headers.push("CSeq", format!("{} REGISTER", self.cseq));
-        request.headers.push("Contact", format!("{};expires={seconds}", local.contact(peer.transport, &user)));
+        request.headers.write("From", format_args!("<{scheme}:{user}@{domain}>;tag={}", self.tag));
+        request.headers.write("To", format_args!("<{scheme}:{user}@{domain}>"));
+        request.headers.push("Call-ID", &self.call_id);
+        request.headers.write("CSeq", format_args!("{} REGISTER", self.cseq));
+        request.headers.write("Contact", format_args!("{};expires={seconds}", local.contact(peer.transport, &user)));
         request.headers.push("Expires", seconds.to_string());
         request.headers.push("User-Agent", ctx.user_agent);
         if let Some(auth) = &mut self.auth {

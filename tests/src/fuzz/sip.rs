@@ -37,7 +37,7 @@ pub fn message(input: &[u8]) -> u64 {
     for (name, value) in headers.iter() {
         count += 1;
         let _ = (NameAddr::parse(value), Via::parse(value), CSeq::parse(value), Uri::parse(value), host_port(value));
-        let _ = (params_of(value), list(headers, name).len(), lists_option(headers, name, "100rel"));
+        let _ = (params_of(value), list(headers, name).count(), lists_option(headers, name, "100rel"));
     }
     if let Some(address) = headers.get("Contact").and_then(NameAddr::parse) {
         let uri = Uri::parse(&format!("{address:?}"));
