@@ -41,6 +41,7 @@ impl Deref for App {
 }
 
 pub struct Shared {
+    pub begun: Instant,
     pub config: ServerConfig,
     pub engine: Engine,
     pub store: Store,
@@ -273,6 +274,7 @@ impl App {
             origins.extend(crate::demo::loopback_origins(&config));
         }
         Self(Arc::new(Shared {
+            begun: Instant::now(),
             faces: Faces::new(config.tenants.iter().map(|tenant| (tenant.core.id.clone(), tenant.face.clone()))),
             origins,
             assets: Assets::load(),

@@ -6,7 +6,10 @@
 
 pub mod address;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
@@ -39,8 +42,9 @@ const AT_ONCE: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Messages that wait no more are kept so long for looking at them, in days.
 const KEPT_DAYS: i64 = 30;
-/// Messages forgotten in one go.
+/// Messages forgotten in one go, and how often one goes: it is a write, and mostly there is nothing.
 const FORGET: u32 = 500;
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// Longest word about a failure that is kept, in letters.
 const MAX_WORD: usize = 200;
 
@@ -76,6 +80,7 @@ pub async fn keep_sending(app: App) {
     let mut every = tokio::time::interval(LOOK);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut draining = app.draining.subscribe();
+    let mut forgotten: Option<Instant> = None;
     loop {
         tokio::select! {
             _ = every.tick() => {}
@@ -88,8 +93,9 @@ pub async fn keep_sending(app: App) {
                 continue;
             }
         };
-        if due.is_empty() {
-            forget(&app).await;
+        if due.is_empty() && forgotten.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+            let more = forget(&app).await;
+            forgotten = (!more).then(Instant::now);
         }
         let mut sending = tokio::task::JoinSet::new();
         for (delivery, webhook) in due {
@@ -104,10 +110,15 @@ pub async fn keep_sending(app: App) {
     }
 }
 
-async fn forget(app: &App) {
+/// True when there is more to forget.
+async fn forget(app: &App) -> bool {
     let before = app.now() - Millis::from_secs(KEPT_DAYS * 86_400);
-    if let Err(error) = app.store.purge_deliveries(before, FORGET).await {
-        tracing::warn!(%error, "old messages of webhooks could not be forgotten");
+    match app.store.purge_deliveries(before, FORGET).await {
+        Ok(gone) => gone >= u64::from(FORGET),
+        Err(error) => {
+            tracing::warn!(%error, "old messages of webhooks could not be forgotten");
+            false
+        }
     }
 }
 

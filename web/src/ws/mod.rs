@@ -22,7 +22,7 @@ use axum::{
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval_at},
 };
 
 pub use self::message::{ClientMessage, LiveCall, ServerMessage, StateWord};
@@ -40,6 +40,8 @@ pub const PROTOCOL: &str = "ringback.v1";
 
 /// Of each socket, in bytes each way. The library's 128 KiB are for file transfers; an agent's messages have a few KiB.
 const BUFFER: usize = 8 * 1024;
+/// Sockets that are open look around at the same moments, so many apart: one waking up serves all of them.
+const STEP: Duration = Duration::from_millis(500);
 /// How often it is looked whether the session still holds.
 pub(crate) const SESSION_CHECK: Duration = Duration::from_secs(4);
 /// Least time between two snapshots: the first change is shown at once, those that follow soon come in one.
@@ -151,10 +153,11 @@ type Incoming = futures_util::stream::SplitStream<WebSocket>;
 /// Everything between the upgrade and the end, which it explains.
 async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc::Sender<Outgoing>) -> Closing {
     let limits = app.limits().clone();
-    let mut pings = interval(Duration::from_secs(u64::from(limits.ping_seconds)));
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut checks = interval(SESSION_CHECK);
-    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let begin = in_step(app.begun, Instant::now());
+    let mut pings = interval_at(begin.into(), Duration::from_secs(u64::from(limits.ping_seconds)));
+    pings.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut checks = interval_at(begin.into(), SESSION_CHECK);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut revoked = app.revoked.subscribe();
     // While the server drains, calls in hand go on: the socket ends after them.
     let mut closing = app.closing.subscribe();
@@ -163,7 +166,11 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
     let (mut due, mut shown_at) = (false, Instant::now());
     let chats = tab.chat_bell();
     let mut pace = Pace::new(limits.socket_messages_per_second);
-    let (mut ping, mut last_heard) = (0u64, Instant::now());
+    // The first at once: nobody is offered anything before it is answered.
+    let (mut ping, mut last_heard) = (1u64, Instant::now());
+    if out.try_send(Outgoing::Message(Box::new(ServerMessage::Ping { id: ping }))).is_err() {
+        return Closing::TooMuch;
+    }
     loop {
         let mut answers = Vec::new();
         tokio::select! {
@@ -226,6 +233,13 @@ async fn converse(app: &App, incoming: &mut Incoming, tab: &mut Tab, out: &mpsc:
     }
 }
 
+/// The next moment at which sockets look around.
+fn in_step(begun: Instant, now: Instant) -> Instant {
+    let since = now.saturating_duration_since(begun).as_nanos();
+    let left = STEP.as_nanos() - since % STEP.as_nanos();
+    now + Duration::from_nanos(u64::try_from(left).unwrap_or(0))
+}
+
 /// Returns when the flag is up, or can no longer go up.
 async fn raised(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|raised| *raised).await;
@@ -270,6 +284,16 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_look_around_together_and_soon() {
+        let begun = Instant::now();
+        let at = |millis: u64| begun + Duration::from_millis(millis);
+        for now in [1_000, 1_001, 1_250, 1_499] {
+            assert_eq!(in_step(begun, at(now)), at(1_500), "{now}");
+        }
+        assert_eq!(in_step(at(5), begun), at(500), "a clock that stood still does no harm");
+    }
 
     #[test]
     fn a_tab_that_talks_too_fast_is_noticed() {
