@@ -83,26 +83,8 @@ impl Core {
         let Some(entry) = self.contacts.get(&id) else { return };
         let (channel, queue) = (entry.contact.channel, entry.contact.queue.clone());
         let until = now + self.offer_timeout(&queue).max(Millis(1));
-        let record = Segment {
-            id: segment,
-            offer,
-            agent: other.clone(),
-            endpoint: Endpoint::Browser { session: session.clone() },
-            state: SegmentState::Offered { until },
-            why: Reason::AskedBy { agent: by.clone() },
-            offered_at: now,
-            accepted_at: None,
-            connected_at: None,
-            ended_at: None,
-            done_at: None,
-            leg: None,
-            on_hold: false,
-            dispositions: Vec::new(),
-            note: None,
-            handover: None,
-            position_when_offered: 0,
-            ewt_when_offered: None,
-        };
+        let why = Reason::AskedBy { agent: by.clone() };
+        let record = Segment::offered((segment, offer), &other, &session, why, now, until);
         let with = ThirdParty::Agent { agent: other.clone(), segment };
         if let Some(entry) = self.contacts.get_mut(&id) {
             entry.contact.segments.push(record);

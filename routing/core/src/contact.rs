@@ -406,6 +406,37 @@ impl Contact {
 }
 
 impl Segment {
+    /// As it begins: offered to the agent's page at `now`, to be answered by `until`, with nothing known of a place in line.
+    pub(crate) fn offered(
+        (id, offer): (SegmentId, OfferId),
+        agent: &AgentId,
+        session: &SessionId,
+        why: Reason,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            offer,
+            agent: agent.clone(),
+            endpoint: Endpoint::Browser { session: session.clone() },
+            state: SegmentState::Offered { until },
+            why,
+            offered_at: now,
+            accepted_at: None,
+            connected_at: None,
+            ended_at: None,
+            done_at: None,
+            leg: None,
+            on_hold: false,
+            dispositions: Vec::new(),
+            note: None,
+            handover: None,
+            position_when_offered: 0,
+            ewt_when_offered: None,
+        }
+    }
+
     pub fn is_done(&self) -> bool {
         matches!(self.state, SegmentState::Done { .. })
     }

@@ -45,24 +45,9 @@ impl Core {
         let segment = SegmentId(self.ids.mint(now));
         let offer = OfferId(self.ids.mint(now));
         let record = Segment {
-            id: segment,
-            offer,
-            agent: agent.clone(),
-            endpoint: Endpoint::Browser { session: session.clone() },
-            state: SegmentState::Offered { until },
-            why: why.clone(),
-            offered_at: now,
-            accepted_at: None,
-            connected_at: None,
-            ended_at: None,
-            done_at: None,
-            leg: None,
-            on_hold: false,
-            dispositions: Vec::new(),
-            note: None,
-            handover: None,
             position_when_offered: position,
             ewt_when_offered: ewt,
+            ..Segment::offered((segment, offer), &agent, &session, why.clone(), now, until)
         };
         self.move_to(now, id, ContactState::Active { since: now }, Reason::OfferedTo { agent: agent.clone() });
         if let Some(entry) = self.contacts.get_mut(&id) {

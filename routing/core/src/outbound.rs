@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
-    agent::{AgentState, Endpoint},
+    agent::AgentState,
     contact::*,
     core::{ChannelHold, Core, LegOwner, Side},
     event::{DenialReason, OutboundRequest, Receipt, Rejection},
@@ -133,23 +133,9 @@ fn engagement(
     why: Reason,
 ) -> Segment {
     Segment {
-        id,
-        offer,
-        agent: agent.clone(),
-        endpoint: Endpoint::Browser { session: session.clone() },
         state: SegmentState::Connecting { since: now },
-        why,
-        offered_at: now,
         accepted_at: Some(now),
-        connected_at: None,
-        ended_at: None,
-        done_at: None,
         leg: Some(leg),
-        on_hold: false,
-        dispositions: Vec::new(),
-        note: None,
-        handover: None,
-        position_when_offered: 0,
-        ewt_when_offered: None,
+        ..Segment::offered((id, offer), agent, session, why, now, now)
     }
 }
