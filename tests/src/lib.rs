@@ -9,6 +9,7 @@ pub mod queueburst;
 pub mod replay;
 pub mod sim;
 pub mod sipload;
+pub mod tool;
 
 #[cfg(test)]
 mod tidy;

@@ -2,35 +2,29 @@
 //! agents; with `--storm` beside ten thousand datagrams a second of ill will. The last line is JSON. See docs/performance.md and
 //! docs/robustness.md.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use ringback_tests::{
     load::Failure,
     queueburst::{Options, run},
+    tool,
 };
 
 #[tokio::main]
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "the result of a command-line tool")]
 async fn main() -> ExitCode {
-    let result = async {
-        let report = run(&options()?, |words| eprintln!("{words}")).await?;
-        println!("{}", serde_json::to_string(&report)?);
-        Ok::<bool, Failure>(report.is_good())
-    };
-    match result.await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    tool::exit(measured().await)
+}
+
+async fn measured() -> Result<bool, Failure> {
+    let options = options()?;
+    tool::bring_up_to_date(&options.server)?;
+    let report = run(&options, tool::say).await?;
+    tool::print(&report)?;
+    Ok(report.is_good())
 }
 
 fn options() -> Result<Options, Failure> {
-    // Beside this program, in the same target folder.
-    let mut server: PathBuf = std::env::current_exe()?;
-    server.set_file_name("ringback");
+    let server = tool::server()?;
     let (ring, talk) = (Duration::from_millis(200), Duration::from_secs(2));
     let mut options = Options { callers: 200, per_second: 100, agents: 20, ring, talk, server, storm: false };
     let mut words = std::env::args().skip(1);

@@ -4,11 +4,10 @@
 use std::process::ExitCode;
 
 use ringback_tests::{
-    load::Failure,
     sipload::{Options, far, run, storm},
+    tool,
 };
 
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "the result of a command-line tool")]
 fn main() -> ExitCode {
     let result = || {
         let mut words = std::env::args().skip(1);
@@ -34,15 +33,8 @@ fn main() -> ExitCode {
         // One thread, so that the figure is the work and not the handing over of it.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let report = runtime.block_on(run(&options))?;
-        println!("{}", serde_json::to_string(&report)?);
-        Ok::<bool, Failure>(report.is_good())
+        tool::print(&report)?;
+        Ok(report.is_good())
     };
-    match result() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    tool::exit(result())
 }
