@@ -25,7 +25,6 @@ export const en = {
   settings: 'Settings',
   section: 'Section',
   board: 'Board',
-  signOut: 'Sign out',
   save: 'Save',
   saving: 'Saving …',
   discard: 'Discard',

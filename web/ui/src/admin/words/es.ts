@@ -22,7 +22,6 @@ export const es: AdminWords = {
   settings: 'Ajustes',
   section: 'Sección',
   board: 'Panel',
-  signOut: 'Cerrar sesión',
   save: 'Guardar',
   saving: 'Guardando …',
   discard: 'Descartar',

@@ -3,7 +3,6 @@ export const en = {
   title: 'Counties',
   lead: 'Every county has its own people, settings and recordings. What one still needs for its first call stands beside it.',
   account: 'My account',
-  signOut: 'Sign out',
   add: 'New county',
   ready: 'Ready for the first call',
   cannotRead: 'The counties cannot be read right now.',

@@ -6,7 +6,6 @@ export const es: Wide<typeof en> = {
   title: 'Condados',
   lead: 'Cada condado tiene sus propias personas, ajustes y grabaciones. Al lado está lo que falta para su primera llamada.',
   account: 'Mi cuenta',
-  signOut: 'Cerrar sesión',
   add: 'Condado nuevo',
   ready: 'Listo para la primera llamada',
   cannotRead: 'Ahora no se pueden leer los condados.',
