@@ -101,12 +101,16 @@ fn client_of(app: &App, peer: Option<Peer>, headers: &HeaderMap) -> Client {
     client
 }
 
+/// The language that the address itself asks for.
+pub(super) fn asked_language(query: Option<&str>) -> Option<Lang> {
+    query?.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(Lang::of_tag)
+}
+
 /// As the address says, else as a staff member chose before, else as the browser is set.
 fn language_of(query: Option<&str>, headers: &HeaderMap) -> Lang {
-    let asked = query.unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(Lang::of_tag);
     let chosen = || cookie_of(headers, LANGUAGE_COOKIE).and_then(Lang::of_tag);
     let header = || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    asked.or_else(chosen).or_else(|| header().and_then(Lang::of_header)).unwrap_or_default()
+    asked_language(query).or_else(chosen).or_else(|| header().and_then(Lang::of_header)).unwrap_or_default()
 }
 
 /// Plain http serves loopback, trusted proxies and installations without TLS.

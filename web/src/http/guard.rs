@@ -18,7 +18,10 @@ use ringback_routing::{
 };
 use ringback_store::{Permission, Role, Session, User};
 
-use super::{edge::Client, error::ApiError};
+use super::{
+    edge::{Client, asked_language},
+    error::ApiError,
+};
 use crate::{rate::address_key, state::App, token};
 
 pub const COOKIE: &str = "ringback_session";
@@ -144,7 +147,9 @@ impl Guard {
                 }
                 Err(error) if error.status == StatusCode::UNAUTHORIZED && request.method() == Method::GET => {
                     // The path is one of the table's own, so it needs no escaping.
-                    Err(Redirect::to(&format!("/login?next={}", request.uri().path())).into_response())
+                    let lang = asked_language(request.uri().query());
+                    let lang = lang.map(|lang| format!("&lang={}", lang.tag())).unwrap_or_default();
+                    Err(Redirect::to(&format!("/login?next={}{lang}", request.uri().path())).into_response())
                 }
                 Err(error) => Err(error.into_response()),
             },

@@ -124,6 +124,9 @@ async fn staff_pages_lead_to_the_login_and_back() {
         let answer = world.get(page).await;
         assert_eq!(answer.header("location"), format!("/login?next={page}"));
     }
+    let spanish = world.get("/admin?tab=hours&lang=es").await;
+    assert_eq!(spanish.header("location"), "/login?next=/admin&lang=es", "the language asked for goes along");
+    assert_eq!(world.get("/admin?lang=%22").await.header("location"), "/login?next=/admin");
     let next = |html: String| boot(&html)["next"].clone();
     assert_eq!(next(world.get("/login?next=/agent").await.text()), "/agent");
     for elsewhere in ["https://evil.example", "//evil.example", "/agent/../x"] {
