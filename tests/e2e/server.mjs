@@ -78,7 +78,7 @@ export class Server {
    * configuration's tables; `trunks` are further ones. `closing`: what becomes of those in line then. `ladder`: the
    * subject's targets; `overflow`: its number outside. `chat`: switched on, with these keys changed. `inbound`: the county can be called, with these
    * keys changed, these `choices` in its menu and further `numbers`. `origins`: of pages that may show ours.
-   * `disk`: everything is kept on a disk of that size. `announcement`: seconds of a tone in place of the spoken
+   * `disk`: everything is kept on a disk of that size, nothing of it taken in advance. `announcement`: seconds of a tone in place of the spoken
    * one; null for that. `pressOne`: seconds of a tone in place of the words that ask for a digit. `tls`: pages by https, with a
    * certificate of their own. `behind`: the port browsers use, of something that passes their connections on. `store`: the ledger's URL, in place of RINGBACK_STORE and a file.
    * `portal`: the origin whose pages may show the popup of the county that wants its customers vouched for.
@@ -165,6 +165,7 @@ queue = "benefits"
 ${table({ http: [`127.0.0.1:${self.port}`], public_url: self.url, data_dir: self.folder, drain_seconds: 20, ...server })}
 [store]
 url = "${store ?? process.env.RINGBACK_STORE ?? `sqlite://${self.ledger}`}"
+${disk ? 'log_room_mb = 0' : ''}
 [sip]
 ${table({ udp: `127.0.0.1:${self.sip}`, tcp: `127.0.0.1:${self.sip}`, ...sip })}
 [media]

@@ -38,7 +38,8 @@ pub fn wall_clock() -> Timestamp {
 /// Opens the ledger; its folder is made if need be.
 pub async fn open_store(config: &ServerConfig) -> Result<Store, RunError> {
     make_folder(&config.file.server.data_dir)?;
-    Ok(Store::open(&config.store_url, StoreConfig::default()).await?)
+    let log_room = u64::from(config.file.store.log_room_mb) << 20;
+    Ok(Store::open(&config.store_url, StoreConfig { log_room, ..StoreConfig::default() }).await?)
 }
 
 pub(crate) fn make_folder(path: &Path) -> Result<(), RunError> {

@@ -11,7 +11,7 @@ use sqlx::{
 use crate::{
     StoreConfig,
     error::StoreError,
-    migrate,
+    log_room, migrate,
     sql::{Conn, Dialect, Reader},
     sqlite::SqliteConn,
 };
@@ -47,6 +47,8 @@ pub(crate) struct Connector {
     target: Target,
     /// How long SQLite waits for another process that holds the file.
     busy: Duration,
+    /// Bytes of the write-ahead log made ready.
+    log_room: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -92,7 +94,7 @@ impl Connector {
         } else {
             return Err(StoreError::schema("the database URL must begin with sqlite:// or postgres://"));
         };
-        Ok(Self { target, busy: config.busy_timeout })
+        Ok(Self { target, busy: config.busy_timeout, log_room: config.log_room })
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -109,7 +111,9 @@ impl Connector {
                 let path = options.get_filename();
                 create_private(path)?;
                 let settings = [WRITER_SETTINGS, SETTINGS].concat();
-                Conn::Sqlite(Box::new(SqliteConn::open(path, self.busy, &settings, STATEMENT_CACHE)?))
+                let mut conn = SqliteConn::open(path, self.busy, &settings, STATEMENT_CACHE)?;
+                log_room::make(&mut conn, path, self.log_room)?;
+                Conn::Sqlite(Box::new(conn))
             }
             Target::Postgres(options) => Conn::Postgres(Box::new(options.connect().await?)),
         })

@@ -96,12 +96,20 @@ pub enum LogFormat {
     Json,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreTable {
     /// `sqlite:///path` or `postgres://…`; without it an SQLite file in the data directory.
     #[serde(serialize_with = "redact_url", skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// MiB of SQLite's log made ready at the start; 0: it grows as it is written.
+    pub log_room_mb: u16,
+}
+
+impl Default for StoreTable {
+    fn default() -> Self {
+        Self { url: None, log_room_mb: 16 }
+    }
 }
 
 /// A password inside a URL is not printed.

@@ -19,7 +19,9 @@ const SUBMITTERS: u128 = 8;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_that_is_killed() {
     let Ok(url) = std::env::var(URL) else { return };
-    let store = Store::open(&url, StoreConfig::default()).await.expect("open");
+    // With room in the log before it is written, so that a kill finds it half made or half used, too.
+    let config = StoreConfig { log_room: 1 << 24, ..StoreConfig::default() };
+    let store = Store::open(&url, config).await.expect("open");
     let a = tenant("a");
     let epoch = store.acquire_lease(&a, "n1", at(0)).await.expect("lease");
     let tasks: Vec<_> = (0..SUBMITTERS)
