@@ -250,7 +250,8 @@ pub(crate) fn start(conn: Conn, connector: Connector, config: &StoreConfig) -> R
     match dialect {
         Dialect::Postgres => drop(tokio::spawn(writer.work(jobs, group_limit))),
         Dialect::Sqlite => {
-            let runtime = tokio::runtime::Handle::current();
+            // With a clock of its own: what it waits for by time wakes nobody else.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
             let thread = std::thread::Builder::new().name("ledger".to_owned());
             thread.spawn(move || runtime.block_on(writer.work(jobs, group_limit)))?;
         }
