@@ -126,7 +126,8 @@ export class Stage {
     await pause(800);
     assert.ok(ear.hears(desk.tone) > LOUD, 'the customer hears the agent');
     assert.ok(ear.hears(PHONE_TONE) < SILENT, `the customer does not hear an echo: ${ear.hears(PHONE_TONE)}`);
-    assert.ok((await desk.hears(PHONE_TONE)) > LOUD, 'the agent hears the customer');
+    // A browser that is short of time for a moment plays nothing in it.
+    await until(async () => (await desk.hears(PHONE_TONE)) > LOUD, 'the agent to hear the customer still', { within: 2000 });
     assert.ok((await desk.hears(desk.tone)) < SILENT, 'the agent does not hear an echo');
   }
 
